@@ -1,0 +1,37 @@
+"""How every command line starts: define flags, run, say an input error plainly.
+
+FLAGS live only in entry points and tools. Each has `define_flags(flag_values)`, called
+here on the global registry when it runs and in tests on a private one, so importing an
+entry point defines nothing.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import app, flags
+
+from motionflow.errors import InputError
+
+
+def run(
+    main: Callable[[Sequence[str]], int | None],
+    define_flags: Callable[[flags.FlagValues], None],
+) -> None:
+    """Runs `main` under absl; an `InputError` ends it with one line and exit code 1.
+
+    Args:
+      main: takes argv without the flags, returns an exit code or None.
+      define_flags: adds the command's flags to a registry.
+    """
+    define_flags(flags.FLAGS)
+
+    def guarded(argv: Sequence[str]) -> int | None:
+        if len(argv) > 1:
+            raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+        try:
+            return main(argv)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+
+    app.run(guarded)

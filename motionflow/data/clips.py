@@ -1,0 +1,67 @@
+"""What a clip is, and how a folder of videos becomes a list of them.
+
+    video_dir --(dataset: hmdb51 | ucf101 | folder)--> [Clip, ...] in a fixed order
+
+`source` names the video that a clip was cut from: clips of one source look alike, so
+no source may lie in two splits. HMDB-51 and UCF-101 tell it in their file names; in a
+plain folder every file is its own source.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from motionflow.errors import InputError
+
+VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """One video file and what its name says.
+
+    Attributes:
+      path: relative to the video directory, with forward slashes.
+      action: the class of the motion, "" where unknown.
+      source: the video that the clip was cut from.
+      excluded: why the clip is not used, "" where it is.
+    """
+
+    path: str
+    action: str
+    source: str
+    excluded: str = ""
+
+
+def video_files(video_dir: str | Path) -> Iterator[Path]:
+    """Yields every video below `video_dir`, as sorted relative paths.
+
+    Walks the tree instead of globbing: 536 HMDB-51 names hold characters that a glob
+    would read as patterns.
+
+    Raises:
+      InputError: the directory is missing or holds no video.
+    """
+    root = Path(video_dir)
+    if not root.is_dir():
+        raise InputError(f"video_dir {root} is not a directory")
+    found = sorted(
+        Path(folder, name).relative_to(root)
+        for folder, _, names in os.walk(root, followlinks=True)
+        for name in names
+        if name.lower().endswith(VIDEO_SUFFIXES)
+    )
+    if not found:
+        raise InputError(
+            f"video_dir {root} holds no video ({', '.join(VIDEO_SUFFIXES)})"
+        )
+    yield from found
+
+
+def find_folder_clips(video_dir: str | Path) -> list[Clip]:
+    """Lists a plain folder: action = parent folder, source = the file itself."""
+    return [
+        Clip(path.as_posix(), path.parent.name, path.with_suffix("").as_posix())
+        for path in video_files(video_dir)
+    ]

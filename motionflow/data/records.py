@@ -1,0 +1,211 @@
+"""One schema for a sample, and the data directory that holds them.
+
+    Sample --encode--> tf.train.Example bytes --parse--> dict of tensors
+
+A data directory holds `manifest.json` (written last: its presence says that the
+directory is complete), `codebook.npz`, `mean_frame.npy`, `clips.jsonl` and
+`{train,validation,test}-NNNNN-of-NNNNN.tfrecord`.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.data.codebook import Codebook
+from motionflow.data.splits import SPLITS
+from motionflow.errors import InputError
+
+FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """A frame and how it moves.
+
+    Attributes:
+      frame: the frame as encoded bytes (png, jpeg, or raw RGB).
+      flow: float32 [g, g, 2], unquantised, pixels of the frame.
+      codes: int [g * g], row by row.
+      clip: path of the clip in the video directory.
+      frame_index: which frame of the clip.
+      action: class of the motion, "" where unknown.
+      source: the video that the clip was cut from.
+    """
+
+    frame: bytes
+    flow: np.ndarray
+    codes: np.ndarray
+    clip: str
+    frame_index: int
+    action: str
+    source: str
+
+    def encode(self) -> bytes:
+        """Serialises to a tf.train.Example; the same sample gives the same bytes."""
+        values = dataclasses.asdict(self)
+        features = {name: _feature(values[name]) for name in sorted(values)}
+        example = tf.train.Example(features=tf.train.Features(feature=features))
+        return example.SerializeToString(deterministic=True)
+
+
+def _feature(value: bytes | str | int | np.ndarray) -> tf.train.Feature:
+    if isinstance(value, str):
+        value = value.encode()
+    if isinstance(value, bytes):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    values = np.ravel(value)
+    if values.dtype == np.float32:
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def feature_spec(grid_size: int) -> dict[str, tf.io.FixedLenFeature]:
+    """The one declaration of a record for reading; a missing key is an error."""
+    return {
+        "frame": tf.io.FixedLenFeature([], tf.string),
+        "flow": tf.io.FixedLenFeature([grid_size, grid_size, 2], tf.float32),
+        "codes": tf.io.FixedLenFeature([grid_size**2], tf.int64),
+        "clip": tf.io.FixedLenFeature([], tf.string),
+        "frame_index": tf.io.FixedLenFeature([], tf.int64),
+        "action": tf.io.FixedLenFeature([], tf.string),
+        "source": tf.io.FixedLenFeature([], tf.string),
+    }
+
+
+def decode_frame(encoded: tf.Tensor, encoding: str, frame_size: int) -> tf.Tensor:
+    """Decodes a frame's bytes to uint8 [frame_size, frame_size, 3]."""
+    shape = [frame_size, frame_size, 3]
+    if encoding == "raw":
+        return tf.reshape(tf.io.decode_raw(encoded, tf.uint8), shape)
+    if encoding == "png":
+        frame = tf.io.decode_png(encoded, channels=3)
+    else:  # the default IFAST is off by a few levels
+        frame = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+    return tf.ensure_shape(frame, shape)
+
+
+def write_shards(
+    output_dir: str | Path, split: str, records: Iterable[bytes], num_shards: int
+) -> list[dict]:
+    """Writes records round robin, so that each shard mixes all clips.
+
+    Shards are written under temporary names and renamed when whole.
+
+    Returns:
+      for each shard its name, num_samples, bytes and sha256.
+    """
+    names = [f"{split}-{i:05d}-of-{num_shards:05d}.tfrecord" for i in range(num_shards)]
+    drafts = [Path(output_dir, f".{name}.draft") for name in names]
+    counts = [0] * num_shards
+    writers = [tf.io.TFRecordWriter(str(draft)) for draft in drafts]
+    for i, record in enumerate(records):
+        writers[i % num_shards].write(record)
+        counts[i % num_shards] += 1
+    shards = []
+    for name, draft, count, writer in zip(names, drafts, counts, writers, strict=True):
+        writer.close()
+        digest = hashlib.sha256(draft.read_bytes()).hexdigest()
+        size = draft.stat().st_size
+        os.replace(draft, Path(output_dir, name))
+        shards.append(
+            {"name": name, "num_samples": count, "bytes": size, "sha256": digest}
+        )
+    return shards
+
+
+@dataclasses.dataclass(frozen=True)
+class DataDir:
+    """An opened data directory.
+
+    Attributes:
+      path: where it is.
+      manifest: format version, flags, per split the counts and shards, versions.
+      codebook: the flow vectors that codes stand for.
+      mean_frame: float32 [S, S, 3], mean of the training frames, 0..255.
+    """
+
+    path: Path
+    manifest: dict
+    codebook: Codebook
+    mean_frame: np.ndarray
+
+    @property
+    def frame_size(self) -> int:
+        """S, pixels a side."""
+        return self.manifest["flags"]["frame_size"]
+
+    @property
+    def grid_size(self) -> int:
+        """g, cells a side."""
+        return self.manifest["flags"]["grid_size"]
+
+    @property
+    def frame_encoding(self) -> str:
+        """How frames are stored: png, jpeg or raw."""
+        return self.manifest["flags"]["frame_encoding"]
+
+    def num_samples(self, split: str) -> int:
+        """How many samples a split holds."""
+        return self._split(split)["num_samples"]
+
+    def shards(self, split: str) -> list[str]:
+        """The split's shard files, in order."""
+        return [
+            str(self.path / shard["name"]) for shard in self._split(split)["shards"]
+        ]
+
+    def _split(self, split: str) -> dict:
+        if split not in SPLITS:
+            raise InputError(f"split {split!r} is none of {', '.join(SPLITS)}")
+        return self.manifest["splits"][split]
+
+
+def open_data_dir(path: str | Path) -> DataDir:
+    """Opens a complete data directory and checks that its parts belong together.
+
+    Raises:
+      InputError: no manifest, another format, a shard missing or of another size, or a
+        codebook or mean frame that is not the one the records were written with.
+    """
+    path = Path(path)
+    try:
+        manifest = json.loads(Path(path, "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path} is no complete data directory: it has no manifest.json "
+            "(tools/make_tfrecords.py writes it last)"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path}/manifest.json is damaged: {error}") from error
+    if manifest.get("format_version") != FORMAT_VERSION:
+        found = manifest.get("format_version")
+        raise InputError(f"{path} has format {found}, expected {FORMAT_VERSION}")
+    for shard in (s for split in SPLITS for s in manifest["splits"][split]["shards"]):
+        file = path / shard["name"]
+        size = file.stat().st_size if file.is_file() else "no"
+        if size != shard["bytes"]:
+            raise InputError(f"{file} has {size} bytes, expected {shard['bytes']}")
+    codebook = Codebook.load(path / "codebook.npz")
+    if codebook.fingerprint != manifest["codebook_fingerprint"]:
+        raise InputError(
+            f"{path}/codebook.npz is codebook {codebook.fingerprint}, but the records "
+            f"were written with {manifest['codebook_fingerprint']}"
+        )
+    return DataDir(path, manifest, codebook, _load_mean_frame(path, manifest))
+
+
+def _load_mean_frame(path: Path, manifest: dict) -> np.ndarray:
+    file, size = path / "mean_frame.npy", manifest["flags"]["frame_size"]
+    try:
+        mean_frame = np.load(file)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read: {error}") from error
+    if mean_frame.shape != (size, size, 3):
+        raise InputError(f"{file} is {mean_frame.shape}, expected {(size, size, 3)}")
+    return mean_frame

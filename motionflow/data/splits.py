@@ -1,0 +1,119 @@
+"""Which clip trains, validates and tests.
+
+    source      no source video in two splits (default)
+    official1-3 HMDB-51's or UCF-101's published split; validation sources are taken
+                from its training clips
+    frame       the report's protocol: frames are shuffled, so neighbours five frames
+                apart stand in training and validation. It flatters every number.
+
+The first two give a split to each clip, `frame` to each sample.
+"""
+
+import collections
+import hashlib
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from motionflow.data import hmdb51, ucf101
+from motionflow.data.clips import Clip
+from motionflow.errors import InputError
+
+SPLITS = ("train", "validation", "test")
+PROTOCOLS = ("source", "official1", "official2", "official3", "frame")
+HELD_OUT = 0.1  # share of the clips for validation, and again for test
+
+
+def split_by_source(
+    clips: Sequence[Clip], held_out: Iterable[str], seed: int
+) -> dict[str, str]:
+    """Splits clips so that all clips of a source stay together.
+
+    Sources are taken in an order that depends on their name and the seed only; each
+    goes to the first held-out split that it does not overfill, else to training.
+
+    Args:
+      clips: the clips to split.
+      held_out: names of the splits to fill with HELD_OUT of the clips each.
+      seed: another seed, another order.
+
+    Returns:
+      clip path -> split.
+
+    Raises:
+      InputError: too few sources to give each split one.
+    """
+    sizes = collections.Counter(clip.source for clip in clips)
+    held_out = list(held_out)
+    if len(sizes) <= len(held_out):
+        raise InputError(
+            f"{len(sizes)} source videos cannot fill {len(held_out) + 1} splits; "
+            "add videos, or pass --split=frame to split frames instead"
+        )
+    order = sorted(
+        sizes, key=lambda source: hashlib.sha256(f"{seed}:{source}".encode()).digest()
+    )
+    target = max(1.0, HELD_OUT * len(clips))
+    most = max(1, len(sizes) // 3)  # sources, so that a few large ones leave some
+    split_of: dict[str, str] = {}
+    for split in held_out:
+        left = [source for source in order if source not in split_of]
+        chosen: list[str] = []
+        for source in left:
+            filled = sum(sizes[other] for other in chosen)
+            if len(chosen) < most and filled + sizes[source] <= target:
+                chosen.append(source)
+        # Where every source is larger than the target, the smallest must do.
+        chosen = chosen or [min(left, key=sizes.__getitem__)]
+        split_of |= dict.fromkeys(chosen, split)
+    return {clip.path: split_of.get(clip.source, "train") for clip in clips}
+
+
+def split_clips(
+    clips: Sequence[Clip],
+    protocol: str,
+    seed: int,
+    dataset: str = "hmdb51",
+    split_dir: str | Path | None = None,
+) -> Mapping[str, str]:
+    """Gives each clip its split.
+
+    Args:
+      clips: usable clips.
+      protocol: one of PROTOCOLS except "frame".
+      seed: of the source order.
+      dataset: whose official lists to read, "hmdb51" or "ucf101".
+      split_dir: folder of the official lists.
+
+    Returns:
+      clip path -> one of SPLITS, or "" for a clip that the official split leaves out.
+
+    Raises:
+      InputError: unknown protocol, missing lists, too few sources.
+    """
+    if protocol == "source":
+        return split_by_source(clips, ("test", "validation"), seed)
+    if protocol not in PROTOCOLS or protocol == "frame":
+        raise InputError(f"split {protocol!r} is none of {', '.join(PROTOCOLS)}")
+    readers = {"hmdb51": hmdb51, "ucf101": ucf101}
+    if dataset not in readers or split_dir is None:
+        raise InputError(f"{protocol} needs --dataset={'|'.join(readers)}, --split_dir")
+    official = readers[dataset].read_official_split(split_dir, int(protocol[-1]))
+    split_of = {clip.path: official.get(Path(clip.path).name, "") for clip in clips}
+    train = [clip for clip in clips if split_of[clip.path] == "train"]
+    return split_of | split_by_source(train, ("validation",), seed)
+
+
+def split_frames(num_samples: int, seed: int) -> list[str]:
+    """Shuffles samples into splits, as the report did.
+
+    Raises:
+      InputError: fewer than three samples.
+    """
+    held = max(1, int(HELD_OUT * num_samples))
+    if num_samples <= 2 * held:
+        raise InputError(f"{num_samples} samples cannot fill three splits")
+    splits = ["test"] * held + ["validation"] * held
+    splits += ["train"] * (num_samples - 2 * held)
+    random.Random(seed).shuffle(splits)
+    return splits

@@ -1,0 +1,53 @@
+"""UCF-101: file names to clips, official lists to train and test.
+
+`v_ApplyEyeMakeup_g08_c01.avi` is clip 1 of group 8 of its action; the clips of a group
+were cut from one video, so action and group together are the source.
+"""
+
+import re
+from pathlib import Path
+
+from motionflow.data.clips import Clip, video_files
+from motionflow.errors import InputError
+
+_NAME = re.compile(r"^v_(?P<action>[A-Za-z]+)_(?P<group>g\d+)_c\d+\.avi$")
+
+
+def parse_name(name: str) -> Clip:
+    """Reads one UCF-101 file name; ValueError where it is none."""
+    match = _NAME.match(name)
+    if not match:
+        raise ValueError(f"{name!r} is not v_<Action>_g<group>_c<clip>.avi")
+    return Clip(name, match["action"], f"{match['action']}_{match['group']}")
+
+
+def find_clips(video_dir: str | Path) -> list[Clip]:
+    """Lists the videos below `video_dir`; names that do not parse are excluded."""
+    clips = []
+    for path in video_files(video_dir):
+        try:
+            clip = parse_name(path.name)
+        except ValueError as error:
+            clip = Clip(path.name, path.parent.name, path.stem, str(error))
+        clips.append(Clip(path.as_posix(), clip.action, clip.source, clip.excluded))
+    return clips
+
+
+def read_official_split(split_dir: str | Path, number: int) -> dict[str, str]:
+    """Reads trainlist0<number>.txt (`Action/name.avi label`) and testlist0<number>.txt.
+
+    Returns:
+      clip name -> "train" or "test".
+
+    Raises:
+      InputError: one of the two lists is missing.
+    """
+    splits = {}
+    for split in ("train", "test"):
+        file = Path(split_dir, f"{split}list{number:02d}.txt")
+        if not file.is_file():
+            raise InputError(f"no {file.name} in split_dir {split_dir}")
+        for line in file.read_text(encoding="utf-8").split("\n"):
+            if line.strip():
+                splits[Path(line.split()[0]).name] = split
+    return splits

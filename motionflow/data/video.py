@@ -1,0 +1,126 @@
+"""Files to RGB frames, and RGB frames to files.
+
+    video file --iter_frames--> uint8 [H, W, 3] RGB, one at a time
+    picture    --read_image---> uint8 [H, W, 3] RGB
+    any frame  --fit_frame----> uint8 [size, size, 3]   (the report's section 2)
+    frames     --write_video--> MP4 or GIF
+
+OpenCV decodes; imageio with its own ffmpeg encodes, because `cv2.VideoWriter` fails
+silently on MP4.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from motionflow.errors import InputError
+
+VIDEO_OUTPUTS = (".mp4", ".gif")
+
+
+def count_announced(path: str | Path) -> int:
+    """Returns how many frames the container announces; 0 where it does not say."""
+    capture = cv2.VideoCapture(str(path))
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    return max(count, 0)
+
+
+def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
+    """Yields a video's frames, uint8 [H, W, 3] RGB.
+
+    Raises:
+      InputError: the file cannot be opened as a video or holds no frame.
+    """
+    capture = cv2.VideoCapture(str(path))
+    try:
+        if not capture.isOpened():
+            raise InputError(f"{path} cannot be opened as a video")
+        read, frame = capture.read()
+        if not read:
+            raise InputError(f"{path} holds no frame that can be decoded")
+        while read:
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            read, frame = capture.read()
+    finally:
+        capture.release()
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a picture as uint8 [H, W, 3] RGB, turned as its EXIF orientation says.
+
+    Pillow reads the header first and refuses pictures of more than 179 megapixels.
+
+    Raises:
+      InputError: the file is missing, no picture, damaged or too large.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except FileNotFoundError as error:
+        raise InputError(f"there is no picture {path}") from error
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} cannot be read as a picture: {error}") from error
+
+
+def fit_frame(frame: np.ndarray, size: int) -> np.ndarray:
+    """Resizes to height `size` and takes the centre crop, as the report does.
+
+    A frame that is taller than wide is resized to width `size` instead, so that there
+    is always a square to crop.
+
+    Args:
+      frame: uint8 [H, W, 3].
+      size: side of the square, pixels.
+
+    Returns:
+      uint8 [size, size, 3].
+    """
+    height, width = frame.shape[:2]
+    scale = size / min(height, width)
+    if scale != 1:
+        shape = max(size, round(width * scale)), max(size, round(height * scale))
+        # Averaging when shrinking keeps texture from aliasing into false motion.
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        frame = cv2.resize(frame, shape, interpolation=method)
+    top, left = (frame.shape[0] - size) // 2, (frame.shape[1] - size) // 2
+    return frame[top : top + size, left : left + size]
+
+
+def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    """Writes an MP4 (H.264) or an endless GIF; it appears whole or not at all.
+
+    Args:
+      path: ends in .mp4 or .gif.
+      frames: uint8 [H, W, 3] RGB each, all of one size; MP4 pads odd sizes to even.
+      fps: frames a second.
+
+    Raises:
+      InputError: another suffix, or a folder that does not exist.
+    """
+    import imageio.v2 as imageio
+
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in VIDEO_OUTPUTS:
+        raise InputError(f"{path} must end in {' or '.join(VIDEO_OUTPUTS)}")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} into")
+    options = {"fps": fps, "codec": "libx264", "quality": 8, "macro_block_size": 1}
+    if suffix == ".gif":
+        options = {"duration": 1000 / fps, "loop": 0}
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder, f"draft{suffix}")
+        with imageio.get_writer(draft, **options) as writer:
+            for frame in frames:
+                if suffix == ".mp4":
+                    rows, columns = frame.shape[0] % 2, frame.shape[1] % 2
+                    pad = ((0, rows), (0, columns), (0, 0))
+                    frame = np.pad(frame, pad, mode="edge")
+                writer.append_data(frame)
+        os.replace(draft, path)

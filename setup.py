@@ -1,0 +1,47 @@
+"""Installation. Two lines of one stack, chosen by the Python version.
+
+Python 3.10 and 3.11 get TensorFlow 2.15 with TensorFlow Addons, 3.12 and 3.13 get
+TensorFlow 2.21 with tf-keras: the same Keras 2 API on both.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+DEFAULT = 'python_version < "3.12"'
+CURRENT = 'python_version >= "3.12"'
+
+setup(
+    name="motionflow",
+    version="0.1.0",
+    description="Predict how a still frame will move, and play it as a video.",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["motionflow", "motionflow.*"]),
+    package_data={"motionflow": ["py.typed"]},
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        f"tensorflow==2.15.*; {DEFAULT}",
+        f"tensorflow-addons==0.23.*; {DEFAULT}",
+        f"numpy<2; {DEFAULT}",
+        f"opencv-contrib-python-headless==4.11.*; {DEFAULT}",
+        f"tensorflow==2.21.*; {CURRENT}",
+        f"tf-keras==2.21.*; {CURRENT}",
+        f"numpy>=2; {CURRENT}",
+        f"opencv-contrib-python-headless>=5,<6; {CURRENT}",
+        "absl-py",
+        "imageio",
+        "imageio-ffmpeg",
+        "matplotlib",
+        "pillow",
+        "scikit-learn",
+        "tensorboard",
+        "tqdm",
+    ],
+    extras_require={
+        "beam": ["apache-beam", "google-crc32c"],
+        "serving": ["grpcio", "requests"],
+        "dev": ["pytest", "ruff", "scipy"],
+    },
+)

@@ -1,0 +1,69 @@
+"""Tiny inputs that several tests share: clips whose motion is known, and their records.
+
+A clip shows a textured square that moves by a whole number of pixels a frame before a
+still textured background.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+SIZE = 200
+MOVES = [(2, 0), (-2, 0), (0, 2), (0, -2), (2, 2), (-2, -2), (3, 0), (-3, 0), (0, 3)]
+
+
+def texture(seed: int, height: int, width: int) -> np.ndarray:
+    """Smooth random colours, uint8 [height, width, 3]."""
+    noise = np.random.default_rng(seed).uniform(0, 255, (height, width, 3))
+    noise = cv2.GaussianBlur(noise, (0, 0), 2)
+    noise = (noise - noise.mean()) * 3.5 + 128
+    return np.clip(noise, 0, 255).astype(np.uint8)
+
+
+def moving_square(move: tuple[int, int], num_frames: int, seed: int) -> np.ndarray:
+    """uint8 [num_frames, 200, 200, 3]: a square of 80 pixels from (60, 60) on."""
+    frames = np.repeat(texture(seed, SIZE, SIZE)[None], num_frames, axis=0)
+    square = texture(seed + 1000, 80, 80)
+    for t, frame in enumerate(frames):
+        left, top = 60 + t * move[0], 60 + t * move[1]
+        frame[top : top + 80, left : left + 80] = square
+    return frames
+
+
+def write_avi(path: Path, frames: np.ndarray) -> None:
+    """Writes RGB frames as motion JPEG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = frames.shape[2], frames.shape[1]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, size)
+    assert writer.isOpened()
+    for frame in frames:
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()
+
+
+@pytest.fixture(scope="session")
+def tiny_videos(tmp_path_factory) -> Path:
+    """Nine clips of nine sources, with HMDB-51 names."""
+    folder = tmp_path_factory.mktemp("videos")
+    for i, move in enumerate(MOVES):
+        name = f"source{i}_walk_f_nm_np1_fr_goo_0.avi"
+        write_avi(folder / "walk" / name, moving_square(move, 8, seed=i))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_data_dir(tiny_videos, tmp_path_factory) -> Path:
+    """A complete data directory: 21 training, 3 validation and 3 test samples."""
+    from motionflow.data.builder import BuildOptions, build_data_dir
+    from motionflow.data.samples import LabelOptions
+
+    folder = tmp_path_factory.mktemp("records")
+    labels = LabelOptions(flow_method="dis", frame_stride=2)
+    build_data_dir(tiny_videos, folder, BuildOptions(num_clusters=8, labels=labels))
+    return folder

@@ -1,0 +1,137 @@
+"""Whole data directories."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from motionflow.data import builder, records
+from motionflow.data.samples import LabelOptions
+from motionflow.errors import InputError
+from tests.conftest import moving_square, write_avi
+
+FAST = LabelOptions(flow_method="dis", frame_stride=2)
+
+
+def options(**changes):
+    return builder.BuildOptions(**({"num_clusters": 8, "labels": FAST} | changes))
+
+
+def read(data, split):
+    spec = records.feature_spec(data.grid_size)
+    return [
+        tf.io.parse_single_example(record, spec)
+        for record in tf.data.TFRecordDataset(data.shards(split))
+    ]
+
+
+def test_the_directory_holds_what_the_contract_says(tiny_data_dir):
+    names = {p.name.split("-")[0] for p in tiny_data_dir.iterdir()}
+    assert names == {
+        "manifest.json",
+        "codebook.npz",
+        "mean_frame.npy",
+        "clips.jsonl",
+        "train",
+        "validation",
+        "test",
+    }
+    statuses = builder.read_clips(tiny_data_dir)
+    assert [s.status for s in statuses] == ["ok"] * 9
+    assert sum(s.samples for s in statuses) == 27
+
+
+def test_splits_share_no_source(tiny_data_dir):
+    data = records.open_data_dir(tiny_data_dir)
+    sources = [
+        {sample["source"].numpy() for sample in read(data, split)}
+        for split in ("train", "validation", "test")
+    ]
+    assert [len(s) for s in sources] == [7, 1, 1]
+    assert len(set.union(*sources)) == 9
+
+
+def test_codebook_is_fitted_on_training_vectors_only(tiny_data_dir):
+    data = records.open_data_dir(tiny_data_dir)
+    flow = np.array([sample["flow"] for sample in read(data, "train")])
+    assert data.codebook.counts.sum() == 21 * 400
+    codes = np.array([sample["codes"] for sample in read(data, "train")])
+    counts = [np.sum(codes == c) for c in range(8)]
+    np.testing.assert_array_equal(data.codebook.counts, counts)
+    # Minibatch k-means ends near the means of what it assigned.
+    for c in np.argsort(counts)[-2:]:
+        mean = flow.reshape(-1, 2)[codes.ravel() == c].mean(axis=0)
+        np.testing.assert_allclose(data.codebook.centers[c], mean, atol=0.5)
+
+
+def test_another_number_of_workers_gives_the_same_bytes(
+    tiny_videos, tiny_data_dir, tmp_path
+):
+    builder.build_data_dir(tiny_videos, tmp_path, options(), num_workers=3)
+    for file in tiny_data_dir.iterdir():
+        assert file.read_bytes() == (tmp_path / file.name).read_bytes(), file.name
+
+
+def test_a_complete_directory_is_left_alone(tiny_data_dir):
+    before = (tiny_data_dir / "manifest.json").stat().st_mtime_ns
+    found = builder.build_data_dir("no/such/folder", tiny_data_dir, options())
+    assert len(found) == 9
+    assert (tiny_data_dir / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_other_flags_on_a_complete_directory(tiny_videos, tiny_data_dir):
+    with pytest.raises(InputError, match="num_clusters=8, not 40"):
+        builder.build_data_dir(tiny_videos, tiny_data_dir, options(num_clusters=40))
+
+
+def test_a_stopped_build_goes_on(tiny_videos, tiny_data_dir, tmp_path, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(builder, "fit_codebook", stop)
+        with pytest.raises(KeyboardInterrupt):
+            builder.build_data_dir(tiny_videos, tmp_path / "a", options())
+    assert not (tmp_path / "a" / "manifest.json").exists()
+    # All clips are done: the rest needs no video any more.
+    videos = shutil.copytree(tiny_videos, tmp_path / "videos")
+    for video in videos.rglob("*.avi"):
+        video.write_text("gone")
+    builder.build_data_dir(videos, tmp_path / "a", options())
+    found = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    assert found == json.loads((tiny_data_dir / "manifest.json").read_text())
+
+
+def test_frame_split_spreads_the_frames_of_a_clip(tmp_path):
+    write_avi(tmp_path / "v" / "a.avi", moving_square((1, 0), 45, 0))
+    statuses = builder.build_data_dir(
+        tmp_path / "v",
+        tmp_path / "d",
+        options(dataset="folder", split="frame", num_clusters=4),
+    )
+    assert statuses[0].split == "frame"
+    data = records.open_data_dir(tmp_path / "d")
+    assert [data.num_samples(s) for s in ("train", "validation", "test")] == [17, 2, 2]
+    assert data.manifest["splits"]["test"]["num_clips"] == 1
+
+
+def test_nothing_usable(tmp_path):
+    (tmp_path / "v").mkdir()
+    for i in range(3):
+        (tmp_path / "v" / f"{i}.avi").write_text("no video")
+    with pytest.raises(InputError, match="none of the 3 videos"):
+        builder.build_data_dir(tmp_path / "v", tmp_path / "d", options())
+    with pytest.raises(InputError, match="no clip gave a sample; 0.avi: .* cannot"):
+        builder.build_data_dir(
+            tmp_path / "v", tmp_path / "d", options(dataset="folder")
+        )
+    assert not (tmp_path / "d" / "manifest.json").exists()
+
+
+def test_bad_options(tmp_path):
+    with pytest.raises(InputError, match="dataset 'kth' is none of hmdb51"):
+        builder.build_data_dir(tmp_path, tmp_path, options(dataset="kth"))
+    with pytest.raises(InputError, match="num_workers is 0"):
+        builder.build_data_dir(tmp_path, tmp_path, options(), num_workers=0)

@@ -1,0 +1,93 @@
+"""The rooms lie along the arrow: imports go to earlier rooms only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "motionflow"
+FILES = sorted(PACKAGE.rglob("*.py")) + sorted((ROOT / "tools").glob("*.py"))
+ENTRY_POINTS = {"motionflow.train", "motionflow.evaluate", "motionflow.export"}
+BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.cli"}
+TENSORFLOW_FREE = {file.stem for file in (PACKAGE / "data").glob("*.py")} - {
+    "records",
+    "pipeline",
+    "builder",
+}
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def imports_of(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            known = {module_of(f) for f in FILES}
+            found |= (submodules & known) or {node.module}
+    return found
+
+
+def level(module: str) -> int:
+    """Where a module's room lies along the arrow."""
+    if module in BASE:
+        return 0
+    rooms = {"motionflow.data": 1, "motionflow.models": 2, "motionflow.generate": 3}
+    for room, place in rooms.items():
+        if module == room or module.startswith(room + "."):
+            return place
+    return 5 if module in ENTRY_POINTS or module.startswith("tools.") else 4
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_imports_go_to_earlier_rooms(file):
+    own = [m for m in imports_of(file) if m.split(".")[0] == "motionflow"]
+    for imported in own:
+        assert imported not in ENTRY_POINTS, f"{file} imports an entry point"
+        assert level(imported) <= level(module_of(file)), f"{file} -> {imported}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_keras_comes_from_compat(file):
+    if file.name != "compat.py":
+        text = file.read_text()
+        assert "tf.keras" not in text
+        assert not {
+            m for m in imports_of(file) if m.split(".")[0] in ("keras", "tf_keras")
+        }
+
+
+@pytest.mark.parametrize("name", sorted(TENSORFLOW_FREE))
+def test_label_workers_start_without_tensorflow(name):
+    imported = imports_of(PACKAGE / "data" / f"{name}.py")
+    assert not {m for m in imported if m.startswith("tensorflow")}
+    heavy = {f"motionflow.data.{m}" for m in ("records", "pipeline", "builder")}
+    assert not imported & (heavy | {"motionflow.compat"})
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_flags_are_read_in_entry_points_and_tools_only(file):
+    if level(module_of(file)) < 5 and module_of(file) != "motionflow.cli":
+        assert "absl.flags" not in imports_of(file)
+        assert "absl" not in imports_of(file)
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_flags_are_defined_inside_one_function(file):
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.If):
+            continue
+        assert "DEFINE_" not in ast.unparse(node)
+
+
+def test_every_module_has_its_tests():
+    for file in sorted(PACKAGE.rglob("*.py")) + sorted((ROOT / "tools").glob("*.py")):
+        if file.stem not in ("__init__", "errors"):
+            assert (ROOT / "tests" / f"test_{file.stem}.py").exists(), file

@@ -1,0 +1,81 @@
+"""Splits: nothing in two of them, sources kept together."""
+
+import collections
+
+import pytest
+
+from motionflow.data import splits
+from motionflow.data.clips import Clip
+from motionflow.errors import InputError
+
+
+def make_clips(num_sources, clips_each=2):
+    return [
+        Clip(f"{s}/{c}.avi", "walk", f"s{s}")
+        for s in range(num_sources)
+        for c in range(clips_each)
+    ]
+
+
+def test_no_source_in_two_splits_and_a_tenth_held_out():
+    clips = make_clips(50)
+    split_of = splits.split_clips(clips, "source", seed=0)
+    of_source = collections.defaultdict(set)
+    for clip in clips:
+        of_source[clip.source].add(split_of[clip.path])
+    assert all(len(found) == 1 for found in of_source.values())
+    assert collections.Counter(split_of.values()) == {
+        "train": 80,
+        "validation": 10,
+        "test": 10,
+    }
+
+
+def test_the_split_does_not_depend_on_the_order_of_clips_but_on_the_seed():
+    clips = make_clips(30)
+    first = splits.split_clips(clips, "source", seed=0)
+    assert splits.split_clips(clips[::-1], "source", seed=0) == first
+    assert splits.split_clips(clips, "source", seed=1) != first
+
+
+def test_one_large_source_is_not_held_out():
+    clips = make_clips(10, 1) + [Clip(f"big{i}", "", "big") for i in range(90)]
+    split_of = splits.split_clips(clips, "source", seed=0)
+    assert split_of["big0"] == "train"
+    assert set(split_of.values()) == set(splits.SPLITS)
+
+
+def test_three_sources_fill_three_splits_and_two_cannot():
+    found = splits.split_clips(make_clips(3), "source", seed=0)
+    assert set(found.values()) == set(splits.SPLITS)
+    with pytest.raises(InputError, match="2 source videos .* --split=frame"):
+        splits.split_clips(make_clips(2), "source", seed=0)
+
+
+def test_official_split_takes_validation_from_training_sources(tmp_path):
+    clips = [Clip(f"walk/{i}.avi", "walk", f"s{i}") for i in range(12)]
+    digits = [1] * 9 + [2, 2, 0]
+    lines = [f"{i}.avi {digit} \n" for i, digit in enumerate(digits)]
+    (tmp_path / "walk_test_split1.txt").write_text("".join(lines))
+    split_of = splits.split_clips(clips, "official1", 0, "hmdb51", tmp_path)
+    count = collections.Counter(split_of.values())
+    assert count == {"train": 8, "validation": 1, "test": 2, "": 1}
+    assert split_of["walk/9.avi"] == split_of["walk/10.avi"] == "test"
+    assert split_of["walk/11.avi"] == ""
+
+
+def test_official_needs_lists():
+    with pytest.raises(InputError, match="--split_dir"):
+        splits.split_clips(make_clips(3), "official1", 0, "hmdb51", None)
+    with pytest.raises(InputError, match="--dataset"):
+        splits.split_clips(make_clips(3), "official1", 0, "folder", ".")
+    with pytest.raises(InputError, match="none of source"):
+        splits.split_clips(make_clips(3), "random", 0)
+
+
+def test_frames_are_spread():
+    found = splits.split_frames(100, seed=0)
+    assert collections.Counter(found) == {"train": 80, "validation": 10, "test": 10}
+    assert found != splits.split_frames(100, seed=1)
+    with pytest.raises(InputError, match="2 samples"):
+        splits.split_frames(2, seed=0)

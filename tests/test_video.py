@@ -1,0 +1,104 @@
+"""Frames in and out of files."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from motionflow.data import video
+from motionflow.errors import InputError
+from tests.conftest import moving_square, texture, write_avi
+
+
+def test_frames_come_in_order_and_in_rgb(tmp_path):
+    frames = np.zeros((4, 32, 48, 3), np.uint8)
+    frames[..., 0] = 200  # red
+    frames[:, :, :, 2] = (np.arange(4) * 50)[:, None, None]
+    write_avi(tmp_path / "red.avi", frames)
+    read = list(video.iter_frames(tmp_path / "red.avi"))
+    np.testing.assert_allclose(read, frames, atol=8)
+    assert video.count_announced(tmp_path / "red.avi") == 4
+
+
+def test_what_is_no_video(tmp_path):
+    (tmp_path / "text.avi").write_text("no video")
+    for name in ("text.avi", "missing.avi"):
+        with pytest.raises(InputError, match="cannot be opened as a video"):
+            list(video.iter_frames(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    "shape", [(240, 320), (400, 400), (100, 180), (320, 180), (199, 201)]
+)
+def test_fit_frame_is_square_and_keeps_the_centre(shape):
+    frame = np.zeros((*shape, 3), np.uint8)
+    cv2.circle(frame, (shape[1] // 2, shape[0] // 2), min(shape) // 8, (255,) * 3, -1)
+    fitted = video.fit_frame(frame, 200)
+    assert fitted.shape == (200, 200, 3)
+    rows, columns = np.nonzero(fitted[..., 0] > 127)
+    assert abs(rows.mean() - 99.5) < 2
+    assert abs(columns.mean() - 99.5) < 2
+    # The disc's radius is an eighth of the side that becomes 200, so 25; circles stay
+    # circles where the aspect is kept.
+    assert abs(np.ptp(rows) - 50) < 4
+    assert abs(np.ptp(columns) - 50) < 4
+
+
+def test_a_fitting_frame_is_left_alone():
+    frame = texture(0, 200, 200)
+    np.testing.assert_array_equal(video.fit_frame(frame, 200), frame)
+
+
+def test_pictures(tmp_path):
+    picture = texture(1, 30, 40)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(video.read_image(tmp_path / "a.png"), picture)
+    turned = Image.Exif()
+    turned[274] = 6  # orientation: the camera was turned right by 90 degrees
+    Image.fromarray(picture).save(tmp_path / "b.png", exif=turned)
+    expected = np.rot90(picture, -1)
+    np.testing.assert_array_equal(video.read_image(tmp_path / "b.png"), expected)
+    Image.fromarray(picture[..., 0]).save(tmp_path / "gray.png")
+    assert video.read_image(tmp_path / "gray.png").shape == (30, 40, 3)
+
+
+def test_what_is_no_picture(tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(InputError, match="cannot be read as a picture"):
+        video.read_image(tmp_path / "text.png")
+    with pytest.raises(InputError, match="there is no picture"):
+        video.read_image(tmp_path / "missing.png")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_write_video_reads_back(tmp_path, suffix):
+    frames = moving_square((4, 0), 5, seed=2)
+    video.write_video(tmp_path / f"a{suffix}", frames, fps=10)
+    capture = cv2.VideoCapture(str(tmp_path / f"a{suffix}"))
+    assert round(capture.get(cv2.CAP_PROP_FPS)) == 10
+    read = np.array(list(video.iter_frames(tmp_path / f"a{suffix}")))
+    assert read.shape == frames.shape
+    # Each frame is nearest to its own original.
+    for i, frame in enumerate(read.astype(float)):
+        assert np.argmin(np.abs(frames - frame).mean(axis=(1, 2, 3))) == i
+    assert [p.name for p in tmp_path.iterdir()] == [f"a{suffix}"]
+
+
+def test_odd_sizes_are_padded(tmp_path):
+    video.write_video(tmp_path / "a.mp4", [texture(0, 31, 41)] * 2, fps=5)
+    assert next(video.iter_frames(tmp_path / "a.mp4")).shape == (32, 42, 3)
+
+
+def test_write_video_refuses_early_and_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match="must end in .mp4 or .gif"):
+        video.write_video(tmp_path / "a.mkv", [], fps=5)
+    with pytest.raises(InputError, match="no folder"):
+        video.write_video(tmp_path / "none" / "a.mp4", [], fps=5)
+
+    def broken():
+        yield texture(0, 32, 32)
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        video.write_video(tmp_path / "a.mp4", broken(), fps=5)
+    assert not list(tmp_path.iterdir())
