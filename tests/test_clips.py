@@ -8,7 +8,7 @@ from motionflow.errors import InputError
 
 def test_a_plain_folder(tmp_path):
     (tmp_path / "beach").mkdir()
-    for name in ("beach/b.MP4", "a[1].avi", "notes.txt", "beach/c.jpg"):
+    for name in ("beach/b.MP4", "a[1].avi", "notes.txt", "c.jpg", ".draft.avi"):
         (tmp_path / name).touch()
     assert find_folder_clips(tmp_path) == [
         Clip("a[1].avi", "", "a[1]"),

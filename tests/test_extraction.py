@@ -1,5 +1,11 @@
 """Many clips: what became of each, and nothing computed twice."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
 from motionflow.data import extraction
@@ -71,3 +77,42 @@ def test_a_clip_in_no_split_is_filtered(tmp_path):
     left_out = extraction.clip_status(Clip("b.avi", "", "b"), {"b.avi": ""}, {}, work)
     assert left_out.status == "filtered"
     assert "official" in left_out.reason
+
+
+WORKER = """
+import multiprocessing, time
+from motionflow.data.extraction import _end_with_parent
+
+def wait():
+    _end_with_parent()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("spawn").Process(target=wait)
+    worker.start()
+    print(worker.pid, flush=True)
+    worker.join()
+"""
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="reads /proc")
+def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
+    (tmp_path / "main.py").write_text(WORKER)
+    command = [sys.executable, str(tmp_path / "main.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        assert is_running(pid)
+        time.sleep(3)  # the worker sets its watch up
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not is_running(pid)

@@ -71,6 +71,16 @@ def test_training_stream_is_repeatable_and_resumes_at_an_epoch(data):
         np.testing.assert_array_equal(got[1], expected[1])
 
 
+@pytest.mark.parametrize("global_seed", [0, 7])
+def test_training_stream_does_not_depend_on_the_global_seed(data, global_seed):
+    expected = take(pipeline.training_batches(data, 7, seed=0), 3)
+    tf.random.set_seed(global_seed)
+    for got, want in zip(
+        take(pipeline.training_batches(data, 7, seed=0), 3), expected, strict=True
+    ):
+        np.testing.assert_array_equal(got[0], want[0])
+
+
 def test_epochs_and_seeds_differ_in_order(data):
     def codes(seed, skip):
         stream = pipeline.training_batches(data, 7, seed=seed, augment=False)

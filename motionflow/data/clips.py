@@ -38,7 +38,7 @@ def video_files(video_dir: str | Path) -> Iterator[Path]:
     """Yields every video below `video_dir`, as sorted relative paths.
 
     Walks the tree instead of globbing: 536 HMDB-51 names hold characters that a glob
-    would read as patterns.
+    would read as patterns. Hidden files are somebody's drafts and left out.
 
     Raises:
       InputError: the directory is missing or holds no video.
@@ -50,7 +50,7 @@ def video_files(video_dir: str | Path) -> Iterator[Path]:
         Path(folder, name).relative_to(root)
         for folder, _, names in os.walk(root, followlinks=True)
         for name in names
-        if name.lower().endswith(VIDEO_SUFFIXES)
+        if name.lower().endswith(VIDEO_SUFFIXES) and not name.startswith(".")
     )
     if not found:
         raise InputError(

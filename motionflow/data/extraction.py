@@ -10,7 +10,9 @@ import dataclasses
 import hashlib
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -87,7 +89,9 @@ def extract_clips(
     errors = {}
     # OpenCV is not fork-safe, so workers start afresh.
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(num_workers, context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(
+        num_workers, context, initializer=_end_with_parent
+    ) as pool:
         jobs = {}
         for clip in clips:
             video, file = video_dir / clip.path, work_dir.file(clip.path)
@@ -99,6 +103,17 @@ def extract_clips(
                 errors[jobs[job].path] = str(error)
             progress(done, len(jobs))
     return errors
+
+
+def _end_with_parent() -> None:
+    """Ends this worker when the program that started it is killed."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _extract_to_file(video: Path, file: Path, labels: LabelOptions) -> None:

@@ -112,6 +112,9 @@ def training_batches(
         return frame, codes
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        # This function's own graph seed: the stream does not depend on the program's,
+        # and TensorFlow cannot compare a global seed of 0 with one that is a tensor.
+        tf.compat.v1.set_random_seed(1)
         order = {"seed": seed + epoch, "reshuffle_each_iteration": False}
         names = tf.data.Dataset.from_tensor_slices(shards)
         records = names.shuffle(len(shards), **order).interleave(

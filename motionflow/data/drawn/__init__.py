@@ -1,0 +1,14 @@
+"""Sample clips drawn by ourselves, with known flow.
+
+motions (how people move) -> figure (skeleton, parts) -> clip (frames, true flow)
+part, scenery: the textures of cloth, skin and background
+"""
+
+from motionflow.data.drawn.clip import (
+    DrawnClip,
+    central_square,
+    make_clip,
+    write_clips,
+)
+
+__all__ = ["DrawnClip", "central_square", "make_clip", "write_clips"]

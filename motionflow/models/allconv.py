@@ -1,0 +1,96 @@
+"""The all-convolutional network: table 2 of the report.
+
+    standardised frames [B, 200, 200, 3] -> scores [B, 20, 20, 40]
+
+Strided convolutions take the place of pooling, and nothing is fully connected: the last
+layer is a linear classifier over a 512-vector in each cell of the grid (figure 5). The
+table calls its third row stride 2; only stride 1 leads from 25x25 to the 22x22 that the
+same row gives, and to its 7.16 million parameters (7,159,848 here).
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from motionflow.errors import InputError
+from motionflow.models import blocks
+
+
+class Row(NamedTuple):
+    """One row of table 2."""
+
+    filters: int
+    kernel: int
+    stride: int
+    pad: int
+    has_dropout: bool = False
+
+
+TABLE = (
+    Row(96, 7, 4, 2),
+    Row(128, 3, 2, 1),
+    Row(256, 4, 1, 0),
+    Row(256, 3, 1, 1, has_dropout=True),
+    Row(512, 3, 1, 0, has_dropout=True),
+    Row(512, 3, 1, 1, has_dropout=True),
+    Row(512, 3, 1, 1),
+)
+
+
+def grid_size_of(frame_size: int) -> int:
+    """Cells along one side of the grid that this network gives; 200 -> 20."""
+    size = frame_size
+    for row in TABLE:
+        size = blocks.output_size(size, row.kernel, row.stride, row.pad)
+    return size
+
+
+def build_allconv(
+    inputs: tf.Tensor,
+    grid_size: int,
+    num_clusters: int,
+    *,
+    width: float = 1.0,
+    l2: float = 0.0,
+    dropout: float = 0.3,
+    literal_head: bool = False,
+) -> tf.Tensor:
+    """Stacks the layers of table 2 on standardised frames.
+
+    Args:
+      inputs: [B, S, S, 3].
+      grid_size: cells along one side of the data's grid.
+      num_clusters: K, the size of the codebook.
+      width: factor on every number of filters but the last.
+      l2: weight of the L2 regularisation.
+      dropout: share dropped in the three ConvBND rows.
+      literal_head: take the table's last row, ConvBN, at its word. Its ReLU cuts
+        negative scores off, so the default is a plain 1x1 convolution.
+
+    Returns:
+      Scores [B, grid_size, grid_size, K].
+
+    Raises:
+      InputError: the network's grid is not the data's.
+    """
+    frame_size = inputs.shape[1]
+    if grid_size_of(frame_size) != grid_size:
+        raise InputError(
+            f"allconv gives a grid of {max(0, grid_size_of(frame_size))} cells a side "
+            f"from frames of {frame_size} pixels, but the data has {grid_size}: make "
+            f"the data with frame_size = 8 * (grid_size + 5) (200 for 20), "
+            f"or train --model=alexnet"
+        )
+    x = inputs
+    for row in TABLE:
+        filters = blocks.scaled(row.filters, width)
+        rate = dropout if row.has_dropout else 0.0
+        x = blocks.conv_bn(x, filters, row.kernel, row.stride, row.pad, l2, rate)
+    if literal_head:
+        return blocks.conv_bn(x, num_clusters, 1, 1, 0, l2)
+    return blocks.PaddedConv2D(
+        num_clusters,
+        1,
+        kernel_initializer=blocks.INITIALIZER,
+        kernel_regularizer=blocks.l2_penalty(l2),
+    )(x)

@@ -1,0 +1,193 @@
+"""The layers that both networks are made of.
+
+    frames [B, S, S, 3] in 0..255 -> Standardize -> ConvBN / ConvBND -> ... -> scores
+
+ConvBN is convolution, spatial batch normalisation, ReLU; ConvBND has dropout between
+the normalisation and the ReLU (tables 1 and 2 of the report). The report's networks ran
+in Torch7, whose conventions are kept where Keras has others:
+
+- symmetric padding of exactly `pad` pixels on each side; Keras' "same" pads unevenly
+  when the stride is not 1;
+- convolutions have a bias although batch normalisation follows;
+- batch normalisation averages with momentum 0.1 (Keras counts the other way: 0.9) and
+  epsilon 1e-5. Keras' own 0.99 needs hundreds of steps before its moving averages mean
+  anything, more than a short training has;
+- weights start with Xavier (Glorot) initialisation.
+"""
+
+import random
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.compat import keras
+
+INITIALIZER = "glorot_uniform"
+
+
+class Standardize(keras.layers.Layer):
+    """(frame - mean_frame) / 255, in float32 whatever the precision policy.
+
+    The mean is a weight that training leaves alone, so checkpoints and exports carry
+    it and nobody can feed a frame wrongly. Input [B, S, S, 3] in 0..255, output in
+    [-1, 1].
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+
+    def build(self, input_shape):
+        """Creates the mean frame, zero until `mean_frame.assign` sets it."""
+        self.mean_frame = self.add_weight(
+            name="mean_frame",
+            shape=input_shape[1:],
+            initializer="zeros",
+            trainable=False,
+        )
+        super().build(input_shape)
+
+    def call(self, inputs):
+        """Frames [B, S, S, 3] -> standardised frames, float32."""
+        return (inputs - self.mean_frame) / 255.0
+
+
+class PaddedConv2D(keras.layers.Conv2D):
+    """Convolution that pads `pad` zeros on each of the four sides.
+
+    The padding happens inside the convolution: one pass over memory less than a
+    `ZeroPadding2D` before it.
+    """
+
+    def __init__(self, filters, kernel_size, pad=0, **kwargs):
+        kwargs["padding"] = "valid"
+        super().__init__(filters, kernel_size, **kwargs)
+        self.pad = pad
+
+    def convolution_op(self, inputs, kernel):
+        """Overrides how Keras pads; bias, dtype and shapes stay its own."""
+        pad = [self.pad, self.pad]
+        return tf.nn.conv2d(
+            inputs, kernel, strides=self.strides, padding=[[0, 0], pad, pad, [0, 0]]
+        )
+
+    def compute_output_shape(self, input_shape):
+        """The shape after padding and convolution."""
+        batch, height, width, channels = tf.TensorShape(input_shape).as_list()
+        grown = [batch, height + 2 * self.pad, width + 2 * self.pad, channels]
+        return super().compute_output_shape(grown)
+
+    def get_config(self):
+        """Adds `pad`, so that a copy of the layer pads as well."""
+        return {**super().get_config(), "pad": self.pad}
+
+
+class CountedDropout(keras.layers.Layer):
+    """Dropout whose masks follow from a key and a step counter, both weights.
+
+    Keras' dropout keeps its random state outside checkpoints, so a resumed training
+    would draw other masks than an uninterrupted one. Here the state is saved with the
+    weights. Replicas of a distribution strategy draw different masks.
+    """
+
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+
+    def build(self, input_shape):
+        """Creates the state [key, step]; the key comes from Python's `random`."""
+        key = random.getrandbits(31)
+        self.state = self.add_weight(
+            name="state",
+            shape=(2,),
+            dtype=tf.int64,
+            initializer=lambda shape, dtype: tf.constant([key, 0], dtype),
+            trainable=False,
+            # Each replica counts the same steps: keep a copy each, save the first.
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        super().build(input_shape)
+
+    def call(self, inputs, training=None):
+        """Zeroes a share `rate` of the inputs in training and scales up the others."""
+        if not training or not self.rate:
+            return inputs
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.random.experimental.stateless_fold_in(self.state + 0, replica)
+        self.state.assign_add([0, 1])
+        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed=seed)
+
+    def get_config(self):
+        """Adds `rate`."""
+        return {**super().get_config(), "rate": self.rate}
+
+
+def scaled(num_filters: int, width: float) -> int:
+    """A table's number of filters or units times the width, at least 1."""
+    return max(1, round(num_filters * width))
+
+
+def output_size(size: int, kernel: int, stride: int, pad: int) -> int:
+    """Pixels along one side after a convolution or pooling."""
+    return (size + 2 * pad - kernel) // stride + 1
+
+
+def l2_penalty(l2: float) -> keras.regularizers.Regularizer | None:
+    """L2 regularisation as Torch7 counts it: `l2` * w is added to the gradient of w.
+
+    Torch7's `optim.adam` does that when given weightDecay (`dfdx:add(wd, x)`, before
+    the moments), which is the gradient of 0.5 * l2 * |w|^2. It decays every parameter;
+    here kernels only, as is usual now: biases and batch normalisation stay free.
+    """
+    return keras.regularizers.L2(0.5 * l2) if l2 else None
+
+
+def conv_bn(
+    inputs: tf.Tensor,
+    filters: int,
+    kernel: int,
+    stride: int,
+    pad: int,
+    l2: float = 0.0,
+    dropout: float = 0.0,
+) -> tf.Tensor:
+    """ConvBN, or ConvBND where `dropout` is above zero.
+
+    Args:
+      inputs: [B, H, W, C].
+      filters: number of output channels.
+      kernel: side of the square window.
+      stride: step of the window.
+      pad: zeros added on each side.
+      l2: weight of the L2 regularisation, see `l2_penalty`.
+      dropout: share of activations dropped before the ReLU.
+
+    Returns:
+      [B, h, w, filters].
+    """
+    x = PaddedConv2D(
+        filters,
+        kernel,
+        pad=pad,
+        strides=stride,
+        kernel_initializer=INITIALIZER,
+        kernel_regularizer=l2_penalty(l2),
+    )(inputs)
+    x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    if dropout:
+        x = CountedDropout(dropout)(x)
+    return keras.layers.ReLU()(x)
+
+
+def count_parameters(model: keras.Model) -> int:
+    """Convolution and dense weights and biases, the numbers that papers compare.
+
+    Batch normalisation, the mean frame and the dropout state do not count.
+    """
+    counted = (keras.layers.Conv2D, keras.layers.Dense)
+    return sum(
+        int(np.prod(weight.shape))
+        for layer in model.layers
+        if isinstance(layer, counted)
+        for weight in layer.weights
+    )

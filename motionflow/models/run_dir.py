@@ -1,0 +1,175 @@
+"""A run directory: everything a training leaves behind, and how it is read again.
+
+R/config.json      what rebuilds the model and identifies the run; written last, so
+its presence says that the directory is set up
+R/flags.txt        the command's flags, a valid --flagfile
+R/codebook.npz     copies of the data's codebook and mean frame: a run needs no data
+R/mean_frame.npy   directory to predict
+R/checkpoints/     model, optimizer and epoch after each epoch
+R/logs/            TensorBoard
+R/history.csv      one row an epoch
+R/result.json      the last row and the run's totals; its presence says "finished"
+"""
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.data.codebook import Codebook
+from motionflow.errors import InputError
+from motionflow.models import build_model
+
+# What may change when a run is resumed: how long and on what it runs, not what it is.
+FREE_TO_CHANGE = ("epochs",)
+
+
+class RunDir:
+    """Paths and files of one run directory."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoints"
+        self.logs = self.path / "logs"
+        self._config = self.path / "config.json"
+        self._history = self.path / "history.csv"
+        self._result = self.path / "result.json"
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> "RunDir":
+        """Opens an existing run directory.
+
+        Raises:
+          InputError: `path` is none, or training has saved no checkpoint in it yet.
+        """
+        run_dir = cls(path)
+        if not run_dir._config.is_file():
+            raise InputError(
+                f"{path} is no run directory: it holds no config.json; expected the "
+                f"--run_dir of a training (python -m motionflow.train)"
+            )
+        if run_dir.latest_checkpoint is None:
+            raise InputError(
+                f"{path} holds no checkpoint: its training has not finished an epoch"
+            )
+        return run_dir
+
+    def prepare(
+        self, config: dict[str, Any], codebook: Codebook, mean_frame: np.ndarray
+    ) -> None:
+        """Sets the directory up, or checks that it belongs to the same run.
+
+        Args:
+          config: sections "model", "training" and "data" of plain values.
+          codebook: the data's codebook.
+          mean_frame: float32 [S, S, 3].
+
+        Raises:
+          InputError: the directory holds another run; names what differs.
+        """
+        if self._config.is_file():
+            self._check_same(config)
+        else:
+            self.path.mkdir(parents=True, exist_ok=True)
+            codebook.save(self.path / "codebook.npz")
+            np.save(self.path / "mean_frame.npy", mean_frame)
+        self._write(self._config, json.dumps(config, indent=2) + "\n")
+
+    def _check_same(self, config: dict[str, Any]) -> None:
+        stored = self.config
+        differences = [
+            f"{section}.{key} is {stored[section].get(key)!r} there and {value!r} now"
+            for section, values in config.items()
+            for key, value in values.items()
+            if key not in FREE_TO_CHANGE and stored[section].get(key) != value
+        ]
+        if differences:
+            raise InputError(
+                f"{self.path} holds another run: {'; '.join(differences)}; pass the "
+                f"same flags to resume it, or another --run_dir"
+            )
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The sections of config.json; "model" is what `build_model` takes."""
+        return json.loads(self._config.read_text())
+
+    @property
+    def codebook(self) -> Codebook:
+        """The codebook that the run was trained with."""
+        return Codebook.load(self.path / "codebook.npz")
+
+    @property
+    def mean_frame(self) -> np.ndarray:
+        """The training data's mean frame, float32 [S, S, 3]."""
+        return np.load(self.path / "mean_frame.npy")
+
+    @property
+    def latest_checkpoint(self) -> str | None:
+        """Prefix of the last checkpoint, or None."""
+        return tf.train.latest_checkpoint(str(self.checkpoints))
+
+    @property
+    def num_epochs(self) -> int:
+        """How many epochs the last checkpoint has behind it; 0 without one."""
+        latest = self.latest_checkpoint
+        return int(latest.rsplit("-", 1)[1]) if latest else 0
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """result.json, or None while the run is unfinished."""
+        return json.loads(self._result.read_text()) if self._result.is_file() else None
+
+    def write_flags(self, lines: str) -> None:
+        """Writes flags.txt."""
+        self._write(self.path / "flags.txt", lines)
+
+    def write_result(self, result: dict[str, Any]) -> None:
+        """Writes result.json."""
+        self._write(self._result, json.dumps(result, indent=2) + "\n")
+
+    def read_history(self) -> list[dict[str, float]]:
+        """The rows of history.csv, first epoch first; [] before the first epoch."""
+        if not self._history.is_file():
+            return []
+        with self._history.open(newline="") as file:
+            rows = [
+                {key: float(value) for key, value in row.items()}
+                for row in csv.DictReader(file)
+            ]
+        return [{**row, "epoch": int(row["epoch"])} for row in rows]
+
+    def write_history(self, rows: list[dict[str, float]]) -> None:
+        """Replaces history.csv; all rows have the keys of the first."""
+        lines = [",".join(rows[0])]
+        lines += [",".join(str(row[key]) for key in rows[0]) for row in rows]
+        self._write(self._history, "\n".join(lines) + "\n")
+
+    def load_model(self) -> keras.Model:
+        """Rebuilds the model in float32 with the weights of the last checkpoint.
+
+        Raises:
+          AssertionError: the checkpoint lacks a weight of the model.
+        """
+        trained_in = keras.mixed_precision.global_policy()
+        keras.mixed_precision.set_global_policy("float32")
+        try:
+            model = build_model(**self.config["model"], mean_frame=self.mean_frame)
+        finally:
+            keras.mixed_precision.set_global_policy(trained_in)
+        restored = tf.train.Checkpoint(model=model).read(self.latest_checkpoint)
+        restored.assert_existing_objects_matched()
+        # The optimizer's slots are in the file too and not wanted here.
+        restored.expect_partial()
+        return model
+
+    def _write(self, path: Path, text: str) -> None:
+        # Renamed into place: a reader never sees half a file.
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text(text)
+        os.replace(temporary, path)

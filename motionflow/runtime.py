@@ -1,0 +1,86 @@
+"""Where and how a training runs: devices, precision, seeds.
+
+name -> tf.distribute.Strategy
+"""
+
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.errors import InputError
+
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+def _mirrored() -> tf.distribute.Strategy:
+    # Left to itself the strategy would ignore all logical CPUs but the first.
+    devices = tf.config.list_logical_devices("GPU")
+    devices = devices or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _tpu() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+    except ValueError as error:
+        raise InputError(
+            f"--strategy=tpu found no TPU ({error}); run on a TPU host or set TPU_NAME"
+        ) from error
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)
+
+
+STRATEGIES = {
+    "one_device": tf.distribute.get_strategy,
+    "mirrored": _mirrored,
+    "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
+    "tpu": _tpu,
+}
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """Makes the strategy under which to build and fit a model.
+
+    Args:
+      name: one_device (TensorFlow's default placement), mirrored (every local GPU, or
+        every logical CPU without one), multi_worker (the cluster in TF_CONFIG, same
+        command on each worker, run directory on a shared disk), tpu.
+
+    Raises:
+      InputError: unknown name, or no TPU where one is asked for.
+    """
+    if name not in STRATEGIES:
+        raise InputError(f"no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
+    return STRATEGIES[name]()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes the run directory."""
+    resolver = strategy.cluster_resolver
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return True
+    if resolver.task_type in ("", None, "chief"):
+        return True
+    has_chief = "chief" in resolver.cluster_spec().jobs
+    return not has_chief and resolver.task_type == "worker" and resolver.task_id == 0
+
+
+def set_precision(policy: str) -> None:
+    """Sets the Keras precision policy: float32, mixed_float16 or mixed_bfloat16.
+
+    Raises:
+      InputError: unknown policy.
+    """
+    if policy not in PRECISIONS:
+        raise InputError(
+            f"no precision {policy!r}; choose one of {', '.join(PRECISIONS)}"
+        )
+    keras.mixed_precision.set_global_policy(policy)
+
+
+def set_seeds(seed: int) -> None:
+    """Seeds Python's, NumPy's and TensorFlow's generators."""
+    keras.utils.set_random_seed(seed)
+    # Beside a global seed of 0, tf.data's shuffle cannot take a tensor as its seed, and
+    # the pipeline's seed of an epoch is one.
+    tf.random.set_seed(seed + 1)

@@ -1,0 +1,250 @@
+"""Flow, scores and codebook -> pictures.
+
+Colour convention (the report's Figure 1): the hue is the angle of the flow, clockwise
+on the screen because dy points down, starting at red::
+
+                up: violet (270)
+    left: cyan (180)   +   right: red (0)        hue in degrees = atan2(dy, dx)
+              down: yellow-green (90)            opposite ways: complementary colours
+
+`flow_to_color` is fully saturated and as bright as the vector is long (still = black);
+`overlay_flow` lays the bright hue over the frame, as opaque as the vector is long, so
+still cells show the frame itself. `color_wheel` is the legend to both.
+
+Figures are matplotlib objects without pyplot (no global state, no display);
+`save_figure` writes the same bytes for the same figure.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, PowerNorm, hsv_to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+
+ABSENT_COLOR = "0.85"
+
+
+def flow_to_color(flow: np.ndarray, max_magnitude: float | None = None) -> np.ndarray:
+    """Colours each vector by direction and length.
+
+    Args:
+      flow: [..., 2], (dx right, dy down) in pixels.
+      max_magnitude: length that gets full brightness, longer ones too; None takes the
+        longest vector of `flow`.
+
+    Returns:
+      uint8 RGB [..., 3].
+    """
+    return _hsv_to_uint8(_hue(flow), _strength(flow, max_magnitude))
+
+
+def overlay_flow(
+    frame: np.ndarray,
+    flow: np.ndarray,
+    max_magnitude: float | None = None,
+    opacity: float = 0.8,
+) -> np.ndarray:
+    """Superimposes the colours of the flow on the frame (the report's Figure 1).
+
+    Args:
+      frame: uint8 RGB [H, W, 3].
+      flow: [h, w, 2] in pixels of the frame; a coarse grid is drawn as blocks.
+      max_magnitude: as in `flow_to_color`.
+      opacity: share of the colour where the flow is longest, 0 to 1.
+
+    Returns:
+      uint8 [H, W, 3]; still pixels are those of the frame.
+    """
+    height, width = frame.shape[:2]
+    flow = np.asarray(flow, np.float32)
+    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_NEAREST)
+    color = _hsv_to_uint8(_hue(flow), np.ones(flow.shape[:-1]))
+    alpha = opacity * _strength(flow, max_magnitude)[..., None]
+    return np.rint(frame * (1 - alpha) + color * alpha).astype(np.uint8)
+
+
+def color_wheel(size: int = 101) -> np.ndarray:
+    """The legend: each point shows the colour of the flow that points there.
+
+    Returns:
+      uint8 RGB [size, size, 3]; full brightness on the rim, white outside.
+    """
+    axis = np.linspace(-1, 1, size)
+    flow = np.stack(np.meshgrid(axis, axis), axis=-1)
+    color = flow_to_color(flow, max_magnitude=1.0)
+    color[np.linalg.norm(flow, axis=-1) > 1] = 255
+    return color
+
+
+def _hue(flow: np.ndarray) -> np.ndarray:
+    """Angle of the flow as a fraction of a turn, in [0, 1)."""
+    flow = np.asarray(flow, np.float64)
+    return np.arctan2(flow[..., 1], flow[..., 0]) / (2 * np.pi) % 1
+
+
+def _strength(flow: np.ndarray, max_magnitude: float | None) -> np.ndarray:
+    """Length of the flow as a fraction of `max_magnitude`, clipped to 1."""
+    magnitude = np.linalg.norm(np.asarray(flow, np.float64), axis=-1)
+    if max_magnitude is None:
+        max_magnitude = magnitude.max(initial=0)
+    if max_magnitude <= 0:
+        return np.zeros_like(magnitude)
+    return np.clip(magnitude / max_magnitude, 0, 1)
+
+
+def _hsv_to_uint8(hue: np.ndarray, value: np.ndarray) -> np.ndarray:
+    hsv = np.stack([hue, np.ones_like(hue), value], axis=-1)
+    return np.rint(hsv_to_rgb(hsv) * 255).astype(np.uint8)
+
+
+def confusion_figure(confusion: np.ndarray, zero_index: int, title: str) -> Figure:
+    """The report's Figure 9: row i, column j is the share of class i predicted as j.
+
+    Args:
+      confusion: counts [K, K], rows the truth.
+      zero_index: the still class, marked on both axes.
+      title: above the matrix.
+
+    Returns:
+      A figure; rows of classes that the truth does not hold are grey. The colour scale
+      is a square root, so that a recall of 10 % can be seen.
+    """
+    totals = confusion.sum(axis=1, keepdims=True)
+    shares = np.ma.masked_array(
+        confusion / np.maximum(totals, 1),
+        mask=np.broadcast_to(totals == 0, confusion.shape),
+    )
+    figure = Figure(figsize=(7.4, 6.4), layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(
+        shares, cmap=_colormap("magma"), norm=PowerNorm(0.5, vmin=0, vmax=1)
+    )
+    axes.set_title(title, pad=14)
+    axes.set_xlabel("predicted class (red marks: still)")
+    axes.set_ylabel("true class (grey rows: none in the data)")
+    marker = {"color": "tab:red", "clip_on": False, "markersize": 9}
+    edge, gap = len(confusion) - 0.5, len(confusion) / 70
+    axes.plot(zero_index, -0.5 - gap, "v", **marker)
+    axes.plot(edge + gap, zero_index, "<", **marker)
+    axes.set_xlim(-0.5, edge)
+    axes.set_ylim(edge, -0.5)
+    bar = figure.colorbar(image, ax=axes, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
+    bar.set_label("share of the true class (rows sum to 1; square-root scale)")
+    return figure
+
+
+def cell_map_figure(values: np.ndarray, title: str, label: str) -> Figure:
+    """The report's Figure 11: one number a cell, as a map of the frame.
+
+    Args:
+      values: [g, g].
+      title: what is drawn.
+      label: the quantity and unit, beside the colour bar.
+    """
+    figure = Figure(figsize=(6.2, 5.2), layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(values, cmap=_colormap("viridis"))
+    axes.set_title(title)
+    axes.set_xlabel("cell column")
+    axes.set_ylabel("cell row")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.colorbar(image, ax=axes).set_label(label)
+    return figure
+
+
+def codebook_figure(centers: np.ndarray, counts: np.ndarray) -> Figure:
+    """The centres as flow vectors, area by how often each occurs.
+
+    Args:
+      centers: [K, 2] in pixels.
+      counts: [K], vectors of each class.
+
+    Returns:
+      A figure; colours as in `flow_to_color`, full from 1 pixel on.
+    """
+    figure = Figure(figsize=(6.4, 6), layout="constrained")
+    axes = figure.add_subplot()
+    shares = counts / max(counts.sum(), 1)
+    # Square root: the still class has most vectors and would hide its neighbours.
+    areas = 20 + 900 * np.sqrt(shares)
+    colors = flow_to_color(centers, max_magnitude=1.0) / 255
+    order = np.argsort(-areas)
+    axes.axhline(0, color=ABSENT_COLOR, zorder=0)
+    axes.axvline(0, color=ABSENT_COLOR, zorder=0)
+    axes.scatter(
+        *centers[order].T, areas[order], colors[order], edgecolors="0.3", linewidths=0.6
+    )
+    for index, center in enumerate(centers):
+        label = axes.annotate(
+            str(index), center, (4, 4), textcoords="offset points", size=8
+        )
+        label.set_path_effects([withStroke(linewidth=2, foreground="white")])
+    axes.set_title(f"Codebook: {len(centers)} centres, area by root of frequency")
+    axes.set_xlabel("dx, pixels per step (right)")
+    axes.set_ylabel("dy, pixels per step (down)")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.invert_yaxis()
+    return figure
+
+
+def prediction_strip(
+    frames: np.ndarray,
+    flows_true: np.ndarray,
+    flows_pred: np.ndarray,
+    titles: Sequence[str],
+) -> Figure:
+    """One row a sample: frame, true flow and predicted flow (the report's Figure 10).
+
+    Both flows of a row share one scale, the longest true vector, so a timid prediction
+    looks pale.
+
+    Args:
+      frames: uint8 [N, H, W, 3].
+      flows_true: [N, g, g, 2] in pixels.
+      flows_pred: [N, g, g, 2] in pixels.
+      titles: one a row.
+    """
+    num_rows = len(frames)
+    figure = Figure(figsize=(8.4, 2.6 * num_rows), layout="constrained")
+    grid = figure.add_gridspec(num_rows, 4, width_ratios=(1, 1, 1, 0.45))
+    for row, (frame, true, pred) in enumerate(
+        zip(frames, flows_true, flows_pred, strict=True)
+    ):
+        longest, longest_pred = (
+            float(np.linalg.norm(flow, axis=-1).max()) for flow in (true, pred)
+        )
+        pictures = (
+            (titles[row], frame),
+            (f"true flow, up to {longest:.1f} px", overlay_flow(frame, true, longest)),
+            (
+                f"predicted, up to {longest_pred:.1f} px",
+                overlay_flow(frame, pred, longest),
+            ),
+        )
+        for column, (title, picture) in enumerate(pictures):
+            axes = figure.add_subplot(grid[row, column])
+            _show(axes, picture, title)
+    _show(figure.add_subplot(grid[0, 3]), color_wheel(), "direction of flow")
+    return figure
+
+
+def _show(axes: Axes, picture: np.ndarray, title: str) -> None:
+    axes.imshow(picture, interpolation="nearest")
+    axes.set_title(title, size=9)
+    axes.set_axis_off()
+
+
+def _colormap(name: str) -> Colormap:
+    return matplotlib.colormaps[name].with_extremes(bad=ABSENT_COLOR)
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Writes a PNG that depends on the figure only (no version or date inside)."""
+    figure.savefig(path, format="png", dpi=150, metadata={"Software": None})

@@ -1,0 +1,68 @@
+"""Every flag file parses, builds, and has a parameter count that is pinned here."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags
+
+from motionflow import train
+from motionflow.models import blocks, build_model
+
+CONFIG_DIR = Path(__file__).parents[1] / "configs"
+CONFIGS = sorted(CONFIG_DIR.glob("*.flags"))
+
+# Convolution and dense weights and biases, for 200x200 frames, 20x20 cells, 40 motions.
+NUM_PARAMETERS = {"allconv": 7_159_848, "alexnet": 112_299_008, "demo": 454_440}
+
+
+def parse(config):
+    values = flags.FlagValues()
+    train.define_flags(values)
+    flags.DEFINE_string("flagfile", "", "", flag_values=values)
+    assert values(["train", f"--flagfile={config}"]) == ["train"]
+    return train.settings_from(values)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
+def test_config(config):
+    settings = parse(config)
+    options = {key: getattr(settings, key) for key in train.MODEL_SETTINGS}
+    # In a graph the weights are declared but not filled: no 450 MB of random numbers.
+    with tf.Graph().as_default():
+        model = build_model(
+            settings.model,
+            mean_frame=np.zeros((200, 200, 3), np.float32),
+            num_clusters=40,
+            grid_size=20,
+            **options,
+        )
+    assert model.output_shape == (None, 400, 40)
+    assert blocks.count_parameters(model) == NUM_PARAMETERS[config.stem]
+    assert f"{NUM_PARAMETERS[config.stem]:,}" in config.read_text()
+    assert f"--flagfile=configs/{config.name}" in config.read_text()
+
+
+def test_each_pin_has_its_config():
+    assert {config.stem for config in CONFIGS} == set(NUM_PARAMETERS)
+
+
+def test_the_reports_recipes():
+    names = ["batch_size", "epochs", "learning_rate", "l2", "dropout"]
+    recipes = {
+        config.stem: [getattr(parse(config), name) for name in names]
+        for config in CONFIGS
+    }
+    assert recipes["allconv"] == [125, 81, 1e-3, 1e-5, 0.3]
+    assert recipes["alexnet"] == [125, 55, 1e-4, 0.0, 0.5]
+    decay = ["learning_rate_decay_epoch", "learning_rate_decay_factor"]
+    allconv, alexnet = (
+        parse(CONFIG_DIR / f"{name}.flags") for name in ("allconv", "alexnet")
+    )
+    assert [getattr(allconv, name) for name in decay] == [3, 10]
+    assert alexnet.learning_rate_decay_epoch == 0
+
+
+def test_the_defaults_are_the_all_convolutional_recipe():
+    assert parse(CONFIG_DIR / "allconv.flags") == train.Settings()

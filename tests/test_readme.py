@@ -1,0 +1,103 @@
+"""Every command that README gives, run in its order on tiny input."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import moving_square, texture, write_avi
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
+PYTHON_COMMANDS = [line for line in COMMANDS if line.startswith("python ")]
+# What makes each command's input tiny; README's own flags come first.
+TINY = {
+    "tools/make_sample_clips.py": ["--num_clips=7"],
+    "tools/make_tfrecords.py": [
+        "--flow_method=dis",
+        "--frame_stride=10",
+        "--num_clusters=6",
+    ],
+    "motionflow.train": ["--width=0.03", "--batch_size=4", "--epochs=1"],
+    "motionflow.evaluate": [],
+    "motionflow.export": [],
+    "tools/predict_video.py": ["--num_predictions=2"],
+}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """A folder that looks like a clone, with some videos and a picture."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("motionflow", "tools", "configs"):
+        (folder / name).symlink_to(ROOT / name)
+    for i in range(3):
+        frames = moving_square((3 - i, i), 24, seed=i)
+        write_avi(folder / "data/ucf101/Jump" / f"v_Jump_g0{i}_c01.avi", frames)
+        write_avi(folder / "videos" / f"{i}.avi", frames)
+    Image.fromarray(texture(0, 240, 320)).save(folder / "picture.jpg")
+    return folder
+
+
+def run(arguments: list[str], cwd: Path) -> None:
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_python_commands(clone):
+    assert len(PYTHON_COMMANDS) == 9
+    for command in PYTHON_COMMANDS:
+        words = shlex.split(command)[1:]
+        name = words[1] if words[0] == "-m" else words[0]
+        run(words + TINY[name], clone)
+    assert (clone / "data/tfrecords/manifest.json").exists()
+    metrics = clone / "runs/allconv/evaluation/validation/metrics.json"
+    assert json.loads(metrics.read_text())["num_samples"] > 0
+    assert (clone / "out.mp4").stat().st_size > 1000
+    assert (clone / "exported/1/saved_model.pb").exists()
+
+
+def test_python_snippet(clone):
+    (snippet,) = [text for kind, text in BLOCKS if kind == "python"]
+    run(["-c", snippet + "\nassert flow.shape == (20, 20, 2), flow.shape"], clone)
+
+
+def test_make_commands():
+    others = [line for line in COMMANDS if not line.startswith("python ")]
+    assert others == ["make demo", "make test"]
+    indented = re.findall(r"^    (make .*)$", README, re.MULTILINE)
+    assert indented
+    for command in others + indented:
+        words = shlex.split(command)
+        done = subprocess.run(
+            [words[0], "--dry-run", *words[1:], f"PYTHON={sys.executable}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        named = set(re.findall(r"(?:tools|configs)/\w+\.\w+", done.stdout))
+        assert all((ROOT / name).exists() for name in named)
+
+
+def test_files_that_readme_names_exist():
+    for name in re.findall(r"`([\w/]+\.(?:md|flags|py))`", README):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / name).stat().st_size < 1_000_000

@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.data.codebook import Codebook
+from motionflow.errors import InputError
+from motionflow.models import build_model
+from motionflow.models.run_dir import RunDir
+
+MEAN_FRAME = np.full((64, 64, 3), 50, np.float32)
+MODEL = {"name": "allconv", "num_clusters": 3, "grid_size": 3, "width": 0.05}
+CONFIG = {"model": MODEL, "training": {"epochs": 2, "seed": 0}, "data": {}}
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    run_dir = RunDir(tmp_path / "run")
+    codebook = Codebook(np.array([[0, 0], [1, 0], [0, 1]]))
+    run_dir.prepare(CONFIG, codebook, MEAN_FRAME)
+    return run_dir
+
+
+def save(run_dir, **objects):
+    checkpoint = tf.train.Checkpoint(**objects)
+    manager = tf.train.CheckpointManager(
+        checkpoint, str(run_dir.checkpoints), 3, checkpoint_name="epoch"
+    )
+    manager.save(checkpoint_number=12)
+
+
+def test_what_was_prepared_is_read_again(run_dir):
+    assert run_dir.config == CONFIG
+    np.testing.assert_array_equal(run_dir.mean_frame, MEAN_FRAME)
+    assert run_dir.codebook.num_clusters == 3
+    assert run_dir.num_epochs == 0
+    assert run_dir.read_history() == [] and run_dir.result is None
+
+
+def test_another_run_is_refused_by_what_differs(run_dir):
+    other = json.loads(json.dumps(CONFIG))
+    other["training"] = {"epochs": 9, "seed": 1}
+    other["model"]["width"] = 1.0
+    with pytest.raises(InputError) as error:
+        run_dir.prepare(other, run_dir.codebook, MEAN_FRAME)
+    assert "model.width is 0.05 there and 1.0 now; training.seed is" in str(error.value)
+    assert "epochs" not in str(error.value)
+    assert run_dir.config == CONFIG
+
+
+def test_more_epochs_are_the_same_run(run_dir):
+    longer = {**CONFIG, "training": {"epochs": 9, "seed": 0}}
+    run_dir.prepare(longer, run_dir.codebook, MEAN_FRAME)
+    assert run_dir.config == longer
+
+
+def test_history_is_a_csv_of_one_row_an_epoch(run_dir):
+    rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+    run_dir.write_history(rows)
+    text = (run_dir.path / "history.csv").read_text()
+    assert text == "epoch,loss\n1,0.5\n2,0.25\n"
+    assert run_dir.read_history() == rows
+
+
+def test_a_model_comes_back_with_its_weights(run_dir):
+    model = build_model(mean_frame=MEAN_FRAME, **MODEL)
+    model.optimizer = keras.optimizers.Adam()
+    model.optimizer.build(model.trainable_variables)
+    save(run_dir, model=model, optimizer=model.optimizer)
+    assert run_dir.num_epochs == 12
+    restored = RunDir.open(run_dir.path).load_model()
+    frames = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3))
+    np.testing.assert_array_equal(restored(frames), model(frames))
+
+
+def test_a_model_trained_in_low_precision_comes_back_in_float32(run_dir):
+    save(run_dir, model=build_model(mean_frame=MEAN_FRAME, **MODEL))
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        restored = run_dir.load_model()
+        assert keras.mixed_precision.global_policy().name == "mixed_bfloat16"
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert {layer.compute_dtype for layer in restored.layers} == {"float32"}
+
+
+def test_a_checkpoint_that_lacks_a_weight_is_an_error(run_dir):
+    model = build_model(mean_frame=MEAN_FRAME, **MODEL)
+    incomplete = keras.Model(model.input, model.layers[-4].output)
+    save(run_dir, model=incomplete)
+    with pytest.raises(AssertionError):
+        run_dir.load_model()
+
+
+def test_open_says_what_is_missing(run_dir, tmp_path):
+    with pytest.raises(
+        InputError, match="holds no config.json; expected the --run_dir"
+    ):
+        RunDir.open(tmp_path)
+    with pytest.raises(InputError, match="holds no checkpoint"):
+        RunDir.open(run_dir.path)

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.special import log_softmax, softmax
+
+from motionflow.models import spatial_softmax
+
+CENTERS = np.array([[0, 0], [2, 1], [-3, 5]], np.float32)
+
+
+def random_logits(batch=2, cells=4):
+    return np.random.default_rng(0).normal(size=(batch, cells, 3)).astype(np.float32)
+
+
+def test_loss_of_equal_scores_is_log_k_for_each_cell():
+    loss = spatial_softmax.loss(tf.zeros((3, 400), tf.int32), tf.zeros((3, 400, 40)))
+    np.testing.assert_allclose(loss, [400 * np.log(40)] * 3, rtol=1e-6)
+
+
+def test_loss_is_scipys_log_softmax_summed_over_cells():
+    logits, codes = random_logits(), np.array([[0, 1, 2, 1], [2, 2, 0, 0]])
+    picked = np.take_along_axis(log_softmax(logits, -1), codes[..., None], -1)
+    expected = -picked[..., 0].sum(1)
+    np.testing.assert_allclose(spatial_softmax.loss(codes, logits), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+def test_all_is_float32_for_low_precision_logits(dtype):
+    # A loss of 400 * log(40) = 1475.6 would be 1472 in bfloat16.
+    logits = tf.zeros((1, 400, 40), dtype)
+    loss = spatial_softmax.loss(tf.zeros((1, 400), tf.int32), logits)
+    np.testing.assert_allclose(loss, [400 * np.log(40)], rtol=1e-6)
+    answer = spatial_softmax.predictions(logits, np.ones((40, 2), np.float64))
+    assert {key: value.dtype for key, value in answer.items()} == {
+        "flow": tf.float32,
+        "probabilities": tf.float32,
+        "codes": tf.int32,
+    }
+
+
+def test_certain_scores_give_the_centre_of_each_cell_row_by_row():
+    codes = np.array([[0, 1, 2, 1]])
+    logits = 100 * np.eye(3, dtype=np.float32)[codes]
+    flow = spatial_softmax.expected_flow(logits, CENTERS)
+    expected = [[[[0, 0], [2, 1]], [[-3, 5], [2, 1]]]]
+    np.testing.assert_allclose(flow, expected, atol=1e-6)
+    answer = spatial_softmax.predictions(logits, CENTERS)
+    np.testing.assert_array_equal(answer["codes"], codes)
+
+
+def test_equal_scores_give_the_mean_of_the_centres():
+    flow = spatial_softmax.expected_flow(tf.zeros((1, 4, 3)), CENTERS)
+    np.testing.assert_allclose(flow, np.full((1, 2, 2, 2), [-1 / 3, 2]), rtol=1e-6)
+
+
+def test_probabilities_are_scipys():
+    logits = random_logits()
+    answer = spatial_softmax.probabilities(logits)
+    np.testing.assert_allclose(answer, softmax(logits, -1), rtol=1e-5)

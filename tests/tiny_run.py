@@ -1,0 +1,81 @@
+"""A data directory of noise, and a run without training: small, for many tests."""
+
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.data import records
+from motionflow.data.codebook import Codebook
+from motionflow.models import build_model
+from motionflow.models.run_dir import RunDir
+from motionflow.train import Settings
+
+FRAME_SIZE, GRID_SIZE = 64, 3  # allconv: 64 -> 3
+CENTERS = np.array([[0, 0], [2, 0], [-2, 0], [0, 3], [0, -3]], np.float32)
+
+
+def write_data(path, num_samples=(12, 5, 5), centers=CENTERS):
+    """Writes a data directory; frames and flow are random, codes are nearest."""
+    path.mkdir(parents=True)
+    random, codebook = np.random.default_rng(0), Codebook(centers)
+    splits = {}
+    for split, num in zip(("train", "validation", "test"), num_samples, strict=True):
+        shards = records.write_shards(
+            path, split, [_record(random, codebook, i) for i in range(num)], 2
+        )
+        splits[split] = {"num_samples": num, "shards": shards}
+    codebook.save(path / "codebook.npz")
+    shape = (FRAME_SIZE, FRAME_SIZE, 3)
+    np.save(path / "mean_frame.npy", np.full(shape, 127, np.float32))
+    manifest = {
+        "format_version": records.FORMAT_VERSION,
+        "flags": {
+            "frame_size": FRAME_SIZE,
+            "grid_size": GRID_SIZE,
+            "frame_encoding": "raw",
+        },
+        "codebook_fingerprint": codebook.fingerprint,
+        "splits": splits,
+    }
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    return path
+
+
+def _record(random, codebook, index):
+    flow = random.normal(0, 2, (GRID_SIZE, GRID_SIZE, 2)).astype(np.float32)
+    frame = random.integers(0, 256, (FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+    return records.Sample(
+        frame=frame.tobytes(),
+        flow=flow,
+        codes=codebook.encode(flow).ravel(),
+        clip="clip.avi",
+        frame_index=index,
+        action="",
+        source="clip",
+    ).encode()
+
+
+def settings(data_dir, run_dir, **changes):
+    """Settings of a training that takes a second or two."""
+    values = {"width": 0.05, "batch_size": 4, "epochs": 2, "seed": 0}
+    return Settings(data_dir=str(data_dir), run_dir=str(run_dir), **values | changes)
+
+
+def write_run(path):
+    """Writes the run directory of a network with random weights."""
+    model_config = {"name": "allconv", "num_clusters": 5, "grid_size": 3}
+    model_config |= {"width": 0.1, "dropout": 0.3}
+    mean_frame = np.full((FRAME_SIZE, FRAME_SIZE, 3), 127, np.float32)
+    model = build_model(mean_frame=mean_frame, **model_config)
+    random = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign_add(random.normal(0, 0.1, weight.shape))
+    run_dir = RunDir(path)
+    config = {"model": model_config, "training": {}, "data": {}}
+    run_dir.prepare(config, Codebook(CENTERS), mean_frame)
+    checkpoint = tf.train.Checkpoint(model=model)
+    tf.train.CheckpointManager(
+        checkpoint, str(run_dir.checkpoints), 1, checkpoint_name="epoch"
+    ).save(checkpoint_number=1)
+    return path
