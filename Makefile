@@ -42,7 +42,8 @@ CLIPS := $(or $(VIDEO_DIR),demo/clips)
 demo: env
 	rm -rf demo/clips demo/tfrecords demo/run demo/exported
 	mkdir -p demo
-	$(if $(VIDEO_DIR),,$(BIN)/python tools/make_sample_clips.py --output_dir=$(CLIPS))
+	$(if $(VIDEO_DIR),,$(BIN)/python tools/make_sample_clips.py \
+	    --output_dir=$(CLIPS) --num_clips=200)
 	$(BIN)/python tools/make_tfrecords.py --video_dir=$(CLIPS) --dataset=$(DATASET) \
 	    --output_dir=demo/tfrecords $(DATA_FLAGS)
 	$(BIN)/python -m motionflow.train --flagfile=configs/demo.flags \

@@ -81,6 +81,3 @@ def set_precision(policy: str) -> None:
 def set_seeds(seed: int) -> None:
     """Seeds Python's, NumPy's and TensorFlow's generators."""
     keras.utils.set_random_seed(seed)
-    # Beside a global seed of 0, tf.data's shuffle cannot take a tensor as its seed, and
-    # the pipeline's seed of an epoch is one.
-    tf.random.set_seed(seed + 1)

@@ -1,10 +1,11 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
 from motionflow import export
 from motionflow.errors import InputError
@@ -44,6 +45,30 @@ def test_a_process_without_the_package_gets_the_same_answers(
     assert set(answer) == {"flow", "probabilities", "codes"}
     for key in answer:
         np.testing.assert_allclose(answer[key], expected[key], atol=1e-5)
+
+
+def test_the_loader_of_tensorflow_serving_gets_the_same_answers(version, tmp_path):
+    frames = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    np.save(tmp_path / "frames.npy", frames)
+    proto = saved_model_pb2.SavedModel.FromString(
+        (version / "saved_model.pb").read_bytes()
+    )
+    signature = proto.meta_graphs[0].signature_def["serving_default"]
+    arguments = [
+        Path(tf.__file__).parent,
+        version,
+        tmp_path / "frames.npy",
+        signature.inputs["image"].name,
+        signature.outputs["flow"].name,
+        tmp_path / "flow.npy",
+    ]
+    script = Path(__file__).with_name("cpp_loader.py")
+    subprocess.run([sys.executable, script, *arguments], check=True)
+    expected = tf.saved_model.load(str(version)).signatures["serving_default"](
+        image=tf.constant(frames)
+    )
+    answer = np.load(tmp_path / "flow.npy")
+    np.testing.assert_allclose(answer, expected["flow"], atol=1e-5)
 
 
 def test_the_signature_is_the_public_interface(version):
