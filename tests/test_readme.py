@@ -40,7 +40,7 @@ def clone(tmp_path_factory) -> Path:
     for name in ("motionflow", "tools", "configs"):
         (folder / name).symlink_to(ROOT / name)
     for i in range(3):
-        frames = moving_square((3 - i, i), 24, seed=i)
+        frames = moving_square((2 - i, i), 24, seed=i)
         write_avi(folder / "data/ucf101/Jump" / f"v_Jump_g0{i}_c01.avi", frames)
         write_avi(folder / "videos" / f"{i}.avi", frames)
     Image.fromarray(texture(0, 240, 320)).save(folder / "picture.jpg")
