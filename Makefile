@@ -21,6 +21,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 env: $(VENV)/installed
 
 $(VENV)/installed: setup.py
+	@echo "Making $(VENV); TensorFlow is large, this can take some minutes"
 	$(FOUND) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
