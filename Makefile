@@ -33,7 +33,7 @@ lint: env
 test: env lint
 	$(BIN)/python -m pytest
 
-# --- the demo: clips -> shards -> training -> evaluation -> video -> export ---------
+# --- the demo: clips -> shards -> training -> export -> video -> evaluation ---------
 
 DATASET ?= hmdb51
 DATA_FLAGS ?= --flow_method=dis
@@ -50,11 +50,11 @@ demo: env
 	$(BIN)/python -m motionflow.train --flagfile=configs/demo.flags \
 	    --data_dir=demo/tfrecords --run_dir=demo/run $(TRAIN_FLAGS)
 	$(BIN)/python -m motionflow.export --run_dir=demo/run --export_dir=demo/exported
+	$(BIN)/python tools/predict_video.py --model=demo/exported/1 --output=demo/video.mp4 \
+	    --input="$$( (find $(CLIPS) -path '*/walk/*.avi' | sort; \
+	        find $(CLIPS) -name '*.avi' -o -name '*.mp4' | sort) | head -n 1)"
 	$(BIN)/python -m motionflow.evaluate --run_dir=demo/run \
 	    --data_dir=demo/tfrecords --split=test
-	$(BIN)/python tools/predict_video.py --model=demo/exported/1 --output=demo/video.mp4 \
-	    --input="$$(find $(CLIPS) -name '*.avi' -o -name '*.mp4' | sort | head -n 1)"
-	@echo
 	@echo "Look at:"
 	@echo "  demo/run/evaluation/test/predictions.png   frame, true flow, predicted flow"
 	@echo "  demo/run/evaluation/test/tables.md         how good it is, beside baselines"

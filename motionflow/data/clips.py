@@ -9,7 +9,7 @@ plain folder every file is its own source.
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from motionflow.errors import InputError
@@ -65,3 +65,23 @@ def find_folder_clips(video_dir: str | Path) -> list[Clip]:
         Clip(path.as_posix(), path.parent.name, path.with_suffix("").as_posix())
         for path in video_files(video_dir)
     ]
+
+
+def find_named_clips(
+    video_dir: str | Path, parse: Callable[[str, str], Clip]
+) -> list[Clip]:
+    """Lists a folder whose file names tell action and source.
+
+    Args:
+      video_dir: folder of videos.
+      parse: from a file's name and its folder's name to the clip, whose path may be
+        the name alone; ValueError where the name is another, which excludes the clip.
+    """
+    clips = []
+    for path in video_files(video_dir):
+        try:
+            clip = parse(path.name, path.parent.name)
+        except ValueError as error:
+            clip = Clip(path.name, path.parent.name, path.stem, str(error))
+        clips.append(dataclasses.replace(clip, path=path.as_posix()))
+    return clips

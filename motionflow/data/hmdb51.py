@@ -16,7 +16,7 @@ of medium or good quality: 2,306 of 6,766, in 48 of the 51 classes.
 import re
 from pathlib import Path
 
-from motionflow.data.clips import Clip, video_files
+from motionflow.data.clips import Clip, find_named_clips
 from motionflow.errors import InputError
 
 _ACTION_NAMES = """
@@ -68,14 +68,7 @@ def parse_name(name: str, folder: str = "") -> Clip:
 
 def find_clips(video_dir: str | Path) -> list[Clip]:
     """Lists `video_dir`/<action>/<name>.avi; names that do not parse are excluded."""
-    clips = []
-    for path in video_files(video_dir):
-        try:
-            clip = parse_name(path.name, path.parent.name)
-        except ValueError as error:
-            clip = Clip(path.name, path.parent.name, path.stem, str(error))
-        clips.append(Clip(path.as_posix(), clip.action, clip.source, clip.excluded))
-    return clips
+    return find_named_clips(video_dir, parse_name)
 
 
 def read_official_split(split_dir: str | Path, number: int) -> dict[str, str]:

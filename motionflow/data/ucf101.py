@@ -7,7 +7,7 @@ were cut from one video, so action and group together are the source.
 import re
 from pathlib import Path
 
-from motionflow.data.clips import Clip, video_files
+from motionflow.data.clips import Clip, find_named_clips
 from motionflow.errors import InputError
 
 _NAME = re.compile(r"^v_(?P<action>[A-Za-z]+)_(?P<group>g\d+)_c\d+\.avi$")
@@ -23,14 +23,7 @@ def parse_name(name: str) -> Clip:
 
 def find_clips(video_dir: str | Path) -> list[Clip]:
     """Lists the videos below `video_dir`; names that do not parse are excluded."""
-    clips = []
-    for path in video_files(video_dir):
-        try:
-            clip = parse_name(path.name)
-        except ValueError as error:
-            clip = Clip(path.name, path.parent.name, path.stem, str(error))
-        clips.append(Clip(path.as_posix(), clip.action, clip.source, clip.excluded))
-    return clips
+    return find_named_clips(video_dir, lambda name, folder: parse_name(name))
 
 
 def read_official_split(split_dir: str | Path, number: int) -> dict[str, str]:
