@@ -16,7 +16,6 @@ loaded back and compared with the Keras model.
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -141,7 +140,7 @@ def main(argv: Sequence[str]) -> None:
     """Runs the command."""
     del argv
     version = export(flags.FLAGS.run_dir, flags.FLAGS.export_dir)
-    print(f"exported {flags.FLAGS.run_dir} to {version}", file=sys.stdout)
+    print(f"exported {flags.FLAGS.run_dir} to {version}")
 
 
 if __name__ == "__main__":

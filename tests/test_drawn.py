@@ -103,8 +103,6 @@ def test_the_background_has_no_flow_and_stays_as_it_is(clips):
 
 @pytest.mark.parametrize("index", ACTIONS)
 def test_deepflow_finds_the_true_flow(clips, index):
-    if not hasattr(cv2, "optflow"):
-        pytest.skip("this OpenCV has no contrib modules")
     clip, t = clips[index], 12
     now, then = (
         cv2.cvtColor(drawn.central_square(clip.frame(k)).copy(), cv2.COLOR_RGB2GRAY)

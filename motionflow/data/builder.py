@@ -147,9 +147,10 @@ def _write(
 ) -> None:
     """Writes all that a data directory holds, the manifest last."""
     split_of = _split_samples(statuses, options)
-    codebook = _fit(work, statuses, split_of, options)
+    vectors, mean_frame = _training_statistics(work, statuses, split_of)
+    codebook = fit_codebook(vectors, options.num_clusters, options.seed)
     codebook.save(output_dir / "codebook.npz")
-    np.save(output_dir / "mean_frame.npy", _mean_frame(work, statuses, split_of))
+    np.save(output_dir / "mean_frame.npy", mean_frame)
     lines = [json.dumps(dataclasses.asdict(status)) + "\n" for status in statuses]
     Path(output_dir, "clips.jsonl").write_text("".join(lines), encoding="utf-8")
     splits = {
@@ -192,31 +193,24 @@ def _split_samples(statuses: Sequence[ClipStatus], options: BuildOptions):
     }
 
 
-def _fit(
-    work: WorkDir,
-    statuses: Sequence[ClipStatus],
-    split_of: SampleSplits,
-    options: BuildOptions,
-) -> Codebook:
-    vectors = [
-        samples.flow[np.array(split_of[status.clip]) == "train"].reshape(-1, 2)
-        for status, samples in work.load(statuses)
-    ]
-    return fit_codebook(np.concatenate(vectors), options.num_clusters, options.seed)
-
-
-def _mean_frame(
+def _training_statistics(
     work: WorkDir, statuses: Sequence[ClipStatus], split_of: SampleSplits
-) -> np.ndarray:
-    """Mean of the training frames as they are stored, float32 [S, S, 3]."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads all samples once, for what is learned from the training split.
+
+    Returns:
+      its flow vectors, float32 [N, 2], and the mean of its frames as they are stored,
+      float32 [S, S, 3].
+    """
     size, encoding = work.labels.frame_size, work.labels.frame_encoding
-    total, count = np.zeros((size, size, 3)), 0
+    vectors, total, count = [], np.zeros((size, size, 3)), 0
     for status, samples in work.load(statuses):
-        for frame, split in zip(samples.frames, split_of[status.clip], strict=True):
-            if split == "train":
-                total += decode_frame(frame, encoding, size)
-                count += 1
-    return (total / count).astype(np.float32)
+        chosen = np.flatnonzero(np.array(split_of[status.clip]) == "train")
+        vectors.append(samples.flow[chosen].reshape(-1, 2))
+        for i in chosen:
+            total += decode_frame(samples.frames[i], encoding, size)
+        count += len(chosen)
+    return np.concatenate(vectors), (total / count).astype(np.float32)
 
 
 def _write_split(

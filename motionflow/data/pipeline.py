@@ -8,8 +8,6 @@ Epoch e of the training stream always has the same order and the same mirrored s
 for the same seed: training that resumes after e epochs asks for `first_epoch=e`.
 """
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -151,11 +149,6 @@ def evaluation_batches(
 def targets(data_dir: DataDir, split: str, batch_size: int) -> tf.data.Dataset:
     """Like `evaluation_batches`, but without decoding a frame."""
     return _in_order(data_dir, split, batch_size, with_frames=False)
-
-
-def num_batches(data_dir: DataDir, split: str, batch_size: int) -> int:
-    """How many batches `evaluation_batches` gives."""
-    return math.ceil(data_dir.num_samples(split) / batch_size)
 
 
 def _in_order(
