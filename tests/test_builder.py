@@ -1,5 +1,6 @@
 """Whole data directories."""
 
+import functools
 import json
 import shutil
 
@@ -8,6 +9,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.data import builder, records
+from motionflow.data.codebook import Codebook
+from motionflow.data.extraction import extract_clips
 from motionflow.data.samples import LabelOptions
 from motionflow.errors import InputError
 from tests.conftest import moving_square, write_avi
@@ -69,14 +72,15 @@ def test_codebook_is_fitted_on_training_vectors_only(tiny_data_dir):
 def test_another_number_of_workers_gives_the_same_bytes(
     tiny_videos, tiny_data_dir, tmp_path
 ):
-    builder.build_data_dir(tiny_videos, tmp_path, options(), num_workers=3)
+    three = functools.partial(extract_clips, num_workers=3)
+    builder.build_data_dir(tiny_videos, tmp_path, options(), extract=three)
     for file in tiny_data_dir.iterdir():
         assert file.read_bytes() == (tmp_path / file.name).read_bytes(), file.name
 
 
-def test_a_complete_directory_is_left_alone(tiny_data_dir):
+def test_a_complete_directory_is_left_alone(tiny_videos, tiny_data_dir):
     before = (tiny_data_dir / "manifest.json").stat().st_mtime_ns
-    found = builder.build_data_dir("no/such/folder", tiny_data_dir, options())
+    found = builder.build_data_dir(tiny_videos, tiny_data_dir, options())
     assert len(found) == 9
     assert (tiny_data_dir / "manifest.json").stat().st_mtime_ns == before
 
@@ -84,6 +88,13 @@ def test_a_complete_directory_is_left_alone(tiny_data_dir):
 def test_other_flags_on_a_complete_directory(tiny_videos, tiny_data_dir):
     with pytest.raises(InputError, match="num_clusters=8, not 40"):
         builder.build_data_dir(tiny_videos, tiny_data_dir, options(num_clusters=40))
+
+
+def test_other_videos_for_a_complete_directory(tiny_videos, tiny_data_dir, tmp_path):
+    videos = shutil.copytree(tiny_videos, tmp_path / "videos")
+    (videos / "walk" / "a_new_one.avi").write_text("")
+    with pytest.raises(InputError, match="1 other videos, the first: walk/a_new_one"):
+        builder.build_data_dir(videos, tiny_data_dir, options())
 
 
 def test_a_stopped_build_goes_on(tiny_videos, tiny_data_dir, tmp_path, monkeypatch):
@@ -95,11 +106,15 @@ def test_a_stopped_build_goes_on(tiny_videos, tiny_data_dir, tmp_path, monkeypat
         with pytest.raises(KeyboardInterrupt):
             builder.build_data_dir(tiny_videos, tmp_path / "a", options())
     assert not (tmp_path / "a" / "manifest.json").exists()
-    # All clips are done: the rest needs no video any more.
-    videos = shutil.copytree(tiny_videos, tmp_path / "videos")
-    for video in videos.rglob("*.avi"):
-        video.write_text("gone")
-    builder.build_data_dir(videos, tmp_path / "a", options())
+
+    def nothing_left(clips, work):
+        assert all(work.file(clip).exists() for clip in clips)
+        return {}
+
+    builder.build_data_dir(
+        tiny_videos, tmp_path / "a", options(), extract=nothing_left
+    )
+    assert not (tmp_path / "a" / ".samples").exists()
     found = json.loads((tmp_path / "a" / "manifest.json").read_text())
     assert found == json.loads((tiny_data_dir / "manifest.json").read_text())
 
@@ -123,15 +138,73 @@ def test_nothing_usable(tmp_path):
         (tmp_path / "v" / f"{i}.avi").write_text("no video")
     with pytest.raises(InputError, match="none of the 3 videos"):
         builder.build_data_dir(tmp_path / "v", tmp_path / "d", options())
-    with pytest.raises(InputError, match="no clip gave a sample; 0.avi: .* cannot"):
+    with pytest.raises(InputError, match="no clip gave a sample; 0.avi: .* no frame"):
         builder.build_data_dir(
             tmp_path / "v", tmp_path / "d", options(dataset="folder")
         )
     assert not (tmp_path / "d" / "manifest.json").exists()
+    # What became of each clip is written all the same.
+    statuses = builder.read_clips(tmp_path / "d")
+    assert [status.status for status in statuses] == ["corrupt"] * 3
+
+
+def test_too_many_that_failed(tiny_videos, tmp_path):
+    videos = shutil.copytree(tiny_videos, tmp_path / "videos")
+    for i in range(3):
+        (videos / f"bad{i}_walk_f_nm_np1_fr_goo_0.avi").write_text("no video")
+    with pytest.raises(InputError, match="3 of 12 clips failed, more than .* 0.2; bad0"):
+        builder.build_data_dir(
+            videos, tmp_path / "d", options(), max_failed_fraction=0.2
+        )
+    builder.build_data_dir(videos, tmp_path / "d", options(), max_failed_fraction=0.25)
+    data = records.open_data_dir(tmp_path / "d")
+    assert data.manifest["clips"] == {"corrupt": 3, "ok": 9}
+
+
+def test_bad_files_change_nothing_for_the_good_ones(
+    tiny_videos, tiny_data_dir, tmp_path
+):
+    videos = shutil.copytree(tiny_videos, tmp_path / "videos")
+    for i in range(30):
+        (videos / f"bad{i}_walk_f_nm_np1_fr_goo_0.avi").write_text("no video")
+    builder.build_data_dir(videos, tmp_path / "d", options(), max_failed_fraction=1)
+    for file in tiny_data_dir.iterdir():
+        if file.name not in ("clips.jsonl", "manifest.json"):
+            assert file.read_bytes() == (tmp_path / "d" / file.name).read_bytes()
+
+
+def test_an_existing_codebook(tiny_videos, tiny_data_dir, tmp_path):
+    centers = np.array([[0, 0], [3, 0], [-3, 0], [900, 0]], np.float32)
+    wanted = options(codebook=Codebook(centers))
+    builder.build_data_dir(tiny_videos, tmp_path, wanted)
+    data = records.open_data_dir(tmp_path)
+    np.testing.assert_array_equal(data.codebook.centers, centers)
+    assert data.codebook.counts.sum() == 21 * 400
+    assert data.codebook.counts[3] == 0
+    flags = data.manifest["flags"]
+    assert (flags["codebook"], flags["num_clusters"]) == (data.codebook.fingerprint, 4)
+    for sample in read(data, "test"):
+        flow = sample["flow"].numpy().reshape(-1, 1, 2)
+        nearest = np.linalg.norm(flow - centers, axis=-1).argmin(-1)
+        np.testing.assert_array_equal(sample["codes"], nearest)
+    with pytest.raises(InputError, match="codebook=None|num_clusters=8, not 4"):
+        builder.build_data_dir(tiny_videos, tiny_data_dir, wanted)
+
+
+def test_dense_flow_is_in_the_records(tiny_videos, tmp_path):
+    labels = LabelOptions(flow_method="dis", frame_stride=4, store_dense_flow=40)
+    builder.build_data_dir(tiny_videos, tmp_path, options(labels=labels))
+    data = records.open_data_dir(tmp_path)
+    spec = records.feature_spec(20, data.manifest["flags"]["store_dense_flow"])
+    for record in tf.data.TFRecordDataset(data.shards("train")):
+        sample = tf.io.parse_single_example(record, spec)
+        dense = records.decode_dense_flow(sample["dense_flow"], 40).numpy()
+        coarse = dense.reshape(20, 2, 20, 2, 2).mean(axis=(1, 3))
+        np.testing.assert_allclose(coarse, sample["flow"], atol=0.01)
 
 
 def test_bad_options(tmp_path):
     with pytest.raises(InputError, match="dataset 'kth' is none of hmdb51"):
         builder.build_data_dir(tmp_path, tmp_path, options(dataset="kth"))
     with pytest.raises(InputError, match="num_workers is 0"):
-        builder.build_data_dir(tmp_path, tmp_path, options(), num_workers=0)
+        extract_clips([], None, num_workers=0)

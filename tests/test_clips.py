@@ -1,5 +1,8 @@
 """Folders of videos."""
 
+import dataclasses
+import os
+
 import pytest
 
 from motionflow.data.clips import Clip, find_folder_clips, video_files
@@ -10,10 +13,25 @@ def test_a_plain_folder(tmp_path):
     (tmp_path / "beach").mkdir()
     for name in ("beach/b.MP4", "a[1].avi", "notes.txt", "c.jpg", ".draft.avi"):
         (tmp_path / name).touch()
-    assert find_folder_clips(tmp_path) == [
+    found = find_folder_clips(tmp_path)
+    assert [dataclasses.replace(clip, bytes=-1, version="") for clip in found] == [
         Clip("a[1].avi", "", "a[1]"),
         Clip("beach/b.MP4", "beach", "beach/b"),
     ]
+
+
+def test_another_file_is_another_version(tmp_path):
+    file = tmp_path / "a.avi"
+    file.write_bytes(b"123")
+    (clip,) = find_folder_clips(tmp_path)
+    assert clip.bytes == 3
+    os.utime(file, (1, 1))
+    (touched,) = find_folder_clips(tmp_path)
+    assert touched.version != clip.version
+    file.unlink()
+    file.symlink_to("nowhere")
+    (dangling,) = find_folder_clips(tmp_path)
+    assert (dangling.bytes, dangling.version) == (-1, "")
 
 
 def test_missing_and_empty_folders(tmp_path):

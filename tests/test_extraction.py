@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from motionflow.data import extraction
-from motionflow.data.clips import Clip
+from motionflow.data.clips import Clip, find_folder_clips
 from motionflow.data.samples import LabelOptions
+from motionflow.errors import InputError
 from tests.conftest import moving_square, write_avi
 
 FAST = LabelOptions(flow_method="dis")
@@ -18,34 +20,36 @@ FAST = LabelOptions(flow_method="dis")
 
 @pytest.fixture
 def videos(tmp_path):
-    write_avi(tmp_path / "good.avi", moving_square((2, 0), 9, 0))
-    write_avi(tmp_path / "short.avi", moving_square((2, 0), 3, 1))
-    (tmp_path / "text.avi").write_text("no video")
-    return tmp_path
+    folder = tmp_path / "videos"
+    write_avi(folder / "good.avi", moving_square((2, 0), 9, 0))
+    write_avi(folder / "short.avi", moving_square((2, 0), 3, 1))
+    (folder / "text.avi").write_text("no video")
+    return folder
 
 
-def run(videos, names, calls=None):
-    clips = [Clip(name, "walk", name) for name in names]
-    work = extraction.WorkDir(videos / "out", FAST)
-    progress = (lambda *_: None) if calls is None else lambda *c: calls.append(c)
-    errors = extraction.extract_clips(videos, clips, work, 2, progress)
-    split_of = dict.fromkeys(names, "train")
-    return {
-        clip.path: extraction.clip_status(clip, split_of, errors, work)
-        for clip in clips
-    }
+def run(videos, names, **arguments):
+    clips = [clip for clip in find_folder_clips(videos) if clip.path in names]
+    work = extraction.WorkDir(videos.parent / "out", videos, FAST)
+    failures = extraction.extract_clips(clips, work, **arguments)
+    return {clip.path: extraction.clip_status(clip, work, failures) for clip in clips}
 
 
 def test_each_clip_has_its_status(videos):
     calls = []
-    found = run(videos, ["good.avi", "short.avi", "text.avi"], calls)
+    found = run(
+        videos,
+        ["good.avi", "short.avi", "text.avi"],
+        num_workers=2,
+        progress=lambda *call: calls.append(call),
+    )
     assert calls == [(1, 3), (2, 3), (3, 3)]
     good, short, text = found.values()
-    assert (good.status, good.samples, good.frames) == ("ok", 2, 9)
+    assert (good.status, good.samples, good.frames, good.announced) == ("ok", 2, 9, 9)
+    assert good.bytes == (videos / "good.avi").stat().st_size
     assert (short.status, short.samples) == ("too_short", 0)
-    assert short.reason == "3 frames, a sample needs 4"
+    assert short.reason == "3 frames, a sample needs 4 that differ"
     assert text.status == "corrupt"
-    assert "cannot be opened" in text.reason
+    assert "no frame that can be decoded" in text.reason
 
 
 def test_a_cut_video_is_truncated_and_keeps_what_it_has(videos):
@@ -53,38 +57,84 @@ def test_a_cut_video_is_truncated_and_keeps_what_it_has(videos):
     (videos / "good.avi").write_bytes(whole[: len(whole) * 2 // 3])
     status = run(videos, ["good.avi"])["good.avi"]
     assert status.status == "truncated"
-    assert status.reason == f"{status.frames} of 9 frames decoded"
+    frames = status.frames
+    assert status.reason.startswith(f"{frames} of 9 frames decoded (OpenCV {frames}, ")
+    assert 4 <= frames < 9
     assert status.samples == 1
 
 
-def test_a_finished_clip_is_not_computed_again(videos):
+def test_a_clip_without_a_usable_window_is_filtered(videos):
+    write_avi(videos / "still.avi", np.repeat(moving_square((0, 0), 1, 0), 9, axis=0))
+    status = run(videos, ["still.avi"])["still.avi"]
+    assert (status.status, status.samples, status.duplicate_samples) == (
+        "filtered",
+        0,
+        2,
+    )
+    assert status.reason.startswith("2 of 2 samples left out: 0 span a cut, 2 a dup")
+
+
+def test_a_finished_clip_is_not_computed_again_but_another_video_is(videos):
     first = run(videos, ["good.avi"])
-    (videos / "good.avi").write_text("gone")
+    (file,) = (videos.parent / "out" / ".samples").glob("*.npz")
+    made = file.stat().st_mtime_ns
     assert run(videos, ["good.avi"]) == first
+    assert file.stat().st_mtime_ns == made
+    write_avi(videos / "good.avi", moving_square((2, 0), 14, 0))
+    assert run(videos, ["good.avi"])["good.avi"].frames == 14
 
 
-def test_other_options_never_find_the_same_work(tmp_path):
-    work = extraction.WorkDir(tmp_path, FAST)
-    other = extraction.WorkDir(tmp_path, LabelOptions(flow_method="dis", grid_size=10))
-    assert work.path != other.path
-    assert extraction.WorkDir(tmp_path, FAST).path == work.path
+def test_a_stopped_build_with_other_options_is_named(tmp_path):
+    extraction.WorkDir(tmp_path, tmp_path, FAST)
+    extraction.WorkDir(tmp_path, tmp_path, FAST)
+    other = LabelOptions(flow_method="dis", grid_size=10)
+    with pytest.raises(InputError, match="stopped, with grid_size=20, not 10: remove"):
+        extraction.WorkDir(tmp_path, tmp_path, other)
 
 
-def test_a_clip_in_no_split_is_filtered(tmp_path):
-    work = extraction.WorkDir(tmp_path, FAST)
+def test_an_excluded_clip_is_filtered(tmp_path):
+    work = extraction.WorkDir(tmp_path, tmp_path, FAST)
     bad = Clip("a.avi", "walk", "a", "quality bad")
-    assert extraction.clip_status(bad, {}, {}, work).reason == "quality bad"
-    left_out = extraction.clip_status(Clip("b.avi", "", "b"), {"b.avi": ""}, {}, work)
-    assert left_out.status == "filtered"
-    assert "official" in left_out.reason
+    status = extraction.clip_status(bad, work, {})
+    assert (status.status, status.reason) == ("filtered", "quality bad")
+
+
+def die(signal_number):
+    os.kill(os.getpid(), signal_number)
+
+
+def hog():
+    return [bytearray(2**24) for _ in range(1000)]  # 16 GB
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "status", "reason"),
+    [
+        (time.sleep, [60], "timeout", "not done after 3 s"),
+        (die, [signal.SIGSEGV], "corrupt", "the decoder crashed (exit code"),
+        (hog, [], "corrupt", "needs more than 512 MB of memory"),
+        (int, ["x"], "corrupt", "ValueError: invalid literal"),
+    ],
+)
+def test_what_a_clip_does_to_its_worker_costs_that_clip(
+    function, arguments, status, reason
+):
+    limits = extraction.ClipLimits(seconds=3, megabytes=512)
+    with extraction.make_pool(1, limits) as pool:
+        job = pool.schedule(function, arguments, timeout=limits.seconds)
+        after = pool.schedule(abs, [-5])
+        failure = extraction.outcome(job, limits)
+        assert failure.status == status
+        assert failure.reason.startswith(reason)
+        assert after.result() == 5
 
 
 WORKER = """
 import multiprocessing, time
-from motionflow.data.extraction import _end_with_parent
+from motionflow.data.extraction import _start_worker
 
 def wait():
-    _end_with_parent()
+    _start_worker(0)
     time.sleep(600)
 
 if __name__ == "__main__":

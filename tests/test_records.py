@@ -1,6 +1,7 @@
 """Records and data directories: exact round trips, and refusal of what is broken."""
 
 import json
+import os
 import shutil
 
 import cv2
@@ -34,7 +35,26 @@ def test_write_read_compare_exactly():
     assert read["frame"].numpy() == sample.frame
     assert read["clip"].numpy().decode() == sample.clip
     assert read["frame_index"].numpy() == 15
-    assert read.keys() == vars(sample).keys()
+    assert read.keys() == vars(sample).keys() - {"dense_flow"}
+
+
+def test_dense_flow_is_kept_as_float16():
+    dense = np.random.default_rng(0).normal(0, 9, (4, 4, 2)).astype(np.float16)
+    encoded = make_sample(dense_flow=dense).encode()
+    read = tf.io.parse_single_example(encoded, records.feature_spec(2, 4))
+    decoded = records.decode_dense_flow(read["dense_flow"], 4)
+    assert decoded.dtype == tf.float32
+    np.testing.assert_array_equal(decoded, dense.astype(np.float32))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="dense_flow"):
+        tf.io.parse_single_example(make_sample().encode(), records.feature_spec(2, 4))
+
+
+def test_a_file_name_that_is_no_text():
+    name = os.fsdecode(b"a\xff.avi")
+    read = tf.io.parse_single_example(
+        make_sample(clip=name).encode(), records.feature_spec(2)
+    )
+    assert os.fsdecode(read["clip"].numpy()) == name
 
 
 def test_the_same_sample_gives_the_same_bytes():
@@ -115,7 +135,7 @@ def test_no_manifest(copy):
 def test_damaged_manifest_and_other_format(copy):
     manifest = json.loads((copy / "manifest.json").read_text())
     (copy / "manifest.json").write_text(json.dumps(manifest | {"format_version": 0}))
-    with pytest.raises(InputError, match="format 0, expected 1"):
+    with pytest.raises(InputError, match="format 0, expected 2"):
         records.open_data_dir(copy)
     (copy / "manifest.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
@@ -133,6 +153,9 @@ def test_a_shard_missing_or_cut(copy):
     shard = next(copy.glob("train-00000*"))
     shard.write_bytes(shard.read_bytes()[:-100])
     with pytest.raises(InputError, match="bytes, expected"):
+        records.open_data_dir(copy)
+    shard.write_bytes(shard.read_bytes() + bytes(100))
+    with pytest.raises(InputError, match="sha256"):
         records.open_data_dir(copy)
     shard.unlink()
     with pytest.raises(InputError, match="has no bytes"):

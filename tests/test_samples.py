@@ -30,6 +30,7 @@ def test_every_fifth_frame_that_has_a_future(tmp_path, num_frames, indices):
     assert len(found.frames) == len(indices)
     assert found.flow.shape == (len(indices), 20, 20, 2)
     assert found.num_decoded == found.num_announced == num_frames
+    assert (found.num_cut, found.num_duplicate, found.num_unstable) == (0, 0, 0)
 
 
 def test_the_label_of_a_steady_motion_is_twice_its_speed(tmp_path):
@@ -67,6 +68,71 @@ def test_save_and_load(tmp_path):
     np.testing.assert_array_equal(loaded.flow, found.flow)
     np.testing.assert_array_equal(loaded.frame_indices, found.frame_indices)
     assert (loaded.num_decoded, loaded.num_announced) == (9, 9)
+    np.testing.assert_array_equal(ClipSamples.load_flow(tmp_path / "a.npz"), found.flow)
+
+
+def test_a_window_that_spans_a_cut_gives_no_sample(tmp_path):
+    # The cut lies between frames 6 and 7, in the window of sample 5 (frames 5 to 8).
+    scenes = [moving_square((1, 0), 7, 0), 255 - moving_square((1, 0), 7, 50)]
+    write_avi(tmp_path / "a.avi", np.concatenate(scenes))
+    found = extract_samples(tmp_path / "a.avi", FAST)
+    assert found.frame_indices.tolist() == [0, 10]
+    assert (found.num_cut, found.num_duplicate) == (1, 0)
+
+
+def test_a_duplicated_frame_gives_no_sample_or_is_removed(tmp_path):
+    frames = moving_square((2, 0), 13, 0)
+    repeated = np.insert(frames, 7, frames[6], axis=0)  # frames 6 and 7 are one
+    write_avi(tmp_path / "a.avi", repeated)
+    found = extract_samples(tmp_path / "a.avi", FAST)
+    assert found.frame_indices.tolist() == [0, 10]
+    assert found.num_duplicate == 1
+    removed = LabelOptions(flow_method="dis", duplicates="remove")
+    kept = extract_samples(tmp_path / "a.avi", removed)
+    # Positions 0, 5 and none at 10 + 3 = 13: 13 frames are left. Frame 5 is before the
+    # duplicate, its window 5, 6, 8, 9 moves by two pixels a frame: (2 + 4 + 6) / 3 = 4.
+    assert kept.frame_indices.tolist() == [0, 5]
+    assert kept.num_decoded == 14
+    for flow in kept.flow:
+        np.testing.assert_allclose(
+            np.median(flow[8:12, 9:12], axis=(0, 1)), [4, 0], atol=0.4
+        )
+
+
+def test_dense_flow_is_the_mean_of_its_blocks(tmp_path):
+    write_avi(tmp_path / "a.avi", moving_square((2, 0), 4, 0))
+    options = LabelOptions(flow_method="dis", store_dense_flow=100)
+    found = extract_samples(tmp_path / "a.avi", options)
+    assert found.dense_flow.shape == (1, 100, 100, 2)
+    assert found.dense_flow.dtype == np.float16
+    # A cell of the coarse grid is five by five cells of the dense one.
+    dense = found.dense_flow.astype(np.float32).reshape(1, 20, 5, 20, 5, 2)
+    np.testing.assert_allclose(dense.mean(axis=(2, 4)), found.flow, atol=5e-3)
+
+
+def test_a_moving_camera_is_taken_out(tmp_path):
+    # The camera moves left over a still scene by 3 pixels a frame: all goes right.
+    scene = texture(0, 240, 320)
+    frames = np.array([scene[20:220, 60 - 3 * t : 260 - 3 * t] for t in range(4)])
+    write_avi(tmp_path / "a.avi", frames)
+    plain = extract_samples(tmp_path / "a.avi", FAST)
+    assert np.median(plain.flow[..., 0]) > 5.5  # 2 x 3 pixels
+    stabilized = LabelOptions(flow_method="dis", stabilize="homography")
+    found = extract_samples(tmp_path / "a.avi", stabilized)
+    assert np.abs(found.flow).mean() < 0.05
+    np.testing.assert_allclose(found.flow[:, 1:-1, 1:-1], 0, atol=0.2)
+    # The mean over one, two and three frames: (3 + 6 + 9) / 3.
+    assert abs(found.camera_motion - 6) < 0.2
+    assert found.camera_inliers > 0.9
+    assert np.isnan(plain.camera_motion)
+
+
+def test_a_camera_that_cannot_be_followed_is_counted(tmp_path):
+    gray = np.full((200, 200, 3), 120, np.uint8)
+    write_avi(tmp_path / "a.avi", np.array([gray + 3 * t for t in range(9)]))
+    options = LabelOptions(flow_method="dis", stabilize="homography")
+    found = extract_samples(tmp_path / "a.avi", options)
+    assert (len(found.frames), found.num_unstable) == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +142,10 @@ def test_save_and_load(tmp_path):
         ({"frame_encoding": "webp"}, "none of png, jpeg, raw"),
         ({"frame_stride": 0}, "frame_stride is 0"),
         ({"grid_size": 30}, "frame_size 200 is no multiple of grid_size 30"),
+        ({"stabilize": "warp"}, "none of none, homography"),
+        ({"duplicates": "keep"}, "none of leave_out, remove"),
+        ({"store_dense_flow": 30}, "no multiple of store_dense_flow 30"),
+        ({"store_dense_flow": -1}, "no multiple of store_dense_flow -1"),
     ],
 )
 def test_options_that_cannot_be(options, message):

@@ -19,7 +19,7 @@ def make_clips(num_sources, clips_each=2):
 
 def test_no_source_in_two_splits_and_a_tenth_held_out():
     clips = make_clips(50)
-    split_of = splits.split_clips(clips, "source", seed=0)
+    split_of = splits.split_clips(clips, None, seed=0)
     of_source = collections.defaultdict(set)
     for clip in clips:
         of_source[clip.source].add(split_of[clip.path])
@@ -33,23 +33,23 @@ def test_no_source_in_two_splits_and_a_tenth_held_out():
 
 def test_the_split_does_not_depend_on_the_order_of_clips_but_on_the_seed():
     clips = make_clips(30)
-    first = splits.split_clips(clips, "source", seed=0)
-    assert splits.split_clips(clips[::-1], "source", seed=0) == first
-    assert splits.split_clips(clips, "source", seed=1) != first
+    first = splits.split_clips(clips, None, seed=0)
+    assert splits.split_clips(clips[::-1], None, seed=0) == first
+    assert splits.split_clips(clips, None, seed=1) != first
 
 
 def test_one_large_source_is_not_held_out():
     clips = make_clips(10, 1) + [Clip(f"big{i}", "", "big") for i in range(90)]
-    split_of = splits.split_clips(clips, "source", seed=0)
+    split_of = splits.split_clips(clips, None, seed=0)
     assert split_of["big0"] == "train"
     assert set(split_of.values()) == set(splits.SPLITS)
 
 
 def test_three_sources_fill_three_splits_and_two_cannot():
-    found = splits.split_clips(make_clips(3), "source", seed=0)
+    found = splits.split_clips(make_clips(3), None, seed=0)
     assert set(found.values()) == set(splits.SPLITS)
     with pytest.raises(InputError, match="2 source videos .* --split=frame"):
-        splits.split_clips(make_clips(2), "source", seed=0)
+        splits.split_clips(make_clips(2), None, seed=0)
 
 
 def test_official_split_takes_validation_from_training_sources(tmp_path):
@@ -57,7 +57,8 @@ def test_official_split_takes_validation_from_training_sources(tmp_path):
     digits = [1] * 9 + [2, 2, 0]
     lines = [f"{i}.avi {digit} \n" for i, digit in enumerate(digits)]
     (tmp_path / "walk_test_split1.txt").write_text("".join(lines))
-    split_of = splits.split_clips(clips, "official1", 0, "hmdb51", tmp_path)
+    official = splits.official_split("official1", "hmdb51", tmp_path)
+    split_of = splits.split_clips(clips, official, 0)
     count = collections.Counter(split_of.values())
     assert count == {"train": 8, "validation": 1, "test": 2, "": 1}
     assert split_of["walk/9.avi"] == split_of["walk/10.avi"] == "test"
@@ -66,11 +67,34 @@ def test_official_split_takes_validation_from_training_sources(tmp_path):
 
 def test_official_needs_lists():
     with pytest.raises(InputError, match="--split_dir"):
-        splits.split_clips(make_clips(3), "official1", 0, "hmdb51", None)
+        splits.official_split("official1", "hmdb51", None)
     with pytest.raises(InputError, match="--dataset"):
-        splits.split_clips(make_clips(3), "official1", 0, "folder", ".")
+        splits.official_split("official1", "folder", ".")
     with pytest.raises(InputError, match="none of source"):
-        splits.split_clips(make_clips(3), "random", 0)
+        splits.official_split("random", "hmdb51", None)
+
+
+def test_ucf101_lists_and_no_clip_in_two_splits(tmp_path):
+    names = [f"v_Jump_g{g:02d}_c{c:02d}.avi" for g in range(8) for c in range(2)]
+    clips = [Clip(f"Jump/{name}", "Jump", name[:10]) for name in names]
+    listed = [f"Jump/{name}" for name in names]
+    (tmp_path / "trainlist02.txt").write_text(
+        "".join(f"{name} 1\n" for name in listed[:10])
+    )
+    (tmp_path / "testlist02.txt").write_text("\n".join(listed[10:14]))
+    official = splits.official_split("official2", "ucf101", tmp_path)
+    split_of = splits.split_clips(clips, official, seed=0)
+    count = collections.Counter(split_of.values())
+    assert count == {"train": 8, "validation": 2, "test": 4, "": 2}
+    assert all(split_of[name] == "test" for name in listed[10:14])
+    # Validation holds both clips of one source of the training list.
+    held = [clip.source for clip in clips if split_of[clip.path] == "validation"]
+    assert len(set(held)) == 1
+
+
+@pytest.mark.parametrize("protocol", ["source", "frame"])
+def test_other_protocols_read_no_list(protocol):
+    assert splits.official_split(protocol, "hmdb51", "no/such/folder") is None
 
 
 def test_frames_are_spread():

@@ -1,6 +1,10 @@
 """Frames in and out of files."""
 
+import os
+import subprocess
+
 import cv2
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,14 +21,55 @@ def test_frames_come_in_order_and_in_rgb(tmp_path):
     write_avi(tmp_path / "red.avi", frames)
     read = list(video.iter_frames(tmp_path / "red.avi"))
     np.testing.assert_allclose(read, frames, atol=8)
-    assert video.count_announced(tmp_path / "red.avi") == 4
+    assert video.count_frames(tmp_path / "red.avi") == video.FrameCounts(4, 4, -1)
 
 
 def test_what_is_no_video(tmp_path):
     (tmp_path / "text.avi").write_text("no video")
     for name in ("text.avi", "missing.avi"):
-        with pytest.raises(InputError, match="cannot be opened as a video"):
+        with pytest.raises(InputError, match="no frame|no file"):
             list(video.iter_frames(tmp_path / name))
+        with pytest.raises(InputError, match="no frame|no file"):
+            video.count_frames(tmp_path / name)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.avi")
+    with pytest.raises(InputError, match="there is no file"):
+        video.count_frames(tmp_path / "pipe.avi")
+
+
+def test_a_cut_file_gets_a_second_opinion(tmp_path):
+    write_avi(tmp_path / "a.avi", moving_square((2, 0), 9, seed=2))
+    whole = (tmp_path / "a.avi").read_bytes()
+    (tmp_path / "a.avi").write_bytes(whole[: len(whole) // 2])
+    counts = video.count_frames(tmp_path / "a.avi")
+    assert counts.announced == 9
+    assert 3 <= counts.opencv <= 5
+    assert abs(counts.pyav - counts.opencv) <= 1
+
+
+def test_more_frames_decide_between_the_decoders():
+    assert video.FrameCounts(9, 4, 4).decoder == "opencv"
+    assert video.FrameCounts(9, 4, 6).decoder == "pyav"
+    assert video.FrameCounts(9, 4, 6).decoded == 6
+    assert video.FrameCounts(9, 9, -1).decoder == "opencv"
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_both_decoders_turn_a_film_as_its_header_says(tmp_path, turn):
+    video.write_video(tmp_path / "a.mp4", moving_square((4, 0), 3, seed=2), fps=10)
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error"]
+    turned = ["-display_rotation", str(turn), "-i", str(tmp_path / "a.mp4")]
+    subprocess.run([*ffmpeg, *turned, "-c", "copy", tmp_path / "b.mp4"], check=True)
+    films = [
+        np.array(list(video.iter_frames(tmp_path / "b.mp4", decoder)), np.float32)
+        for decoder in ("opencv", "pyav")
+    ]
+    straight = np.array(list(video.iter_frames(tmp_path / "a.mp4")), np.float32)
+    expected = np.rot90(straight, turn // 90, axes=(1, 2))
+    for film in films:
+        assert np.abs(film - expected).mean() < 2
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,25 @@ HMDB-51 is published by the Serre Lab as one archive a class; unpacked, its clip
 Stopped, it goes on where it was when the same command is started again.
 """
 
-import collections
+import functools
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import flags
 from tqdm import tqdm
 
 from motionflow import cli
+from motionflow.data.codebook import Codebook
+from motionflow.data.extraction import STATUSES, ClipLimits, extract_clips
 from motionflow.data.flow import FLOW_AVERAGES, FLOW_METHODS, GRID_SAMPLINGS
-from motionflow.data.samples import FRAME_ENCODINGS, LabelOptions
+from motionflow.data.samples import (
+    DUPLICATES,
+    FRAME_ENCODINGS,
+    STABILIZERS,
+    LabelOptions,
+)
 from motionflow.data.splits import PROTOCOLS, SPLITS
 from motionflow.errors import InputError
 
@@ -25,9 +33,17 @@ from motionflow.errors import InputError
 # is imported where it is used, so that workers start fast.
 
 DEFAULT_VIDEO_DIR = "data/hmdb51"
+LEFT_OUT_NOTES = {
+    "cut": "a shot cut in their window of frames",
+    "duplicate": "a duplicated frame in it (--duplicates=remove keeps more)",
+    "unstable": "the camera's motion could not be removed",
+}
 STATUS_NOTES = {
-    "truncated": " (fewer frames than the container announces; used all the same)",
-    "filtered": " (camera motion, quality, name or official split; see clips.jsonl)",
+    "truncated": "fewer frames than announced; used all the same",
+    "filtered": "by name, official lists, cuts, duplicates or camera",
+    "too_short": "for one sample",
+    "corrupt": "cannot be decoded",
+    "timeout": "took longer than --clip_timeout",
 }
 
 
@@ -35,7 +51,7 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this tool's flags; the defaults are the report's choices."""
     from motionflow.data.builder import DATASETS, BuildOptions
 
-    build, labels = BuildOptions(), LabelOptions()
+    build, labels, limits = BuildOptions(), LabelOptions(), ClipLimits()
 
     def text(name: str, default: str | None, help_text: str) -> None:
         flags.DEFINE_string(name, default, help_text, flag_values=flag_values)
@@ -64,7 +80,25 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     choice("grid_sampling", labels.grid_sampling, GRID_SAMPLINGS, "Flow of a cell.")
     number("num_clusters", build.num_clusters, "Flow vectors in the codebook.")
     choice("frame_encoding", labels.frame_encoding, FRAME_ENCODINGS, "In the records.")
-    number("num_workers", os.cpu_count() or 1, "Processes.")
+    choice("stabilize", labels.stabilize, STABILIZERS, "Take the camera's motion out.")
+    choice("duplicates", labels.duplicates, DUPLICATES, "What duplicated frames cause.")
+    number("store_dense_flow", labels.store_dense_flow, "Keep flow at N x N; 0: no.", 0)
+    text("codebook", None, "A codebook.npz to use instead of fitting one.")
+    choice("engine", "local", ["local", "beam"], "Where clips are extracted.")
+    text("beam_args", "", "Options of the Beam pipeline, as one string.")
+    number("num_workers", os.cpu_count() or 1, "Processes of the local engine.")
+    number("clip_timeout", limits.seconds, "Seconds that a clip may take; 0: any.", 0)
+    number(
+        "clip_memory_mb", limits.megabytes, "Memory that a clip may take; 0: any.", 0
+    )
+    flags.DEFINE_float(
+        "max_failed_fraction",
+        0.1,
+        "Share of the clips that may fail.",
+        lower_bound=0,
+        upper_bound=1,
+        flag_values=flag_values,
+    )
     number("seed", build.seed, "Of the split and the codebook.", at_least=0)
 
 
@@ -82,6 +116,7 @@ def main(argv: Sequence[str]) -> None:
         split=values.split,
         num_clusters=values.num_clusters,
         seed=values.seed,
+        codebook=Codebook.load(values.codebook) if values.codebook else None,
         labels=LabelOptions(**{name: values[name].value for name in label_fields}),
     )
     with tqdm(unit="clip", desc="frames and flow", smoothing=0.05) as bar:
@@ -94,11 +129,30 @@ def main(argv: Sequence[str]) -> None:
             values.video_dir,
             values.output_dir,
             options,
+            extract=_engine(values, progress),
             split_dir=values.split_dir,
-            num_workers=values.num_workers,
-            progress=progress,
+            max_failed_fraction=values.max_failed_fraction,
         )
     _print_summary(values.output_dir, statuses)
+
+
+def _engine(values: flags.FlagValues, progress: Callable[[int, int], None]) -> Callable:
+    limits = ClipLimits(values.clip_timeout, values.clip_memory_mb)
+    if values.engine == "local":
+        return functools.partial(
+            extract_clips,
+            num_workers=values.num_workers,
+            limits=limits,
+            progress=progress,
+        )
+    from motionflow.data import beam
+
+    return functools.partial(
+        beam.extract_clips,
+        limits=limits,
+        pipeline_args=shlex.split(values.beam_args),
+        progress=progress,
+    )
 
 
 def _where_to_get_videos(video_dir: str) -> str:
@@ -118,18 +172,32 @@ def _print_summary(output_dir: str, statuses: Sequence) -> None:
     from motionflow.data.records import open_data_dir
 
     data = open_data_dir(output_dir)
-    for status, count in collections.Counter(s.status for s in statuses).items():
-        print(f"{count:6d} clips {status}{STATUS_NOTES.get(status, '')}")
+    print(f"{'status':9} {'clips':>7} {'frames':>9} {'samples':>8}")
+    for name in STATUSES:
+        chosen = [status for status in statuses if status.status == name]
+        if chosen:
+            frames = sum(status.frames for status in chosen)
+            samples = sum(status.samples for status in chosen)
+            note = STATUS_NOTES.get(name, "")
+            print(
+                f"{name:9} {len(chosen):7d} {frames:9d} {samples:8d}  {note}".rstrip()
+            )
     for status in statuses:
-        if status.status in ("corrupt", "too_short"):
-            print(f"       {status.status}: {status.clip}: {status.reason}")
-    for split in SPLITS:
-        print(f"{data.num_samples(split):6d} samples in {split}")
-    still = data.codebook.counts[data.codebook.zero_index] / data.codebook.counts.sum()
+        if status.status in ("corrupt", "timeout", "too_short"):
+            print(f"  {status.status}: {status.clip}: {status.reason}")
+    for cause in ("cut", "duplicate", "unstable"):
+        left_out = sum(getattr(status, f"{cause}_samples") for status in statuses)
+        if left_out:
+            print(f"{left_out} samples left out: {LEFT_OUT_NOTES[cause]}")
+    counts = ", ".join(f"{data.num_samples(split)} in {split}" for split in SPLITS)
+    print(f"samples: {counts}")
+    codebook = data.codebook
+    still = codebook.counts[codebook.zero_index] / codebook.counts.sum()
     print(
-        f"{data.codebook.num_clusters} flow vectors; {still:.0%} of the training cells "
-        f"are still\n{output_dir} is complete"
+        f"{codebook.num_clusters} flow vectors; {still:.0%} of the training cells "
+        f"are still"
     )
+    print(f"{output_dir} is complete")
 
 
 if __name__ == "__main__":

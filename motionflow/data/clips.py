@@ -26,12 +26,16 @@ class Clip:
       action: the class of the motion, "" where unknown.
       source: the video that the clip was cut from.
       excluded: why the clip is not used, "" where it is.
+      bytes: size of the file; -1 where there is none, as behind a dangling link.
+      version: size and time of the file: another one is another video.
     """
 
     path: str
     action: str
     source: str
     excluded: str = ""
+    bytes: int = -1
+    version: str = ""
 
 
 def video_files(video_dir: str | Path) -> Iterator[Path]:
@@ -62,7 +66,9 @@ def video_files(video_dir: str | Path) -> Iterator[Path]:
 def find_folder_clips(video_dir: str | Path) -> list[Clip]:
     """Lists a plain folder: action = parent folder, source = the file itself."""
     return [
-        Clip(path.as_posix(), path.parent.name, path.with_suffix("").as_posix())
+        _at(
+            path, video_dir, Clip("", path.parent.name, path.with_suffix("").as_posix())
+        )
         for path in video_files(video_dir)
     ]
 
@@ -83,5 +89,15 @@ def find_named_clips(
             clip = parse(path.name, path.parent.name)
         except ValueError as error:
             clip = Clip(path.name, path.parent.name, path.stem, str(error))
-        clips.append(dataclasses.replace(clip, path=path.as_posix()))
+        clips.append(_at(path, video_dir, clip))
     return clips
+
+
+def _at(path: Path, video_dir: str | Path, clip: Clip) -> Clip:
+    """The clip with its place and what the file system says about its file."""
+    try:
+        file = Path(video_dir, path).stat()
+        size, version = file.st_size, f"{file.st_size}:{file.st_mtime_ns}"
+    except OSError:
+        size, version = -1, ""
+    return dataclasses.replace(clip, path=path.as_posix(), bytes=size, version=version)

@@ -1,112 +1,246 @@
 """Many clips to their samples, in several processes, and what became of each.
 
 Each finished clip leaves one file in a work folder; a clip whose file is there is not
-computed again. The folder's name holds a digest of the label options, so that a build
-with other options never finds it.
+computed again. The file's name holds a digest of the video's path, size and time, so
+that a video that was exchanged is read again.
+
+Videos come from anywhere, and decoders are C code: each clip is decoded in a worker
+process with a time and a memory limit. A video that hangs, eats memory or crashes the
+decoder costs one clip.
 """
 
 import concurrent.futures
 import dataclasses
 import hashlib
 import json
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
+import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
+import pebble
 
 from motionflow.data.clips import Clip
 from motionflow.data.samples import ClipSamples, LabelOptions, extract_samples
 from motionflow.errors import InputError
 
+try:
+    import resource
+except ImportError:  # Windows has no memory limits for processes
+    resource = None
 
-@dataclasses.dataclass
+
+STATUSES = ("ok", "truncated", "filtered", "too_short", "corrupt", "timeout")
+
+
+class ClipLimits(NamedTuple):
+    """What one clip may cost.
+
+    Attributes:
+      seconds: of time; 0 sets no limit.
+      megabytes: of memory that the decoder and the samples take; 0 sets no limit.
+    """
+
+    seconds: float = 1800
+    megabytes: int = 2048
+
+
+DEFAULT_LIMITS = ClipLimits()
+
+
+class Failure(NamedTuple):
+    """Why a clip gave nothing.
+
+    Attributes:
+      status: corrupt or timeout.
+      reason: one line.
+    """
+
+    status: str
+    reason: str
+
+
+@dataclasses.dataclass(kw_only=True)
 class ClipStatus:
     """What became of a clip: one line of clips.jsonl.
 
     Attributes:
       clip: path in the video directory.
-      status: ok, truncated (its samples are kept), corrupt, too_short or filtered.
+      status: ok; truncated (fewer frames than announced, its samples are used);
+        too_short for a sample; filtered (by its name, the official lists, or because
+        every sample was left out); corrupt or timeout (nothing could be read).
       reason: why it is not ok, "" where it is.
+      bytes: size of the file.
       frames: frames decoded.
       announced: frames that the container announces, 0 where it does not say.
       samples: samples made.
-      split: the clip's split; "frame" where its samples are spread over all three.
+      cut_samples, duplicate_samples, unstable_samples: samples left out because of a
+        shot cut, a duplicated frame, a camera motion that could not be removed.
+      camera_motion: mean displacement by the camera, pixels; None if not estimated.
+      camera_inliers: mean share of the tracked points that follow it, or None.
+      split: the clip's split; "frame" where its samples are spread over all three, ""
+        where it has no samples.
       action: class of the motion.
       source: the video that the clip was cut from.
     """
 
     clip: str
     status: str
-    reason: str
-    frames: int
-    announced: int
-    samples: int
-    split: str
+    reason: str = ""
+    bytes: int
+    frames: int = 0
+    announced: int = 0
+    samples: int = 0
+    cut_samples: int = 0
+    duplicate_samples: int = 0
+    unstable_samples: int = 0
+    camera_motion: float | None = None
+    camera_inliers: float | None = None
+    split: str = ""
     action: str
     source: str
 
 
 class WorkDir:
-    """Folder for the samples of finished clips."""
+    """Folder for the samples of finished clips: `.samples` in the output directory."""
 
-    def __init__(self, output_dir: Path, labels: LabelOptions):
-        """Creates it inside `output_dir`."""
+    def __init__(self, output_dir: Path, video_dir: Path, labels: LabelOptions):
+        """Creates the folder or finds the one that a stopped build left.
+
+        Raises:
+          InputError: that build had other label options.
+        """
+        self.video_dir = video_dir
         self.labels = labels
-        key = json.dumps([dataclasses.asdict(labels), cv2.__version__])
-        digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-        self.path = output_dir / f".samples-{digest}"
+        self.path = output_dir / ".samples"
         self.path.mkdir(parents=True, exist_ok=True)
+        options = dataclasses.asdict(labels) | {"opencv": cv2.__version__}
+        found = self._options(options)
+        differences = [
+            f"{name}={found.get(name)}, not {options[name]}"
+            for name in options
+            if found.get(name) != options[name]
+        ]
+        if differences:
+            raise InputError(
+                f"{output_dir} holds a build that was stopped, with "
+                f"{'; '.join(differences)}: remove it or choose another output_dir"
+            )
 
-    def file(self, clip: str) -> Path:
-        """Where the clip's samples are kept."""
-        return self.path / f"{hashlib.sha256(clip.encode()).hexdigest()[:32]}.npz"
+    def _options(self, options: dict) -> dict:
+        """The options that the folder was made with: these, if it is new."""
+        file = self.path / "options.json"
+        if not file.exists():
+            draft = self.path / "options.json.draft"
+            draft.write_text(json.dumps(options), encoding="utf-8")
+            os.replace(draft, file)
+        return json.loads(file.read_text(encoding="utf-8"))
 
-    def load(
-        self, statuses: Sequence[ClipStatus]
-    ) -> Iterator[tuple[ClipStatus, ClipSamples]]:
-        """Yields the samples of each clip that has some."""
-        for status in statuses:
-            if status.samples:
-                yield status, ClipSamples.load(self.file(status.clip))
+    def file(self, clip: Clip) -> Path:
+        """Where the samples of a clip are kept; another video has another file."""
+        key = os.fsencode(f"{clip.path}:{clip.version}")
+        return self.path / f"{hashlib.sha256(key).hexdigest()[:32]}.npz"
+
+    def remove(self) -> None:
+        """Removes the folder: the samples are in shards."""
+        shutil.rmtree(self.path)
 
 
 def extract_clips(
-    video_dir: Path,
     clips: Sequence[Clip],
-    work_dir: WorkDir,
-    num_workers: int,
-    progress: Callable[[int, int], None],
-) -> dict[str, str]:
-    """Makes the samples of all clips.
+    work: WorkDir,
+    num_workers: int = 1,
+    limits: ClipLimits = DEFAULT_LIMITS,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Failure]:
+    """Makes the samples of all clips, in processes of this machine.
+
+    Args:
+      clips: what to extract.
+      work: where the samples go; finished clips are found there.
+      num_workers: processes that decode and compute flow.
+      limits: what one clip may cost.
+      progress: called with (clips done, clips in all) after each clip.
 
     Returns:
-      clip path -> what is wrong with it, for the clips that cannot be decoded.
+      clip path -> what is wrong with it, for the clips that gave nothing.
+
+    Raises:
+      InputError: no worker.
     """
-    errors = {}
-    # OpenCV is not fork-safe, so workers start afresh.
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(
-        num_workers, context, initializer=_end_with_parent
-    ) as pool:
-        jobs = {}
-        for clip in clips:
-            video, file = video_dir / clip.path, work_dir.file(clip.path)
-            jobs[pool.submit(_extract_to_file, video, file, work_dir.labels)] = clip
+    if num_workers < 1:
+        raise InputError(f"num_workers is {num_workers}, expected 1 or more")
+    failures = {}
+    pool = make_pool(num_workers, limits)
+    try:
+        jobs = {submit(pool, clip, work, limits): clip for clip in clips}
         for done, job in enumerate(concurrent.futures.as_completed(jobs), start=1):
-            try:
-                job.result()
-            except InputError as error:
-                errors[jobs[job].path] = str(error)
+            if failure := outcome(job, limits):
+                failures[jobs[job].path] = failure
             progress(done, len(jobs))
-    return errors
+        pool.close()
+    except BaseException:
+        pool.stop()
+        raise
+    finally:
+        pool.join()
+    return failures
 
 
-def _end_with_parent() -> None:
-    """Ends this worker when the program that started it is killed."""
+def make_pool(num_workers: int, limits: ClipLimits) -> pebble.ProcessPool:
+    """Makes processes that `submit` can give clips to."""
+    # The decoders' complaints about damaged files would drown the progress bar. Workers
+    # inherit these; here OpenCV has read them already.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    return pebble.ProcessPool(
+        num_workers,
+        # OpenCV is not fork-safe, so workers start afresh.
+        context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=[limits.megabytes],
+    )
+
+
+def submit(
+    pool: pebble.ProcessPool, clip: Clip, work: WorkDir, limits: ClipLimits
+) -> concurrent.futures.Future:
+    """Asks for the samples of a clip; does nothing where they are there already."""
+    arguments = [work.video_dir / clip.path, work.file(clip), work.labels]
+    return pool.schedule(_extract_to_file, arguments, timeout=limits.seconds or None)
+
+
+def outcome(job: concurrent.futures.Future, limits: ClipLimits) -> Failure | None:
+    """Waits for a clip and says what went wrong, if anything did."""
+    try:
+        job.result()
+    except concurrent.futures.TimeoutError:
+        return Failure("timeout", f"not done after {limits.seconds:g} s")
+    except MemoryError:
+        return Failure("corrupt", f"needs more than {limits.megabytes} MB of memory")
+    except pebble.ProcessExpired as error:
+        return Failure("corrupt", f"the decoder crashed (exit code {error.exitcode})")
+    except InputError as error:
+        return Failure("corrupt", " ".join(str(error).split()))
+    except concurrent.futures.BrokenExecutor:
+        raise  # no worker can start: no clip's fault
+    except Exception as error:  # whatever one clip does, the others go on
+        text = f"{type(error).__name__}: {error}"
+        return Failure("corrupt", " ".join(text.split()))
+    return None
+
+
+def _start_worker(megabytes: int) -> None:
+    """Limits this worker's memory and ends it with the program that started it."""
+    if resource and megabytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 2**20,) * 2)
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
@@ -119,32 +253,60 @@ def _end_with_parent() -> None:
 def _extract_to_file(video: Path, file: Path, labels: LabelOptions) -> None:
     if file.exists():
         return
-    draft = file.with_suffix(".draft.npz")
+    # A cluster may try the same clip twice at the same time.
+    draft = file.with_suffix(f".{uuid.uuid4().hex}.draft.npz")
     extract_samples(video, labels).save(draft)
     os.replace(draft, file)
 
 
 def clip_status(
-    clip: Clip, split_of: Mapping[str, str], errors: Mapping[str, str], work: WorkDir
+    clip: Clip, work: WorkDir, failures: Mapping[str, Failure]
 ) -> ClipStatus:
-    """Says what became of one clip."""
-    split = split_of.get(clip.path, "")
-    status = ClipStatus(clip.path, "ok", "", 0, 0, 0, split, clip.action, clip.source)
-    if not split:
-        status.status = "filtered"
-        status.reason = clip.excluded or "in no split of the official lists"
+    """Says what became of a clip; its split is not known yet."""
+    status = ClipStatus(
+        clip=clip.path,
+        status="ok",
+        bytes=clip.bytes,
+        action=clip.action,
+        source=clip.source,
+    )
+    if clip.excluded:
+        status.status, status.reason = "filtered", clip.excluded
         return status
-    if clip.path in errors:
-        status.status, status.reason = "corrupt", errors[clip.path]
+    if clip.path in failures:
+        status.status, status.reason = failures[clip.path]
         return status
-    samples = ClipSamples.load(work.file(clip.path))
+    samples = ClipSamples.load(work.file(clip))
     status.frames, status.announced = samples.num_decoded, samples.num_announced
-    status.samples = len(samples.frames)
-    if status.frames < status.announced:
-        status.status = "truncated"
-        status.reason = f"{status.frames} of {status.announced} frames decoded"
-    elif not status.samples:
-        status.status = "too_short"
-        needed = work.labels.flow_frames + 1
-        status.reason = f"{status.frames} frames, a sample needs {needed}"
+    status.cut_samples = samples.num_cut
+    status.duplicate_samples = samples.num_duplicate
+    status.unstable_samples = samples.num_unstable
+    if not math.isnan(samples.camera_motion):
+        status.camera_motion = round(samples.camera_motion, 3)
+        status.camera_inliers = round(samples.camera_inliers, 3)
+    status.status, status.reason = _judge(samples, work.labels)
+    if status.status != "filtered":
+        status.samples = len(samples.frames)
     return status
+
+
+def _judge(samples: ClipSamples, labels: LabelOptions) -> tuple[str, str]:
+    """Status and reason of a clip that was decoded."""
+    decoded, announced = samples.num_decoded, samples.num_announced
+    left_out = samples.num_cut + samples.num_duplicate + samples.num_unstable
+    kept = len(samples.frames)
+    if not kept + left_out:
+        needed = labels.flow_frames + 1
+        return "too_short", f"{decoded} frames, a sample needs {needed} that differ"
+    if not kept or samples.num_unstable > kept:
+        return "filtered", (
+            f"{left_out} of {left_out + kept} samples left out: {samples.num_cut} span "
+            f"a cut, {samples.num_duplicate} a duplicated frame, "
+            f"{samples.num_unstable} with an unstable camera"
+        )
+    opinion = ""
+    if samples.num_pyav >= 0:
+        opinion = f" (OpenCV {samples.num_opencv}, PyAV {samples.num_pyav})"
+    if decoded < announced:
+        return "truncated", f"{decoded} of {announced} frames decoded{opinion}"
+    return "ok", opinion.strip()

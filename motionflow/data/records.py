@@ -21,7 +21,7 @@ from motionflow.data.codebook import Codebook
 from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Sample:
       frame_index: which frame of the clip.
       action: class of the motion, "" where unknown.
       source: the video that the clip was cut from.
+      dense_flow: float16 [D, D, 2], pixels of the frame, where it is kept.
     """
 
     frame: bytes
@@ -45,10 +46,15 @@ class Sample:
     frame_index: int
     action: str
     source: str
+    dense_flow: np.ndarray | None = None
 
     def encode(self) -> bytes:
         """Serialises to a tf.train.Example; the same sample gives the same bytes."""
         values = dataclasses.asdict(self)
+        if self.dense_flow is None:
+            del values["dense_flow"]
+        else:
+            values["dense_flow"] = self.dense_flow.astype("<f2").tobytes()
         features = {name: _feature(values[name]) for name in sorted(values)}
         example = tf.train.Example(features=tf.train.Features(feature=features))
         return example.SerializeToString(deterministic=True)
@@ -56,7 +62,7 @@ class Sample:
 
 def _feature(value: bytes | str | int | np.ndarray) -> tf.train.Feature:
     if isinstance(value, str):
-        value = value.encode()
+        value = os.fsencode(value)  # file names need not be text
     if isinstance(value, bytes):
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
     values = np.ravel(value)
@@ -65,9 +71,11 @@ def _feature(value: bytes | str | int | np.ndarray) -> tf.train.Feature:
     return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
-def feature_spec(grid_size: int) -> dict[str, tf.io.FixedLenFeature]:
+def feature_spec(
+    grid_size: int, store_dense_flow: int = 0
+) -> dict[str, tf.io.FixedLenFeature]:
     """The one declaration of a record for reading; a missing key is an error."""
-    return {
+    spec = {
         "frame": tf.io.FixedLenFeature([], tf.string),
         "flow": tf.io.FixedLenFeature([grid_size, grid_size, 2], tf.float32),
         "codes": tf.io.FixedLenFeature([grid_size**2], tf.int64),
@@ -76,6 +84,9 @@ def feature_spec(grid_size: int) -> dict[str, tf.io.FixedLenFeature]:
         "action": tf.io.FixedLenFeature([], tf.string),
         "source": tf.io.FixedLenFeature([], tf.string),
     }
+    if store_dense_flow:
+        spec["dense_flow"] = tf.io.FixedLenFeature([], tf.string)
+    return spec
 
 
 def decode_frame(encoded: tf.Tensor, encoding: str, frame_size: int) -> tf.Tensor:
@@ -88,6 +99,12 @@ def decode_frame(encoded: tf.Tensor, encoding: str, frame_size: int) -> tf.Tenso
     else:  # the default IFAST is off by a few levels
         frame = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
     return tf.ensure_shape(frame, shape)
+
+
+def decode_dense_flow(encoded: tf.Tensor, store_dense_flow: int) -> tf.Tensor:
+    """Decodes kept dense flow to float32 [D, D, 2], D = store_dense_flow."""
+    flow = tf.io.decode_raw(encoded, tf.float16)
+    return tf.cast(tf.reshape(flow, [store_dense_flow] * 2 + [2]), tf.float32)
 
 
 def write_shards(
@@ -110,7 +127,7 @@ def write_shards(
     shards = []
     for name, draft, count, writer in zip(names, drafts, counts, writers, strict=True):
         writer.close()
-        digest = hashlib.sha256(draft.read_bytes()).hexdigest()
+        digest = _sha256(draft)
         size = draft.stat().st_size
         os.replace(draft, Path(output_dir, name))
         shards.append(
@@ -170,10 +187,30 @@ def open_data_dir(path: str | Path) -> DataDir:
     """Opens a complete data directory and checks that its parts belong together.
 
     Raises:
-      InputError: no manifest, another format, a shard missing or of another size, or a
+      InputError: no manifest, another format, a shard missing or changed, or a
         codebook or mean frame that is not the one the records were written with.
     """
     path = Path(path)
+    manifest = read_manifest(path)
+    for split in SPLITS:
+        for shard in manifest["splits"][split]["shards"]:
+            if problem := shard_problem(path, shard):
+                raise InputError(problem)
+    codebook = Codebook.load(path / "codebook.npz")
+    if codebook.fingerprint != manifest["codebook_fingerprint"]:
+        raise InputError(
+            f"{path}/codebook.npz is codebook {codebook.fingerprint}, but the records "
+            f"were written with {manifest['codebook_fingerprint']}"
+        )
+    return DataDir(path, manifest, codebook, _load_mean_frame(path, manifest))
+
+
+def read_manifest(path: str | Path) -> dict:
+    """Reads manifest.json.
+
+    Raises:
+      InputError: there is none, it is damaged, or of another format.
+    """
     try:
         manifest = json.loads(Path(path, "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -186,18 +223,30 @@ def open_data_dir(path: str | Path) -> DataDir:
     if manifest.get("format_version") != FORMAT_VERSION:
         found = manifest.get("format_version")
         raise InputError(f"{path} has format {found}, expected {FORMAT_VERSION}")
-    for shard in (s for split in SPLITS for s in manifest["splits"][split]["shards"]):
-        file = path / shard["name"]
-        size = file.stat().st_size if file.is_file() else "no"
-        if size != shard["bytes"]:
-            raise InputError(f"{file} has {size} bytes, expected {shard['bytes']}")
-    codebook = Codebook.load(path / "codebook.npz")
-    if codebook.fingerprint != manifest["codebook_fingerprint"]:
-        raise InputError(
-            f"{path}/codebook.npz is codebook {codebook.fingerprint}, but the records "
-            f"were written with {manifest['codebook_fingerprint']}"
-        )
-    return DataDir(path, manifest, codebook, _load_mean_frame(path, manifest))
+    return manifest
+
+
+def shard_problem(path: str | Path, shard: dict) -> str | None:
+    """Compares a shard with its entry in the manifest; says what is wrong, if anything.
+
+    A cut between two records, or a shard of another build, is a valid file to a reader:
+    only size and checksum tell.
+    """
+    file = Path(path, shard["name"])
+    size = file.stat().st_size if file.is_file() else "no"
+    if size != shard["bytes"]:
+        return f"{file} has {size} bytes, expected {shard['bytes']}"
+    if _sha256(file) != shard["sha256"]:
+        return f"{file} is damaged: its sha256 is not the manifest's"
+    return None
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _load_mean_frame(path: Path, manifest: dict) -> np.ndarray:

@@ -3,6 +3,9 @@
     video file --> fitted frames, t = 0, 1, 2, ... (a window of flow_frames + 1)
                --> at t = 0, stride, 2 stride, ...: encoded frame, averaged grid flow
 
+A window that spans a shot cut or a repeated frame, or whose camera motion cannot be
+removed, gives no sample and is counted.
+
 This is the unit of work that runs in a process of its own, so it imports no TensorFlow
 and holds only the window's frames, however long the video is.
 """
@@ -10,11 +13,15 @@ and holds only the window's frames, however long the video is.
 import collections
 import dataclasses
 import functools
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from motionflow.data.continuity import mark_breaks
 from motionflow.data.flow import (
     FLOW_AVERAGES,
     FLOW_METHODS,
@@ -23,16 +30,24 @@ from motionflow.data.flow import (
     make_flow_function,
     to_grid,
 )
-from motionflow.data.video import count_announced, fit_frame, iter_frames
+from motionflow.data.stabilize import StabilizedFlow, UnstableCamera
+from motionflow.data.video import count_frames, fit_frame, iter_frames
 from motionflow.errors import InputError
 
 FRAME_ENCODINGS = ("png", "jpeg", "raw")
+STABILIZERS = ("none", "homography")
+DUPLICATES = ("leave_out", "remove")
 JPEG_QUALITY = 95
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelOptions:
-    """How frames become labels; the defaults are the report's (section 2)."""
+    """How frames become labels; the defaults are the report's (section 2).
+
+    `duplicates` decides about duplicated frames: samples whose window holds one are
+    left out, or the frames are removed and flow goes on to the next that differs.
+    `store_dense_flow` N > 0 keeps the flow at N x N too, for dense models.
+    """
 
     flow_method: str = "deepflow"
     flow_frames: int = 3
@@ -42,6 +57,9 @@ class LabelOptions:
     grid_size: int = 20
     grid_sampling: str = "area"
     frame_encoding: str = "png"
+    stabilize: str = "none"
+    duplicates: str = "leave_out"
+    store_dense_flow: int = 0
 
     def __post_init__(self):
         """Refuses values that no clip could be labelled with."""
@@ -50,6 +68,8 @@ class LabelOptions:
             "flow_average": FLOW_AVERAGES,
             "grid_sampling": GRID_SAMPLINGS,
             "frame_encoding": FRAME_ENCODINGS,
+            "stabilize": STABILIZERS,
+            "duplicates": DUPLICATES,
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -58,48 +78,75 @@ class LabelOptions:
         for name in ("flow_frames", "frame_stride", "frame_size", "grid_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        if self.frame_size % self.grid_size:
-            raise InputError(
-                f"frame_size {self.frame_size} is no multiple of "
-                f"grid_size {self.grid_size}"
-            )
+        for name in ("grid_size", "store_dense_flow"):
+            cells = getattr(self, name)
+            if cells < 0 or (cells and self.frame_size % cells):
+                raise InputError(
+                    f"frame_size {self.frame_size} is no multiple of {name} {cells}"
+                )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class ClipSamples:
     """What one clip gives.
 
     Attributes:
       frames: N encoded frames.
       flow: float32 [N, g, g, 2], pixels.
+      dense_flow: float16 [N, D, D, 2], pixels; D is 0 where it is not kept.
       frame_indices: int64 [N].
-      num_decoded: frames decoded.
       num_announced: frames that the container announces, 0 where it does not say.
+      num_opencv, num_pyav: frames that each decoder gives; PyAV is asked where OpenCV
+        gives fewer than announced, else -1.
+      num_cut, num_duplicate, num_unstable: samples left out because of a shot cut, a
+        duplicated frame, a camera motion that could not be removed.
+      camera_motion: mean displacement by the camera, pixels; nan if not estimated.
+      camera_inliers: mean share of the tracked points that follow the camera, or nan.
     """
 
     frames: list[bytes]
     flow: np.ndarray
+    dense_flow: np.ndarray
     frame_indices: np.ndarray
-    num_decoded: int
-    num_announced: int
+    num_announced: int = 0
+    num_opencv: int = 0
+    num_pyav: int = -1
+    num_cut: int = 0
+    num_duplicate: int = 0
+    num_unstable: int = 0
+    camera_motion: float = math.nan
+    camera_inliers: float = math.nan
+
+    @property
+    def num_decoded(self) -> int:
+        """Frames decoded by the decoder that gives more."""
+        return max(self.num_opencv, self.num_pyav)
 
     def save(self, path: str | Path) -> None:
         """Writes an .npz; uncompressed, since the frames are encoded already."""
-        arrays = dataclasses.asdict(self)
+        arrays = vars(self).copy()
         arrays["lengths"] = np.array([len(frame) for frame in self.frames], np.int64)
         arrays["frames"] = np.frombuffer(b"".join(self.frames), np.uint8)
         np.savez(path, **arrays)
+
+    @staticmethod
+    def load_flow(path: str | Path) -> np.ndarray:
+        """Reads only the flow of what `save` wrote, float32 [N, g, g, 2]."""
+        with np.load(path) as file:
+            return file["flow"]
 
     @classmethod
     def load(cls, path: str | Path) -> "ClipSamples":
         """Reads what `save` wrote."""
         with np.load(path) as file:
-            arrays = dict(file)
+            arrays = {name: file[name] for name in file}
         ends = np.cumsum(arrays.pop("lengths"))
         parts = np.split(arrays.pop("frames"), ends)[:-1]
-        for name in ("num_decoded", "num_announced"):
-            arrays[name] = int(arrays[name])
-        return cls(frames=[part.tobytes() for part in parts], **arrays)
+        values = {
+            name: array if array.ndim else array.item()
+            for name, array in arrays.items()
+        }
+        return cls(frames=[part.tobytes() for part in parts], **values)
 
 
 def encode_frame(frame: np.ndarray, encoding: str) -> bytes:
@@ -138,26 +185,70 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
     Raises:
       InputError: the file is no video that can be decoded.
     """
+    counts = count_frames(path)
     compute = _flow_function(options.flow_method)
-    window = collections.deque(maxlen=options.flow_frames + 1)
-    grays = collections.deque(maxlen=options.flow_frames + 1)
-    frames, flows, indices = [], [], []
-    num_decoded = 0
-    for num_decoded, frame in enumerate(iter_frames(path), start=1):
-        window.append(fit_frame(frame, options.frame_size))
-        grays.append(cv2.cvtColor(window[-1], cv2.COLOR_RGB2GRAY))
-        index = num_decoded - len(window)
-        if len(window) <= options.flow_frames or index % options.frame_stride:
+    if options.stabilize == "homography":
+        compute = StabilizedFlow(compute)
+    frames, flows, dense_flows, indices = [], [], [], []
+    left_out: collections.Counter[str] = collections.Counter()
+    for window in _windows(path, counts.decoder, options):
+        marks = {step.mark for step in window[1:]} - {""}
+        if marks:
+            left_out[min(marks)] += 1  # a cut counts before a duplicate
             continue
-        flow = average_flow(grays, compute, options.flow_average)
+        grays = [cv2.cvtColor(step.frame, cv2.COLOR_RGB2GRAY) for step in window]
+        try:
+            flow = average_flow(grays, compute, options.flow_average)
+        except UnstableCamera:
+            left_out["unstable"] += 1
+            continue
+        frames.append(encode_frame(window[0].frame, options.frame_encoding))
         flows.append(to_grid(flow, options.grid_size, options.grid_sampling))
-        frames.append(encode_frame(window[0], options.frame_encoding))
-        indices.append(index)
-    shape = (-1, options.grid_size, options.grid_size, 2)
+        if options.store_dense_flow:
+            dense_flows.append(to_grid(flow, options.store_dense_flow))
+        indices.append(window[0].index)
+    estimates = getattr(compute, "estimates", [])
     return ClipSamples(
         frames,
-        np.reshape(np.array(flows, np.float32), shape),
+        _stack(flows, options.grid_size, np.float32),
+        _stack(dense_flows, options.store_dense_flow, np.float16),
         np.array(indices, np.int64),
-        num_decoded,
-        count_announced(path),
+        counts.announced,
+        counts.opencv,
+        counts.pyav,
+        left_out["cut"],
+        left_out["duplicate"],
+        left_out["unstable"],
+        _mean([camera.motion for camera in estimates]),
+        _mean([camera.inliers for camera in estimates]),
     )
+
+
+class _Step(NamedTuple):
+    index: int
+    frame: np.ndarray
+    mark: str
+
+
+def _windows(
+    path: str | Path, decoder: str, options: LabelOptions
+) -> Iterator[Sequence[_Step]]:
+    """Yields the frame of each possible sample together with its future."""
+    fitted = (fit_frame(f, options.frame_size) for f in iter_frames(path, decoder))
+    steps = (_Step(index, *marked) for index, marked in enumerate(mark_breaks(fitted)))
+    if options.duplicates == "remove":
+        steps = (step for step in steps if step.mark != "duplicate")
+    window: collections.deque[_Step] = collections.deque(maxlen=options.flow_frames + 1)
+    for position, step in enumerate(steps):
+        window.append(step)
+        start = position - options.flow_frames
+        if start >= 0 and start % options.frame_stride == 0:
+            yield list(window)
+
+
+def _stack(flows: list[np.ndarray], size: int, dtype: type) -> np.ndarray:
+    return np.reshape(np.array(flows, dtype), (len(flows), size, size, 2))
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else math.nan

@@ -69,36 +69,50 @@ def split_by_source(
     return {clip.path: split_of.get(clip.source, "train") for clip in clips}
 
 
+def official_split(
+    protocol: str, dataset: str, split_dir: str | Path | None
+) -> Mapping[str, str] | None:
+    """Reads the published lists that a protocol follows.
+
+    Args:
+      protocol: one of PROTOCOLS.
+      dataset: whose lists to read, "hmdb51" or "ucf101".
+      split_dir: folder of the lists.
+
+    Returns:
+      file name -> "train", "test" or "" (in neither); None for the other protocols.
+
+    Raises:
+      InputError: unknown protocol, missing lists.
+    """
+    if protocol not in PROTOCOLS:
+        raise InputError(f"split {protocol!r} is none of {', '.join(PROTOCOLS)}")
+    if not protocol.startswith("official"):
+        return None
+    readers = {"hmdb51": hmdb51, "ucf101": ucf101}
+    if dataset not in readers or split_dir is None:
+        raise InputError(f"{protocol} needs --dataset={'|'.join(readers)}, --split_dir")
+    return readers[dataset].read_official_split(split_dir, int(protocol[-1]))
+
+
 def split_clips(
-    clips: Sequence[Clip],
-    protocol: str,
-    seed: int,
-    dataset: str = "hmdb51",
-    split_dir: str | Path | None = None,
+    clips: Sequence[Clip], official: Mapping[str, str] | None, seed: int
 ) -> Mapping[str, str]:
     """Gives each clip its split.
 
     Args:
       clips: usable clips.
-      protocol: one of PROTOCOLS except "frame".
+      official: from `official_split`; None splits by source.
       seed: of the source order.
-      dataset: whose official lists to read, "hmdb51" or "ucf101".
-      split_dir: folder of the official lists.
 
     Returns:
       clip path -> one of SPLITS, or "" for a clip that the official split leaves out.
 
     Raises:
-      InputError: unknown protocol, missing lists, too few sources.
+      InputError: too few sources.
     """
-    if protocol == "source":
+    if official is None:
         return split_by_source(clips, ("test", "validation"), seed)
-    if protocol not in PROTOCOLS or protocol == "frame":
-        raise InputError(f"split {protocol!r} is none of {', '.join(PROTOCOLS)}")
-    readers = {"hmdb51": hmdb51, "ucf101": ucf101}
-    if dataset not in readers or split_dir is None:
-        raise InputError(f"{protocol} needs --dataset={'|'.join(readers)}, --split_dir")
-    official = readers[dataset].read_official_split(split_dir, int(protocol[-1]))
     split_of = {clip.path: official.get(Path(clip.path).name, "") for clip in clips}
     train = [clip for clip in clips if split_of[clip.path] == "train"]
     return split_of | split_by_source(train, ("validation",), seed)

@@ -5,10 +5,12 @@
     any frame  --fit_frame----> uint8 [size, size, 3]   (the report's section 2)
     frames     --write_video--> MP4 or GIF
 
-OpenCV decodes; imageio with its own ffmpeg encodes, because `cv2.VideoWriter` fails
-silently on MP4.
+OpenCV decodes, PyAV where OpenCV stops early; imageio with its own ffmpeg encodes,
+because `cv2.VideoWriter` fails silently on MP4.
 """
 
+import contextlib
+import dataclasses
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -23,32 +25,107 @@ from motionflow.errors import InputError
 VIDEO_OUTPUTS = (".mp4", ".gif")
 
 
-def count_announced(path: str | Path) -> int:
-    """Returns how many frames the container announces; 0 where it does not say."""
-    capture = cv2.VideoCapture(str(path))
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    return max(count, 0)
+@dataclasses.dataclass(frozen=True)
+class FrameCounts:
+    """How many frames a file has, by three accounts.
+
+    Attributes:
+      announced: by its container; 0 where it does not say.
+      opencv: that OpenCV decodes.
+      pyav: that PyAV decodes; asked only where OpenCV gives fewer than announced, or
+        none, else -1.
+    """
+
+    announced: int
+    opencv: int
+    pyav: int
+
+    @property
+    def decoder(self) -> str:
+        """The decoder that gives more frames."""
+        return "pyav" if self.pyav > self.opencv else "opencv"
+
+    @property
+    def decoded(self) -> int:
+        """Frames that this decoder gives."""
+        return max(self.opencv, self.pyav)
 
 
-def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
-    """Yields a video's frames, uint8 [H, W, 3] RGB.
+def count_frames(path: str | Path) -> FrameCounts:
+    """Counts a video's frames, with a second opinion where the first is doubtful.
 
     Raises:
       InputError: the file cannot be opened as a video or holds no frame.
     """
-    capture = cv2.VideoCapture(str(path))
+    _check_file(path)
+    capture = _open(path)
+    announced = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+    capture.release()
+    opencv, pyav = sum(1 for _ in _opencv_frames(path)), -1
+    if opencv < max(announced, 1):
+        pyav = sum(1 for _ in _pyav_frames(path))
+    if not max(opencv, pyav):
+        raise InputError(f"{path} holds no frame that can be decoded")
+    return FrameCounts(announced, opencv, pyav)
+
+
+def iter_frames(path: str | Path, decoder: str = "opencv") -> Iterator[np.ndarray]:
+    """Yields a video's frames, uint8 [H, W, 3] RGB, until the first that is damaged.
+
+    Args:
+      path: the video file.
+      decoder: "opencv" or "pyav": two builds of FFmpeg that know different codecs and
+        give up at different places.
+
+    Raises:
+      InputError: the file cannot be opened as a video or holds no frame.
+    """
+    _check_file(path)
+    frames = {"opencv": _opencv_frames, "pyav": _pyav_frames}[decoder](path)
+    first = next(frames, None)
+    if first is None:
+        raise InputError(f"{path} holds no frame that can be decoded")
+    yield first
+    yield from frames
+
+
+def _check_file(path: str | Path) -> None:
+    if not Path(path).is_file():  # a pipe would be waited for
+        raise InputError(f"there is no file {path}")
+
+
+def _open(path: str | Path) -> cv2.VideoCapture:
+    # Only FFmpeg: other backends would read a name with % as a series of pictures. One
+    # thread, since the processes share the cores.
+    options = [cv2.CAP_PROP_N_THREADS, 1]
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, options)
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # off in OpenCV 4
+    return capture
+
+
+def _opencv_frames(path: str | Path) -> Iterator[np.ndarray]:
+    capture = _open(path)
     try:
-        if not capture.isOpened():
-            raise InputError(f"{path} cannot be opened as a video")
         read, frame = capture.read()
-        if not read:
-            raise InputError(f"{path} holds no frame that can be decoded")
         while read:
             yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
             read, frame = capture.read()
     finally:
         capture.release()
+
+
+def _pyav_frames(path: str | Path) -> Iterator[np.ndarray]:
+    import av
+
+    # Only local files: a playlist that poses as a video must not fetch others.
+    options = {"protocol_whitelist": "file"}
+    with (
+        contextlib.suppress(av.error.FFmpegError),  # ends at the first damaged packet
+        av.open(str(path), options=options) as container,
+    ):
+        for frame in container.decode(video=0) if container.streams.video else ():
+            turns = frame.rotation // 90
+            yield np.rot90(frame.to_ndarray(format="rgb24"), turns)
 
 
 def read_image(path: str | Path) -> np.ndarray:

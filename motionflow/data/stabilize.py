@@ -1,0 +1,323 @@
+"""Takes the camera's motion out of the flow: what is left moves in the scene.
+
+    gray frames t and t+k, uint8 [H, W] --estimate_camera--> CameraMotion (homography)
+                                        --StabilizedFlow---> float32 [H, W, 2]
+
+The report left moving cameras out, "the computational complexity of stabilizing every"
+clip being too high; Walker et al. (2015) stabilise by a homography, and so does this.
+Far or flat scenery, and any scenery before a camera that only turns, moves from one
+frame to another by a homography H: pixel p of the first lies at H(p) in the second.
+
+1. Corners, a few in each cell of an 8x8 grid, are tracked to the second frame and back
+   (Lucas-Kanade; phase correlation says where to start, so that large pans are met).
+2. Two robust fits compete: a homography through all points (MAGSAC), and a similarity
+   through the points near the border. People are mostly in the middle, and four numbers
+   bend less to them than eight. Both are refined by least squares to homographies.
+3. The camera is what the *border of the frame* follows: cell by cell, all round. A fit
+   that holds for the middle only is a person. The still camera is the third candidate,
+   and wins where it explains nearly as much: a still clip keeps its flow bit for bit.
+4. The second frame is warped back by H and the flow computed to that. Large pans cost
+   nothing then, and flow methods that lose fast motion do not meet it. What has left
+   the second frame is unknown: it is filled from the first, which reads as still.
+
+Where the border follows nothing (cuts, blur, a person all over the frame, scenery at
+many depths) there is no answer, and the frame pair has to be left out.
+"""
+
+import dataclasses
+import itertools
+
+import cv2
+import numpy as np
+
+from motionflow.data.flow import FlowFunction
+
+NUM_CELLS = 8  # a side; corners are spread over them, the outermost are the border
+CORNERS_PER_CELL = 6
+TRACKING = {
+    "winSize": (15, 15),
+    "maxLevel": 3,
+    "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
+}
+MAX_RETURN_ERROR = 0.5  # px between a corner and itself, tracked there and back
+INLIER = 0.5  # px between a tracked point and where the homography puts it
+SEED_INLIER = 1.0  # px, for the robust fits
+MIN_POINTS = 20
+MIN_BORDER = 0.4  # share of the border that must follow the camera
+MIN_BORDER_CELLS = 10  # of the border's 28, that hold points
+STILL_SHARE = 0.75  # of the best fit's border: enough for the still camera to win
+MIN_OVERLAP = 0.5  # share of the first frame that the second must still show
+MAX_ZOOM = 2.0  # of areas, in or out
+
+
+class UnstableCamera(Exception):
+    """The camera's motion between two frames could not be estimated well enough."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CameraMotion:
+    """How the background moves from one frame to another.
+
+    Attributes:
+      homography: float64 [3, 3], pixels (x, y, 1) of the first frame to the second.
+      inliers: share of the tracked points that follow it within half a pixel.
+      border: share of the frame's border that follows it, mean over the cells
+        along it that hold points.
+      motion: mean length of its displacement over the frame, pixels; 0 is the still
+        camera, exactly the identity.
+      trusted: whether the flow may be stabilised by it.
+    """
+
+    homography: np.ndarray
+    inliers: float
+    border: float
+    motion: float
+    trusted: bool
+
+
+def estimate_camera(first: np.ndarray, second: np.ndarray) -> CameraMotion:
+    """Estimates the background's homography between two frames, people left out.
+
+    Args:
+      first: uint8 [H, W], gray.
+      second: uint8 [H, W], gray.
+
+    Returns:
+      the motion; not `trusted` where too few points or too little of the border follow
+      it, or where it turns over, zooms more than twice or leaves the frame.
+    """
+    still = np.eye(3)
+    before, after = _track(first, second, _corners(first))
+    if len(before) < MIN_POINTS:
+        return CameraMotion(still, 0.0, 0.0, 0.0, False)
+    cells = _cells(before, first.shape)
+
+    def border(homography: np.ndarray) -> float:
+        return _border_share(cells, _follows(homography, before, after))
+
+    fits = [_refine(seed, before, after) for seed in _seeds(before, after, cells)]
+    best = max([still, *fits], key=border)
+    if border(still) >= STILL_SHARE * border(best):
+        best = still
+    displacement = _displacement(best, first.shape)
+    return CameraMotion(
+        homography=best,
+        inliers=float(np.mean(_follows(best, before, after))),
+        border=border(best),
+        motion=float(np.mean(np.linalg.norm(displacement, axis=-1))),
+        trusted=border(best) >= MIN_BORDER and _is_sane(best, first.shape),
+    )
+
+
+class StabilizedFlow:
+    """A flow function that leaves the camera's motion out; make one for each clip.
+
+    Attributes:
+      estimates: one CameraMotion for each pair of frames so far, refused ones too.
+    """
+
+    def __init__(self, compute: FlowFunction):
+        self._compute = compute
+        self.estimates: list[CameraMotion] = []
+
+    def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Returns the flow of `first` as a camera that stands still would see it.
+
+        Args:
+          first: uint8 [H, W], gray.
+          second: uint8 [H, W], gray.
+
+        Returns:
+          float32 [H, W, 2], pixels of the first frame; where the camera is still,
+          exactly what the wrapped function gives.
+
+        Raises:
+          UnstableCamera: the estimate cannot be trusted.
+        """
+        camera = estimate_camera(first, second)
+        self.estimates.append(camera)
+        if not camera.trusted:
+            raise UnstableCamera(
+                f"{camera.border:.0%} of the border follows the camera's motion, "
+                f"expected {MIN_BORDER:.0%}, or the motion is no camera's"
+            )
+        if camera.motion > 0:
+            second = _warp_back(first, second, camera.homography)
+        return self._compute(first, second)
+
+
+def _corners(gray: np.ndarray) -> np.ndarray:
+    """The sharpest corners of each cell, float32 [N, 2]; flat cells have none."""
+    rows, columns = (
+        np.linspace(0, side, NUM_CELLS + 1).astype(int) for side in gray.shape
+    )
+    found = [np.zeros((0, 2), np.float32)]
+    for top, bottom in itertools.pairwise(rows):
+        for left, right in itertools.pairwise(columns):
+            cell = gray[top:bottom, left:right]
+            corners = cv2.goodFeaturesToTrack(cell, CORNERS_PER_CELL, 0.05, 4)
+            if corners is not None:
+                found.append(corners.reshape(-1, 2) + np.float32([left, top]))
+    return np.concatenate(found)
+
+
+def _track(
+    first: np.ndarray, second: np.ndarray, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points that can be tracked there and back, and where they lie in `second`."""
+    if not len(points):
+        return points, points
+    shift = _coarse_shift(first, second)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(
+        first, second, points, points + shift, **TRACKING
+    )
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(
+        second, first, there, there - shift, **TRACKING
+    )
+    kept = (found.ravel() > 0) & (found_back.ravel() > 0)
+    kept &= np.linalg.norm(back - points, axis=1) < MAX_RETURN_ERROR
+    kept &= _inside(there, second.shape)
+    return points[kept], there[kept]
+
+
+def _coarse_shift(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Where tracking starts to search, float32 (dx, dy): large pans are out of reach.
+
+    The peak of the phase correlation, in whole pixels, if it brings the frames closer.
+    """
+    window = cv2.createHanningWindow(first.shape[::-1], cv2.CV_64F)
+    peak, _ = cv2.phaseCorrelate(np.float64(first), np.float64(second), window)
+    dx, dy = np.rint(peak).astype(int)
+    shifted = np.roll(second, (-dy, -dx), axis=(0, 1))
+    closer = cv2.norm(first, shifted, cv2.NORM_L1) < cv2.norm(
+        first, second, cv2.NORM_L1
+    )
+    return np.float32([dx, dy] if closer else [0, 0])
+
+
+def _cells(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The cell of each point, int [N, 2], row and column."""
+    height, width = shape
+    return np.int64(points[:, ::-1] * NUM_CELLS / (height, width))
+
+
+def _at_border(cells: np.ndarray) -> np.ndarray:
+    return np.any((cells == 0) | (cells == NUM_CELLS - 1), axis=-1)
+
+
+def _border_share(cells: np.ndarray, follows: np.ndarray) -> float:
+    """Mean over the border's cells of the share of points that follow; 0 for few."""
+    counts = np.zeros((2, NUM_CELLS, NUM_CELLS))
+    np.add.at(counts[0], tuple(cells.T), 1)
+    np.add.at(counts[1], tuple(cells.T), follows)
+    shares = counts[1] / np.maximum(counts[0], 1)
+    grid = np.stack(np.indices((NUM_CELLS, NUM_CELLS)), axis=-1)
+    occupied = _at_border(grid) & (counts[0] > 0)
+    if np.count_nonzero(occupied) < MIN_BORDER_CELLS:
+        return 0.0
+    return float(np.mean(shares[occupied]))
+
+
+def _seeds(
+    before: np.ndarray, after: np.ndarray, cells: np.ndarray
+) -> list[np.ndarray]:
+    """Robust first guesses, float64 [3, 3] each; OpenCV draws them from fixed seeds."""
+    seeds = []
+    homography, _ = cv2.findHomography(before, after, cv2.USAC_MAGSAC, SEED_INLIER)
+    if homography is not None:
+        seeds.append(homography)
+    outer = _at_border(cells)
+    if np.count_nonzero(outer) >= MIN_POINTS // 2:
+        similarity, _ = cv2.estimateAffinePartial2D(
+            before[outer], after[outer], ransacReprojThreshold=SEED_INLIER
+        )
+        if similarity is not None:
+            seeds.append(np.vstack([similarity, [0, 0, 1]]))
+    return seeds
+
+
+def _refine(
+    homography: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> np.ndarray:
+    """Least squares over the points that follow, in ever closer company."""
+    for tolerance in (2 * INLIER, 1.5 * INLIER, INLIER, INLIER):
+        kept = _follows(homography, before, after, tolerance)
+        if np.count_nonzero(kept) < MIN_POINTS // 2:
+            return homography
+        refined, _ = cv2.findHomography(before[kept], after[kept], 0)
+        if refined is None:
+            return homography
+        homography = refined
+    return homography
+
+
+def _apply(homography: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """H(p) for points [..., 2] (x, y)."""
+    projected = points @ homography[:, :2].T + homography[:, 2]
+    return projected[..., :2] / projected[..., 2:]
+
+
+def _follows(
+    homography: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    tolerance: float = INLIER,
+) -> np.ndarray:
+    """Whether each point lies where the homography puts it, bool [N]."""
+    distances = np.linalg.norm(_apply(homography, before) - after, axis=-1)
+    return distances < tolerance
+
+
+def _inside(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    height, width = shape
+    return np.all((points >= 0) & (points <= (width - 1, height - 1)), axis=-1)
+
+
+def _pixels(shape: tuple[int, int]) -> np.ndarray:
+    """The frame's own coordinates, float64 [H, W, 2]."""
+    return np.stack(np.indices(shape)[::-1], axis=-1).astype(np.float64)
+
+
+def _shown(homography: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Which pixels of the first frame lie inside the second, bool [H, W]."""
+    return _inside(_apply(homography, _pixels(shape)), shape)
+
+
+def _displacement(homography: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The camera's own flow, float64 [H, W, 2]."""
+    return _apply(homography, _pixels(shape)) - _pixels(shape)
+
+
+def _is_sane(homography: np.ndarray, shape: tuple[int, int]) -> bool:
+    """Whether a camera can do this between two frames that show the same scene."""
+    height, width = shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    depths = corners @ homography[2, :2] + homography[2, 2]
+    if depths.min() <= 0:
+        return False
+    moved = _apply(homography, corners).astype(np.float32)
+    zoom = cv2.contourArea(moved, oriented=True) / (height * width)
+    overlap = np.mean(_shown(homography, shape))
+    return bool(
+        cv2.isContourConvex(moved)
+        and 1 / MAX_ZOOM < zoom < MAX_ZOOM
+        and overlap >= MIN_OVERLAP
+    )
+
+
+def _warp_back(
+    first: np.ndarray, second: np.ndarray, homography: np.ndarray
+) -> np.ndarray:
+    """The second frame as the first camera would have seen it, uint8 [H, W].
+
+    What it does not show is taken from the first frame, whose flow there is then zero.
+    """
+    warped = cv2.warpPerspective(
+        second,
+        homography,
+        second.shape[::-1],
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    # Not BORDER_TRANSPARENT: how far that reaches depends on OpenCV's version.
+    return np.where(_shown(homography, first.shape), warped, first)
