@@ -10,7 +10,7 @@ PACKAGE = ROOT / "motionflow"
 FILES = sorted(PACKAGE.rglob("*.py")) + sorted((ROOT / "tools").glob("*.py"))
 ENTRY_POINTS = {"motionflow.train", "motionflow.evaluate", "motionflow.export"}
 BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.cli"}
-WITH_TENSORFLOW = {"records.py", "pipeline.py", "builder.py"}
+WITH_TENSORFLOW = {"records.py", "pipeline.py", "split_samples.py", "builder.py"}
 TENSORFLOW_FREE = [
     file for file in FILES if "data" in file.parts and file.name not in WITH_TENSORFLOW
 ]
@@ -67,7 +67,7 @@ def test_keras_comes_from_compat(file):
 def test_label_workers_start_without_tensorflow(file):
     imported = imports_of(file)
     assert not {m for m in imported if m.startswith("tensorflow")}
-    heavy = {f"motionflow.data.{m}" for m in ("records", "pipeline", "builder")}
+    heavy = {f"motionflow.data.{name.removesuffix('.py')}" for name in WITH_TENSORFLOW}
     assert not imported & (heavy | {"motionflow.compat"})
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,8 +32,9 @@ def test_clips_to_a_data_directory(tiny_videos, tmp_path):
         "--num_workers=2",
     )
     assert done.returncode == 0, done.stderr
-    assert "9 clips ok" in done.stdout
-    assert re.search(r"\d+ samples in train", done.stdout)
+    # status, clips, frames, samples: at a stride of 3 frames 0 and 3 have two after them.
+    assert re.search(r"^ok +9 +72 +18$", done.stdout, re.MULTILINE)
+    assert "samples: 14 in train, 2 in validation, 2 in test" in done.stdout
     assert "9/9" in done.stderr  # the progress bar
     manifest = json.loads((tmp_path / "d" / "manifest.json").read_text())
     assert manifest["flags"] == {
@@ -48,7 +50,46 @@ def test_clips_to_a_data_directory(tiny_videos, tmp_path):
         "grid_size": 10,
         "grid_sampling": "point",
         "frame_encoding": "jpeg",
+        "codebook": None,
+        "stabilize": "none",
+        "duplicates": "leave_out",
+        "store_dense_flow": 0,
     }
+    other = run(f"--video_dir={tiny_videos}", f"--output_dir={tmp_path / 'd'}")
+    assert other.returncode == 1
+    assert "was built with split" not in other.stderr
+    assert "num_clusters=6, not 40" in other.stderr
+    assert "flow_method=farneback, not deepflow" in other.stderr
+
+
+def test_too_many_bad_clips(tiny_videos, tmp_path):
+    videos = shutil.copytree(tiny_videos, tmp_path / "videos")
+    for i in range(2):
+        (videos / f"bad{i}_walk_f_nm_np1_fr_goo_0.avi").write_text("no video")
+    fast = ["--flow_method=dis", "--num_clusters=4", "--frame_stride=4"]
+    command = [f"--video_dir={videos}", f"--output_dir={tmp_path / 'd'}", *fast]
+    refused = run(*command)
+    assert refused.returncode == 1
+    assert "2 of 11 clips failed" in refused.stderr
+    built = run(*command, "--max_failed_fraction=0.2")
+    assert built.returncode == 0, built.stderr
+    assert re.search(r"^corrupt +2 +0 +0 ", built.stdout, re.MULTILINE)
+    assert "corrupt: bad0_walk_f_nm_np1_fr_goo_0.avi: " in built.stdout
+    # The same codebook for other clips.
+    codebook = tmp_path / "d" / "codebook.npz"
+    again = run(
+        f"--video_dir={tiny_videos}",
+        f"--output_dir={tmp_path / 'again'}",
+        f"--codebook={codebook}",
+        *fast,
+    )
+    assert again.returncode == 0, again.stderr
+    first, second = (
+        json.loads((tmp_path / name / "manifest.json").read_text())
+        for name in ("d", "again")
+    )
+    assert first["codebook_fingerprint"] == second["flags"]["codebook"]
+    assert first["splits"] == second["splits"]
 
 
 def test_without_data_it_says_where_to_get_some(tmp_path):

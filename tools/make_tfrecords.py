@@ -184,7 +184,8 @@ def _print_summary(output_dir: str, statuses: Sequence) -> None:
             )
     for status in statuses:
         if status.status in ("corrupt", "timeout", "too_short"):
-            print(f"  {status.status}: {status.clip}: {status.reason}")
+            reason = status.reason.encode(errors="backslashreplace").decode()
+            print(f"  {status.status}: {status.clip!r}: {reason}")
     for cause in ("cut", "duplicate", "unstable"):
         left_out = sum(getattr(status, f"{cause}_samples") for status in statuses)
         if left_out:

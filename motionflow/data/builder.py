@@ -230,8 +230,9 @@ def _write(
     options: BuildOptions,
 ) -> None:
     """Writes all that a data directory holds besides clips.jsonl, the manifest last."""
-    for stale in output_dir.glob("*.tfrecord"):  # of a build that was stopped
-        stale.unlink()
+    for pattern in ("*.tfrecord", ".*.draft"):  # of a build that was stopped
+        for stale in output_dir.glob(pattern):
+            stale.unlink()
 
     def vectors() -> Iterator[np.ndarray]:
         return training_vectors(clips)

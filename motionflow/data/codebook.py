@@ -96,12 +96,12 @@ class Codebook:
 
     def encode(self, flow: np.ndarray) -> np.ndarray:
         """Assigns each vector of float32 [..., 2] its nearest centre, int32 [...]."""
-        vectors = np.asarray(flow, np.float32).reshape(-1, 1, 2)
-        codes = [
-            ((vectors[i : i + _CHUNK] - self.centers) ** 2).sum(-1).argmin(-1)
-            for i in range(0, len(vectors), _CHUNK)
-        ]
-        return np.concatenate(codes).astype(np.int32).reshape(np.shape(flow)[:-1])
+        vectors = np.asarray(flow, np.float32).reshape(-1, 2)
+        codes = np.empty(len(vectors), np.int32)
+        for i in range(0, len(vectors), _CHUNK):
+            dx, dy = vectors[i : i + _CHUNK].T[..., None] - self.centers.T[:, None]
+            codes[i : i + _CHUNK] = (dx * dx + dy * dy).argmin(-1)
+        return codes.reshape(np.shape(flow)[:-1])
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Returns the centres of int [...] codes, float32 [..., 2]."""

@@ -6,10 +6,10 @@ The mark says what lies between a frame and the one before it. Flow across a cut
 nonsense, and flow to a duplicate says "still" where something moves: film of 24 frames
 a second, played at 30, has a duplicate in five, and much of HMDB-51 is such film.
 
-cut        the frames' thumbnails correlate little, or a bit while their colours differ.
-           This tells frames of different HMDB-51 sources apart in 99.9 % of cases, while
-           camera swings (thumbnails differ, colours do not) and flashes (colours differ,
-           thumbnails do not) are no cuts.
+cut        the frames' thumbnails correlate little, or a bit while their colours
+           differ. This tells frames of different HMDB-51 sources apart in 99.9 % of
+           cases, while camera swings (thumbnails differ, colours do not) and flashes
+           (colours differ, thumbnails do not) are no cuts.
 duplicate  nothing but rounding changed, or the change is a small part of the largest
            ones within two frames before and after. An absolute limit alone would take
            still scenes for duplicates or miss those that were encoded again.

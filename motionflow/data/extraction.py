@@ -117,7 +117,7 @@ class WorkDir:
         Raises:
           InputError: that build had other label options.
         """
-        self.video_dir = video_dir
+        self.video_dir = video_dir.absolute()  # FFmpeg reads "concat:a" as no file
         self.labels = labels
         self.path = output_dir / ".samples"
         self.path.mkdir(parents=True, exist_ok=True)

@@ -207,7 +207,7 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
         if options.store_dense_flow:
             dense_flows.append(to_grid(flow, options.store_dense_flow))
         indices.append(window[0].index)
-    estimates = getattr(compute, "estimates", [])
+    cameras = [camera for camera in getattr(compute, "estimates", []) if camera.trusted]
     return ClipSamples(
         frames,
         _stack(flows, options.grid_size, np.float32),
@@ -219,8 +219,8 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
         left_out["cut"],
         left_out["duplicate"],
         left_out["unstable"],
-        _mean([camera.motion for camera in estimates]),
-        _mean([camera.inliers for camera in estimates]),
+        _mean([camera.motion for camera in cameras]),
+        _mean([camera.inliers for camera in cameras]),
     )
 
 

@@ -11,6 +11,7 @@ The first two give a split to each clip, `frame` to each sample.
 
 import collections
 import hashlib
+import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -51,7 +52,8 @@ def split_by_source(
             "add videos, or pass --split=frame to split frames instead"
         )
     order = sorted(
-        sizes, key=lambda source: hashlib.sha256(f"{seed}:{source}".encode()).digest()
+        sizes,
+        key=lambda source: hashlib.sha256(os.fsencode(f"{seed}:{source}")).digest(),
     )
     target = max(1.0, HELD_OUT * len(clips))
     most = max(1, len(sizes) // 3)  # sources, so that a few large ones leave some

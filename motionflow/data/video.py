@@ -22,6 +22,9 @@ from PIL import Image, ImageOps
 
 from motionflow.errors import InputError
 
+# FFmpeg would open the files that such a list names, whatever its suffix is; a tag of
+# music may stand before it.
+_SCRIPTS = (b"ffconcat", b"#EXTM3U", b"ID3")
 VIDEO_OUTPUTS = (".mp4", ".gif")
 
 
@@ -92,6 +95,13 @@ def iter_frames(path: str | Path, decoder: str = "opencv") -> Iterator[np.ndarra
 def _check_file(path: str | Path) -> None:
     if not Path(path).is_file():  # a pipe would be waited for
         raise InputError(f"there is no file {path}")
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    if start.startswith(_SCRIPTS):
+        raise InputError(f"{path} is a list of other files, no video")
 
 
 def _open(path: str | Path) -> cv2.VideoCapture:
@@ -158,6 +168,9 @@ def fit_frame(frame: np.ndarray, size: int) -> np.ndarray:
     Returns:
       uint8 [size, size, 3].
     """
+    side = 4 * min(frame.shape[:2])
+    top, left = (max(0, (n - side) // 2) for n in frame.shape[:2])
+    frame = frame[top : top + side, left : left + side]  # a strip would grow huge
     height, width = frame.shape[:2]
     scale = size / min(height, width)
     if scale != 1:
