@@ -142,6 +142,7 @@ def test_a_camera_that_cannot_be_followed_is_counted(tmp_path):
         ({"frame_encoding": "webp"}, "none of png, jpeg, raw"),
         ({"frame_stride": 0}, "frame_stride is 0"),
         ({"grid_size": 30}, "frame_size 200 is no multiple of grid_size 30"),
+        ({"flow_method": "pcaflow", "frame_size": 60}, "pcaflow needs frame_size 72"),
         ({"stabilize": "warp"}, "none of none, homography"),
         ({"duplicates": "keep"}, "none of leave_out, remove"),
         ({"store_dense_flow": 30}, "no multiple of store_dense_flow 30"),

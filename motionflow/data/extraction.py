@@ -180,7 +180,9 @@ def extract_clips(
     failures = {}
     pool = make_pool(num_workers, limits)
     try:
-        jobs = {submit(pool, clip, work, limits): clip for clip in clips}
+        # The longest first, so that no worker ends with a long one alone.
+        order = sorted(clips, key=lambda clip: -clip.bytes)
+        jobs = {submit(pool, clip, work, limits): clip for clip in order}
         for done, job in enumerate(concurrent.futures.as_completed(jobs), start=1):
             if failure := outcome(job, limits):
                 failures[jobs[job].path] = failure

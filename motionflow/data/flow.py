@@ -33,6 +33,7 @@ FLOW_METHODS = {
     "tvl1": lambda: cv2.optflow.createOptFlow_DualTVL1(),
     "pcaflow": lambda: cv2.optflow.createOptFlow_PCAFlow(),
 }
+PCAFLOW_SIZE = 72  # on fewer pixels OpenCV's PCAFlow writes beyond its memory
 FLOW_AVERAGES = ("anchored", "consecutive", "velocity")
 GRID_SAMPLINGS = ("area", "point")
 
@@ -51,7 +52,9 @@ def make_flow_function(method: str) -> FlowFunction:
     algorithm = FLOW_METHODS[method]()
 
     def compute(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        return algorithm.calc(first, second, None)
+        # DIS refuses a view of a larger frame.
+        pair = np.ascontiguousarray(first), np.ascontiguousarray(second)
+        return algorithm.calc(*pair, None)
 
     return compute
 

@@ -26,6 +26,7 @@ from motionflow.data.flow import (
     FLOW_AVERAGES,
     FLOW_METHODS,
     GRID_SAMPLINGS,
+    PCAFLOW_SIZE,
     average_flow,
     make_flow_function,
     to_grid,
@@ -78,6 +79,11 @@ class LabelOptions:
         for name in ("flow_frames", "frame_stride", "frame_size", "grid_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if self.flow_method == "pcaflow" and self.frame_size < PCAFLOW_SIZE:
+            raise InputError(
+                f"pcaflow needs frame_size {PCAFLOW_SIZE}, found {self.frame_size}: "
+                "OpenCV's breaks on smaller frames"
+            )
         for name in ("grid_size", "store_dense_flow"):
             cells = getattr(self, name)
             if cells < 0 or (cells and self.frame_size % cells):

@@ -1,0 +1,90 @@
+"""The benchmarks that need data, on tiny input: what they print is right."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import moving_square, texture, write_avi
+
+ROOT = Path(__file__).parent.parent
+SHIFT = np.array([6, -4], np.float32)
+
+
+def run(script, *arguments):
+    return subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / script, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def cells(output, row):
+    """The cells of a table's row, without its name."""
+    (line,) = re.findall(rf"^\| {re.escape(row)} \|(.*)\|$", output, re.MULTILINE)
+    return [cell.strip() for cell in line.split("|")]
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Two pairs that move by SHIFT, unknown in a quarter of the frame."""
+    folder = tmp_path_factory.mktemp("pairs")
+    scene = texture(0, 340, 430)
+    # What lies at a place of the first frame lies at place + SHIFT in the second.
+    frames = scene[20:320, 20:410], scene[24:324, 14:404]
+    flow = np.tile(SHIFT, (300, 390, 1))
+    names = {
+        "kitti": ("frame1.png", "frame2.png"),
+        "flyingchairs": ("0000001-img0.ppm", "0000001-img1.ppm"),
+    }
+    for part, files in names.items():
+        (folder / part).mkdir()
+        for file, frame in zip(files, frames, strict=True):
+            cv2.imwrite(str(folder / part / file), frame)
+    # KITTI's PNG: red 64 dx + 2^15, green 64 dy + 2^15, blue "known". OpenCV: BGR.
+    encoded = np.full((300, 390, 3), (1, 2**15 - 4 * 64, 2**15 + 6 * 64), np.uint16)
+    encoded[:150, :200] = 0
+    cv2.imwrite(str(folder / "kitti" / "flow_gt.png"), encoded)
+    flow[:150, :200] = 1.7e9
+    cv2.writeOpticalFlow(str(folder / "flyingchairs" / "0000001-gt.flo"), flow)
+    return folder
+
+
+def test_flow_methods(pairs):
+    done = run("flow_methods.py", pairs, "--methods=dis", "--num_turns=1")
+    assert done.returncode == 1, done.stderr
+    assert "RubberWhale left out: there is no" in done.stdout
+    assert "Chairs 1 left out" not in done.stdout
+    # The shift is sqrt(36 + 16) = 7.211 pixels, and two thirds of that at 200 pixels.
+    kitti, chairs, _ = cells(done.stdout, "zero flow")
+    assert kitti == chairs == "7.211 / 4.807"
+    kitti, chairs, milliseconds = cells(done.stdout, "dis")
+    assert kitti == chairs
+    assert max(map(float, kitti.split(" / "))) < 0.5
+    assert 0 < float(milliseconds) < 10_000
+
+
+def test_extraction(tmp_path):
+    for i in range(2):
+        write_avi(tmp_path / f"{i}.avi", moving_square((2, 1), 4, seed=i))
+    counts = [f"--num_{part}_clips=1" for part in ("overhead", "workers")]
+    done = run("extraction.py", tmp_path, *counts, "--num_memory_clips=2")
+    assert done.returncode == 0, done.stderr
+    assert "Overhead: 1 clips, 1 samples" in done.stdout
+    whole, flow = (
+        float(cells(done.stdout, name)[0])
+        for name in ("the whole", "bare DeepFlow calls")
+    )
+    assert min(whole, flow) > 0
+    (one,), (two,) = (cells(done.stdout, n) for n in ("one worker", "two workers"))
+    assert float(one.split()[0]) > 0 < float(two.split()[0])
+    assert "2 clips, 0 failures" in done.stdout
+    assert 20 < float(cells(done.stdout, "2")[0]) < 1000
+    assert done.stdout.rstrip().splitlines()[-2].endswith("processes used: 1.")
