@@ -16,18 +16,22 @@ from motionflow.errors import InputError
 def run(
     main: Callable[[Sequence[str]], int | None],
     define_flags: Callable[[flags.FlagValues], None],
+    arguments: Sequence[str] = (),
 ) -> None:
     """Runs `main` under absl; an `InputError` ends it with one line and exit code 1.
 
     Args:
       main: takes argv without the flags, returns an exit code or None.
       define_flags: adds the command's flags to a registry.
+      arguments: names of what must stand beside the flags; `main` finds it in argv[1:].
     """
     define_flags(flags.FLAGS)
 
     def guarded(argv: Sequence[str]) -> int | None:
-        if len(argv) > 1:
-            raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+        if missing := arguments[len(argv) - 1 :]:
+            raise app.UsageError(f"missing: {' '.join(missing)}")
+        if unexpected := argv[1 + len(arguments) :]:
+            raise app.UsageError(f"unexpected arguments: {' '.join(unexpected)}")
         try:
             return main(argv)
         except InputError as error:

@@ -48,7 +48,9 @@ def _classification(summary: Mapping) -> list[str]:
         [name, *map(_percent, (result["recall"], result["precision"])), *_top(cells)]
         for name, result, cells in _rows(summary, "all")
     ]
-    return _table(["Model", "Recall", "Precision", "Top-1", "Top-5", "Top-10"], rows)
+    return markdown_table(
+        ["Model", "Recall", "Precision", "Top-1", "Top-5", "Top-10"], rows
+    )
 
 
 def _flow(summary: Mapping) -> list[str]:
@@ -58,7 +60,9 @@ def _flow(summary: Mapping) -> list[str]:
         [name, *_flow_scores(cells), *_top(cells)[1:], _number(count, "{:,}")]
         for count, (name, _, cells) in zip(params, _rows(summary, "all"), strict=True)
     ]
-    return _table(["Model", "L2", "Dir", "Ori", "Top-5", "Top-10", "#params"], rows)
+    return markdown_table(
+        ["Model", "L2", "Dir", "Ori", "Top-5", "Top-10", "#params"], rows
+    )
 
 
 def _by_mask(summary: Mapping) -> list[str]:
@@ -68,7 +72,7 @@ def _by_mask(summary: Mapping) -> list[str]:
         for name, _, cells in _rows(summary, mask)
     ]
     head = ["Mask", "Model", "EPE", "Dir", "Ori", "Top-1", "Top-5", "Top-10"]
-    return _table(head, rows, num_names=2)
+    return markdown_table(head, rows, num_names=2)
 
 
 def _rows(summary: Mapping, mask: str) -> list[tuple[str, Mapping, Mapping]]:
@@ -95,7 +99,7 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _table(
+def markdown_table(
     head: Sequence[str], rows: Sequence[Sequence[str]], num_names: int = 1
 ) -> list[str]:
     """Lines of a Markdown table, padded so that it reads in a terminal too."""

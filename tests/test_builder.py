@@ -111,9 +111,7 @@ def test_a_stopped_build_goes_on(tiny_videos, tiny_data_dir, tmp_path, monkeypat
         assert all(work.file(clip).exists() for clip in clips)
         return {}
 
-    builder.build_data_dir(
-        tiny_videos, tmp_path / "a", options(), extract=nothing_left
-    )
+    builder.build_data_dir(tiny_videos, tmp_path / "a", options(), extract=nothing_left)
     assert not (tmp_path / "a" / ".samples").exists()
     found = json.loads((tmp_path / "a" / "manifest.json").read_text())
     assert found == json.loads((tiny_data_dir / "manifest.json").read_text())
@@ -152,7 +150,9 @@ def test_too_many_that_failed(tiny_videos, tmp_path):
     videos = shutil.copytree(tiny_videos, tmp_path / "videos")
     for i in range(3):
         (videos / f"bad{i}_walk_f_nm_np1_fr_goo_0.avi").write_text("no video")
-    with pytest.raises(InputError, match="3 of 12 clips failed, more than .* 0.2; bad0"):
+    with pytest.raises(
+        InputError, match="3 of 12 clips failed, more than .* 0.2; bad0"
+    ):
         builder.build_data_dir(
             videos, tmp_path / "d", options(), max_failed_fraction=0.2
         )

@@ -18,18 +18,18 @@ def main(argv):
         raise InputError("name is bad, expected good")
     if flags.FLAGS.name == "bug":
         raise ValueError("a bug")
-    print("hello", flags.FLAGS.name)
+    print("hello", flags.FLAGS.name, *argv[1:])
 
 if __name__ == "__main__":
-    cli.run(main, define_flags)
+    cli.run(main, define_flags, ARGUMENTS)
 """
 
 
 @pytest.fixture
 def run(tmp_path):
-    (tmp_path / "tool.py").write_text(SCRIPT)
-
-    def call(*args):
+    def call(*args, arguments=()):
+        script = SCRIPT.replace("ARGUMENTS", repr(arguments))
+        (tmp_path / "tool.py").write_text(script)
         command = [sys.executable, str(tmp_path / "tool.py"), *args]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -59,3 +59,15 @@ def test_an_unknown_flag_and_a_stray_word(run, tmp_path):
     assert "Unknown command line flag 'no_such_flag'" in done.stderr
     assert done.returncode == 1
     assert "unexpected arguments: word" in run("word").stderr
+
+
+def test_arguments_beside_the_flags(run):
+    def call(*args):
+        return run(*args, arguments=["DIR"])
+
+    assert call("data", "--name=a").stdout == "hello a data\n"
+    assert call("--name=a", "data").stdout == "hello a data\n"
+    missing, unexpected = call("--name=a"), call("data", "more")
+    assert "missing: DIR" in missing.stderr
+    assert "unexpected arguments: more" in unexpected.stderr
+    assert missing.returncode == unexpected.returncode == 1

@@ -32,7 +32,7 @@ def test_clips_to_a_data_directory(tiny_videos, tmp_path):
         "--num_workers=2",
     )
     assert done.returncode == 0, done.stderr
-    # status, clips, frames, samples: at a stride of 3 frames 0 and 3 have two after them.
+    # Status, clips, frames, samples: of eight frames, 0 and 3 have two after them.
     assert re.search(r"^ok +9 +72 +18$", done.stdout, re.MULTILINE)
     assert "samples: 14 in train, 2 in validation, 2 in test" in done.stdout
     assert "9/9" in done.stderr  # the progress bar

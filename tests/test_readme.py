@@ -26,6 +26,7 @@ TINY = {
         "--frame_stride=10",
         "--num_clusters=6",
     ],
+    "tools/inspect_dataset.py": ["--num_samples=2"],
     "motionflow.train": ["--width=0.03", "--batch_size=4", "--epochs=1"],
     "motionflow.evaluate": [],
     "motionflow.export": [],
@@ -61,7 +62,7 @@ def run(arguments: list[str], cwd: Path) -> None:
 
 
 def test_python_commands(clone):
-    assert len(PYTHON_COMMANDS) == 9
+    assert len(PYTHON_COMMANDS) == 11
     for command in PYTHON_COMMANDS:
         words = shlex.split(command)[1:]
         name = words[1] if words[0] == "-m" else words[0]

@@ -137,6 +137,9 @@ def test_damaged_manifest_and_other_format(copy):
     (copy / "manifest.json").write_text(json.dumps(manifest | {"format_version": 0}))
     with pytest.raises(InputError, match="format 0, expected 2"):
         records.open_data_dir(copy)
+    (copy / "manifest.json").write_text("[]")
+    with pytest.raises(InputError, match="format None, expected 2"):
+        records.open_data_dir(copy)
     (copy / "manifest.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         records.open_data_dir(copy)
@@ -165,6 +168,9 @@ def test_a_shard_missing_or_cut(copy):
 def test_mean_frame_missing_or_of_another_size(copy):
     np.save(copy / "mean_frame.npy", np.zeros((100, 100, 3), np.float32))
     with pytest.raises(InputError, match=r"expected \(200, 200, 3\)"):
+        records.open_data_dir(copy)
+    (copy / "mean_frame.npy").write_bytes(b"")
+    with pytest.raises(InputError, match="cannot be read"):
         records.open_data_dir(copy)
     (copy / "mean_frame.npy").unlink()
     with pytest.raises(InputError, match="cannot be read"):

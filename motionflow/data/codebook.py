@@ -15,9 +15,9 @@ the report's picture: one centre near zero that takes the still vectors.
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -133,8 +133,15 @@ class Codebook:
             with np.load(path) as file:
                 settings = json.loads(str(file.get("settings", "{}")))
                 return cls(file["centers"], file.get("counts"), settings)
-        # TypeError: an .npy of one array.
-        except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        # EOFError: an empty file; TypeError: an .npy of one array.
+        except (
+            OSError,
+            EOFError,
+            LookupError,
+            TypeError,
+            ValueError,
+            BadZipFile,
+        ) as error:
             raise InputError(f"{path} is no codebook: {error}") from error
 
 

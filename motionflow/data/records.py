@@ -220,8 +220,8 @@ def read_manifest(path: str | Path) -> dict:
         ) from error
     except ValueError as error:
         raise InputError(f"{path}/manifest.json is damaged: {error}") from error
-    if manifest.get("format_version") != FORMAT_VERSION:
-        found = manifest.get("format_version")
+    found = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if found != FORMAT_VERSION:
         raise InputError(f"{path} has format {found}, expected {FORMAT_VERSION}")
     return manifest
 
@@ -253,7 +253,7 @@ def _load_mean_frame(path: Path, manifest: dict) -> np.ndarray:
     file, size = path / "mean_frame.npy", manifest["flags"]["frame_size"]
     try:
         mean_frame = np.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{file} cannot be read: {error}") from error
     if mean_frame.shape != (size, size, 3):
         raise InputError(f"{file} is {mean_frame.shape}, expected {(size, size, 3)}")

@@ -1,0 +1,1 @@
+"""A data directory under inspection: what it holds, which promises it keeps."""

@@ -1,0 +1,194 @@
+"""A data directory on one page of Markdown, to read in a terminal or paste into docs.
+
+Inspection --> where it came from, clips, splits, actions, codes, flow, verdicts
+"""
+
+import collections
+import textwrap
+from collections.abc import Iterable
+
+import numpy as np
+
+from motionflow import tables
+from motionflow.inspection.inspector import Inspection
+from motionflow.inspection.promises import PROMISES
+
+PERCENTS = (50, 75, 90, 95, 99)
+_BAR = 24  # characters of the longest bar
+
+
+def format_card(found: Inspection) -> str:
+    """Writes what was found in a data directory as a Markdown page.
+
+    Raises:
+      ValueError: the inspection has no codebook, so that its codes mean nothing.
+    """
+    if found.codebook is None:
+        raise ValueError("a card needs the codebook of the records")
+    parts = [
+        [f"# Data directory {found.path.resolve().name}", "", *_summary(found)],
+        ["## Where it came from", "", *_origin(found)],
+        ["## Clips", "", *_clips(found)],
+        ["## Splits", "", *_splits(found)],
+        ["## Actions", "", *_actions(found)],
+        ["## Flow", "", *_flow(found)],
+        ["## Codes", "", *_codes(found)],
+        ["## Verified", "", *_verdicts(found)],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _summary(found: Inspection) -> list[str]:
+    flags, censuses = found.manifest["flags"], found.censuses.values()
+    total = sum((census.samples for census in censuses), collections.Counter())
+    clips = {clip for clip, _, _ in total}
+    sources = {source for _, _, source in total}
+    size = sum(f.stat().st_size for f in found.path.rglob("*") if f.is_file())
+    lines = [
+        f"{total.total():,} samples of {len(clips):,} clips from {len(sources):,} "
+        f"sources, {size / 1e6:,.1f} MB on disk.",
+        f"A sample is a frame of {flags['frame_size']}x{flags['frame_size']} and the "
+        f"flow of its {flags['grid_size']}x{flags['grid_size']} cells.",
+    ]
+    if found.num_unread:
+        lines.append(
+            f"**{found.num_unread:,} samples could not be read and are not counted.**"
+        )
+    return lines
+
+
+def _origin(found: Inspection) -> list[str]:
+    flags = found.manifest["flags"].items()
+    words = [f"--{name}={value}" for name, value in flags if value not in ("", None)]
+    command = textwrap.wrap(
+        " ".join(["python tools/make_tfrecords.py", *words]),
+        width=78,
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    versions = [f"{name} {v}" for name, v in found.manifest["versions"].items()]
+    return [
+        "```sh",
+        *(f"{line} \\" for line in command[:-1]),
+        command[-1],
+        "```",
+        "",
+        f"Written by {', '.join(versions)}; codebook {found.codebook.fingerprint}.",
+    ]
+
+
+def _clips(found: Inspection) -> list[str]:
+    """Clips by status, and the samples that were left out of them."""
+    groups = collections.defaultdict(list)
+    for status in found.statuses:
+        groups[status.status].append(status)
+    fields = ("frames", "samples", "cut_samples", "duplicate_samples")
+    fields += ("unstable_samples",)
+    rows = [
+        [name, f"{len(group):,}"]
+        + [f"{sum(getattr(status, field) for status in group):,}" for field in fields]
+        for name, group in sorted(groups.items(), key=lambda item: -len(item[1]))
+    ]
+    head = ["Status", "Clips", "Frames", "Samples"]
+    return [
+        *tables.markdown_table(
+            [*head, "Shot cut", "Duplicate frame", "Unstable"], rows
+        ),
+        "",
+        "The last three columns count samples that were left out: their window of",
+        "frames spans a cut or a repeated frame, or the camera's motion could not be",
+        "removed.",
+    ]
+
+
+def _splits(found: Inspection) -> list[str]:
+    rows = []
+    for split, census in found.censuses.items():
+        shards = found.manifest["splits"][split]["shards"]
+        counts = census.num_samples, census.num_clips, len(census.sources), len(shards)
+        size = sum(shard["bytes"] for shard in shards) / 1e6
+        rows.append([split, *(f"{n:,}" for n in counts), f"{size:,.1f}"])
+        still = census.still_share
+        rows[-1].append("-" if still is None else f"{still:.1%}")
+    head = ["Split", "Samples", "Clips", "Sources", "Shards", "MB", "Still cells"]
+    return tables.markdown_table(head, rows)
+
+
+def _actions(found: Inspection) -> list[str]:
+    clips, samples = collections.defaultdict(set), collections.Counter()
+    for split, census in found.censuses.items():
+        for (clip, action, _), count in census.samples.items():
+            clips[action].add(clip)
+            samples[action, split] += count
+    rows = [
+        [_name(action), f"{len(clips[action]):,}"]
+        + [f"{samples[action, split]:,}" for split in found.censuses]
+        for action in sorted(clips)
+    ]
+    return tables.markdown_table(["Action", "Clips", *found.censuses], rows)
+
+
+def _name(action: str) -> str:
+    """A folder's name as a cell: one line, no bar, whatever it holds."""
+    return repr(action)[1:-1].replace("|", r"\|") or "(none)"
+
+
+def _flow(found: Inspection) -> list[str]:
+    rows = []
+    for split, census in found.censuses.items():
+        for name, counts in (
+            ("all", census.lengths),
+            ("moving", census.moving_lengths),
+        ):
+            values = [counts.percentile(percent) for percent in PERCENTS]
+            values.append(counts.longest if counts.num_counted else None)
+            rows.append([split, name, f"{counts.num_counted:,}"])
+            rows[-1] += map(_pixels, values)
+    head = ["Split", "Cells", "Number", *(f"{p} %" for p in PERCENTS), "Longest"]
+    return [
+        "Percentiles of the length of the unquantised flow, in pixels. A cell moves",
+        "where its code is not the still one.",
+        "",
+        *tables.markdown_table(head, rows, num_names=2),
+    ]
+
+
+def _codes(found: Inspection) -> list[str]:
+    centers, counts = found.codebook.centers, found.censuses["train"].code_counts
+    shares = counts / max(counts.sum(), 1)
+    lengths = np.linalg.norm(centers, axis=1)
+    rows = [
+        [str(code), bar, f"{share:.2%}", *(_pixels(v) for v in (*center, length))]
+        for code, (center, length, share, bar) in enumerate(
+            zip(centers, lengths, shares, _bars(shares), strict=True)
+        )
+    ]
+    head = ["Code", "", "Training cells", "dx", "dy", "Length"]
+    still = f"Code {found.codebook.zero_index} is the still one"
+    if not found.codebook.num_near_zero:
+        still += ", though it is not near zero: hardly anything rests in these videos"
+    return [
+        f"{still}. Bars are as long",
+        "as the square root of the share, or the still code would hide all others.",
+        "",
+        *tables.markdown_table(head, rows, num_names=2),
+    ]
+
+
+def _bars(shares: np.ndarray) -> Iterable[str]:
+    lengths = np.sqrt(shares / max(shares.max(), 1e-12)) * _BAR
+    return ["#" * round(length) for length in lengths]
+
+
+def _verdicts(found: Inspection) -> list[str]:
+    lines = []
+    for name, promise in PROMISES.items():
+        lines.append(f"- {found.verdict(name)}: {promise}")
+        lines += [f"    - {line}" for line in found.findings[name]]
+    return lines
+
+
+def _pixels(value: float | None) -> str:
+    # Adding zero makes "-0.00" a plain zero.
+    return "-" if value is None else f"{round(float(value), 2) + 0.0:.2f}"

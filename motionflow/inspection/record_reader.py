@@ -1,0 +1,116 @@
+"""Records of a shard, read one by one and checked beyond what the schema says.
+
+tf.train.Example bytes --> RecordedSample, or BadRecordError that says what is wrong
+"""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.data.codebook import Codebook
+from motionflow.data.records import decode_dense_flow, decode_frame, feature_spec
+
+
+class BadRecordError(ValueError):
+    """A record that holds no sample; the message says what such records do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedSample:
+    """A sample as NumPy knows it.
+
+    Attributes:
+      clip: path of the clip in the video directory.
+      frame_index: which frame of the clip.
+      action: class of the motion.
+      source: the video that the clip was cut from.
+      frame: uint8 RGB [S, S, 3].
+      flow: float32 [g, g, 2], pixels.
+      codes: int64 [g * g].
+      dense_flow: float32 [D, D, 2], pixels; D is 0 where it is not kept.
+    """
+
+    clip: str
+    frame_index: int
+    action: str
+    source: str
+    frame: np.ndarray
+    flow: np.ndarray
+    codes: np.ndarray
+    dense_flow: np.ndarray
+
+    @property
+    def origin(self) -> tuple[str, str, str]:
+        """Clip, action and source."""
+        return self.clip, self.action, self.source
+
+
+class RecordReader:
+    """Reads and checks records one by one."""
+
+    def __init__(self, manifest: dict, codebook: Codebook | None):
+        """Takes what records must agree with; without a codebook codes go unchecked."""
+        self.flags, self.codebook = manifest["flags"], codebook
+        spec = feature_spec(self.flags["grid_size"], self.flags["store_dense_flow"])
+        self._parse = tf.function(
+            lambda record: tf.io.parse_single_example(record, spec),
+            input_signature=[tf.TensorSpec([], tf.string)],
+        )
+
+    def read(self, record: tf.Tensor) -> RecordedSample:
+        """Reads one record, a string scalar.
+
+        Raises:
+          BadRecordError: it does not hold what it should.
+        """
+        size, encoding = self.flags["frame_size"], self.flags["frame_encoding"]
+        dense_size = self.flags["store_dense_flow"]
+        with _refused("do not parse"):
+            values = {k: v.numpy() for k, v in self._parse(record).items()}
+        with _refused(f"hold no {encoding} frame of {size}x{size}"):
+            frame = decode_frame(values["frame"], encoding, size).numpy()
+        with _refused(f"hold no dense flow of {dense_size}x{dense_size}"):
+            encoded = values.pop("dense_flow", b"")
+            dense_flow = decode_dense_flow(encoded, dense_size).numpy()
+        texts = {n: os.fsdecode(values[n]) for n in ("clip", "action", "source")}
+        return RecordedSample(
+            **texts,
+            frame_index=int(values["frame_index"]),
+            frame=frame,
+            flow=values["flow"],
+            codes=values["codes"],
+            dense_flow=dense_flow,
+        )
+
+    def fault(self, sample: RecordedSample) -> str:
+        """Says what is wrong with the values, "" where nothing is."""
+        for name in ("flow", "dense_flow"):
+            if not np.isfinite(getattr(sample, name)).all():
+                return f"hold {name} that is not finite"
+        if self.codebook is None:
+            return ""
+        last = self.codebook.num_clusters - 1
+        if sample.codes.min() < 0 or sample.codes.max() > last:
+            return f"hold codes outside 0 to {last}"
+        if (sample.codes != self.codebook.encode(sample.flow).ravel()).any():
+            return "hold codes that are not those of their flow"
+        return ""
+
+
+def record_at(shard: str | Path, position: int) -> tf.Tensor:
+    """Returns the record at a position of a shard, a string scalar."""
+    return next(iter(tf.data.TFRecordDataset(str(shard)).skip(position).take(1)))
+
+
+@contextlib.contextmanager
+def _refused(what: str) -> Iterator[None]:
+    """Turns TensorFlow's refusal of some bytes into a BadRecordError."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        raise BadRecordError(what) from error
