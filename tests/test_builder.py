@@ -1,5 +1,6 @@
 """Whole data directories."""
 
+import dataclasses
 import functools
 import json
 import shutil
@@ -13,7 +14,7 @@ from motionflow.data.codebook import Codebook
 from motionflow.data.extraction import extract_clips
 from motionflow.data.samples import LabelOptions
 from motionflow.errors import InputError
-from tests.conftest import moving_square, write_avi
+from tests.conftest import moving_square, texture, write_avi
 
 FAST = LabelOptions(flow_method="dis", frame_stride=2)
 
@@ -115,6 +116,29 @@ def test_a_stopped_build_goes_on(tiny_videos, tiny_data_dir, tmp_path, monkeypat
     assert not (tmp_path / "a" / ".samples").exists()
     found = json.loads((tmp_path / "a" / "manifest.json").read_text())
     assert found == json.loads((tiny_data_dir / "manifest.json").read_text())
+
+
+def test_moving_cameras_are_for_stabilising_only(tiny_videos, tmp_path):
+    videos = shutil.copytree(tiny_videos, tmp_path / "videos")
+    scene = texture(0, 240, 320)
+    pan = [scene[20:220, 20 + 4 * t : 220 + 4 * t] for t in range(8)]
+    name = "pan_walk_f_cm_np1_fr_goo_0.avi"
+    write_avi(videos / "walk" / name, np.array(pan))
+    found = {}
+    for stabilize in ("none", "homography"):
+        labels = dataclasses.replace(FAST, stabilize=stabilize)
+        statuses = builder.build_data_dir(
+            videos, tmp_path / stabilize, options(labels=labels)
+        )
+        found[stabilize] = {status.clip: status for status in statuses}
+    plain = found["none"][f"walk/{name}"]
+    assert (plain.status, plain.samples) == ("filtered", 0)
+    assert plain.reason.startswith("moving camera")
+    taken = found["homography"][f"walk/{name}"]
+    assert (taken.status, taken.samples) == ("ok", 3)
+    assert abs(taken.camera_motion - 8) < 0.3  # (1 + 2 + 3) / 3 times four pixels
+    still = found["homography"]["walk/source0_walk_f_nm_np1_fr_goo_0.avi"]
+    assert still.camera_motion == 0
 
 
 def test_frame_split_spreads_the_frames_of_a_clip(tmp_path):

@@ -21,13 +21,14 @@ from motionflow.errors import InputError
         # An action's name inside the source does not count.
         ("run_walk_run_f_nm_np12_le_goo_10.avi", "run", "run", "run_walk", ""),
         ("a(b)[1]*_wave_u_nm_np1_fr_goo_0.avi", "wave", "wave", "a(b)[1]*", ""),
-        ("X_walk_f_cm_np1_fr_goo_0.avi", "walk", "walk", "X", "camera motion (cm)"),
+        ("X_walk_f_cm_np1_fr_goo_0.avi", "walk", "walk", "X", ""),
         ("X_walk_f_nm_np1_fr_bad_0.avi", "walk", "walk", "X", "quality bad"),
     ],
 )
 def test_names(name, folder, action, source, excluded):
     clip = hmdb51.parse_name(name, folder)
     assert (clip.action, clip.source, clip.excluded) == (action, source, excluded)
+    assert clip.camera_moves == ("_cm_" in name)
 
 
 @pytest.mark.parametrize(

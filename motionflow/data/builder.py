@@ -120,8 +120,7 @@ def build_data_dir(
     if Path(output_dir, "manifest.json").exists():
         _check_same_build(output_dir, options, clips)
         return read_clips(output_dir)
-    if official is not None:
-        clips = [_exclude_unlisted(clip, official) for clip in clips]
+    clips = [_exclude(clip, options, official) for clip in clips]
     wanted = [clip for clip in clips if not clip.excluded]
     if not wanted:
         raise InputError(
@@ -172,10 +171,16 @@ def _check_same_build(
         )
 
 
-def _exclude_unlisted(clip: Clip, official: Mapping[str, str]) -> Clip:
-    if clip.excluded or official.get(Path(clip.path).name):
-        return clip
-    return dataclasses.replace(clip, excluded="in no split of the official lists")
+def _exclude(
+    clip: Clip, options: BuildOptions, official: Mapping[str, str] | None
+) -> Clip:
+    """Excludes what these options cannot use."""
+    excluded = clip.excluded
+    if clip.camera_moves and options.labels.stabilize == "none":
+        excluded = excluded or "moving camera (--stabilize=homography takes it)"
+    if official is not None and not official.get(Path(clip.path).name):
+        excluded = excluded or "in no split of the official lists"
+    return dataclasses.replace(clip, excluded=excluded)
 
 
 def _check_failures(

@@ -26,6 +26,7 @@ class Clip:
       action: the class of the motion, "" where unknown.
       source: the video that the clip was cut from.
       excluded: why the clip is not used, "" where it is.
+      camera_moves: whether the name says so; such a clip is for stabilising only.
       bytes: size of the file; -1 where there is none, as behind a dangling link.
       version: size and time of the file: another one is another video.
     """
@@ -34,6 +35,7 @@ class Clip:
     action: str
     source: str
     excluded: str = ""
+    camera_moves: bool = False
     bytes: int = -1
     version: str = ""
 

@@ -58,12 +58,9 @@ def parse_name(name: str, folder: str = "") -> Clip:
     if action not in ACTIONS:
         raise ValueError(f"{name!r} names none of the 51 actions before its tags")
     source = stem.removesuffix(action).removesuffix("_") or stem
-    excluded = ""
-    if match["camera"] != "nm":
-        excluded = "camera motion (cm)"
-    elif match["quality"] not in ("med", "goo"):
-        excluded = f"quality {match['quality']}"
-    return Clip(name, action, source, excluded)
+    good = match["quality"] in ("med", "goo")
+    excluded = "" if good else f"quality {match['quality']}"
+    return Clip(name, action, source, excluded, match["camera"] == "cm")
 
 
 def find_clips(video_dir: str | Path) -> list[Clip]:
