@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from motionflow.data import extraction
-from motionflow.data.clips import Clip, find_folder_clips
+from motionflow.data.clip_status import clip_status
+from motionflow.data.clips import find_folder_clips
 from motionflow.data.samples import LabelOptions
 from motionflow.errors import InputError
 from tests.conftest import moving_square, write_avi
@@ -31,7 +32,10 @@ def run(videos, names, **arguments):
     clips = [clip for clip in find_folder_clips(videos) if clip.path in names]
     work = extraction.WorkDir(videos.parent / "out", videos, FAST)
     failures = extraction.extract_clips(clips, work, **arguments)
-    return {clip.path: extraction.clip_status(clip, work, failures) for clip in clips}
+    return {
+        clip.path: clip_status(clip, work.file(clip), FAST, failures.get(clip.path))
+        for clip in clips
+    }
 
 
 def test_each_clip_has_its_status(videos):
@@ -90,13 +94,6 @@ def test_a_stopped_build_with_other_options_is_named(tmp_path):
     other = LabelOptions(flow_method="dis", grid_size=10)
     with pytest.raises(InputError, match="stopped, with grid_size=20, not 10: remove"):
         extraction.WorkDir(tmp_path, tmp_path, other)
-
-
-def test_an_excluded_clip_is_filtered(tmp_path):
-    work = extraction.WorkDir(tmp_path, tmp_path, FAST)
-    bad = Clip("a.avi", "walk", "a", "quality bad")
-    status = extraction.clip_status(bad, work, {})
-    assert (status.status, status.reason) == ("filtered", "quality bad")
 
 
 def die(signal_number):

@@ -17,8 +17,9 @@ from absl import flags
 from tqdm import tqdm
 
 from motionflow import cli
+from motionflow.data.clip_status import STATUSES
 from motionflow.data.codebook import Codebook
-from motionflow.data.extraction import STATUSES, ClipLimits, extract_clips
+from motionflow.data.extraction import ClipLimits, extract_clips
 from motionflow.data.flow import FLOW_AVERAGES, FLOW_METHODS, GRID_SAMPLINGS
 from motionflow.data.samples import (
     DUPLICATES,

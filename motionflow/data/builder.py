@@ -25,15 +25,10 @@ import tensorflow as tf
 
 from motionflow import __version__
 from motionflow.data import hmdb51, ucf101
+from motionflow.data.clip_status import ClipStatus, Failure, clip_status
 from motionflow.data.clips import Clip, find_folder_clips
 from motionflow.data.codebook import Codebook, fit_codebook
-from motionflow.data.extraction import (
-    ClipStatus,
-    Failure,
-    WorkDir,
-    clip_status,
-    extract_clips,
-)
+from motionflow.data.extraction import WorkDir, extract_clips
 from motionflow.data.records import FORMAT_VERSION, read_manifest, write_shards
 from motionflow.data.samples import LabelOptions
 from motionflow.data.split_samples import (
@@ -131,7 +126,10 @@ def build_data_dir(
         split_clips(wanted, official, options.seed)  # too few sources? say so now
     work = WorkDir(output_dir, video_dir, options.labels)
     failures = extract(wanted, work)
-    statuses = [clip_status(clip, work, failures) for clip in clips]
+    statuses = [
+        clip_status(clip, work.file(clip), options.labels, failures.get(clip.path))
+        for clip in clips
+    ]
     try:
         _check_failures(statuses, len(wanted), max_failed_fraction)
         used = _split_samples(clips, statuses, work, official, options)

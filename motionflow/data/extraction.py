@@ -1,4 +1,4 @@
-"""Many clips to their samples, in several processes, and what became of each.
+"""Many clips to their samples, in several processes.
 
 Each finished clip leaves one file in a work folder; a clip whose file is there is not
 computed again. The file's name holds a digest of the video's path, size and time, so
@@ -13,31 +13,28 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import json
-import math
 import multiprocessing
 import multiprocessing.connection
 import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import pebble
 
+from motionflow.data.clip_status import Failure
 from motionflow.data.clips import Clip
-from motionflow.data.samples import ClipSamples, LabelOptions, extract_samples
+from motionflow.data.samples import LabelOptions, extract_samples
 from motionflow.errors import InputError
 
 try:
     import resource
 except ImportError:  # Windows has no memory limits for processes
     resource = None
-
-
-STATUSES = ("ok", "truncated", "filtered", "too_short", "corrupt", "timeout")
 
 
 class ClipLimits(NamedTuple):
@@ -53,59 +50,6 @@ class ClipLimits(NamedTuple):
 
 
 DEFAULT_LIMITS = ClipLimits()
-
-
-class Failure(NamedTuple):
-    """Why a clip gave nothing.
-
-    Attributes:
-      status: corrupt or timeout.
-      reason: one line.
-    """
-
-    status: str
-    reason: str
-
-
-@dataclasses.dataclass(kw_only=True)
-class ClipStatus:
-    """What became of a clip: one line of clips.jsonl.
-
-    Attributes:
-      clip: path in the video directory.
-      status: ok; truncated (fewer frames than announced, its samples are used);
-        too_short for a sample; filtered (by its name, the official lists, or because
-        every sample was left out); corrupt or timeout (nothing could be read).
-      reason: why it is not ok, "" where it is.
-      bytes: size of the file.
-      frames: frames decoded.
-      announced: frames that the container announces, 0 where it does not say.
-      samples: samples made.
-      cut_samples, duplicate_samples, unstable_samples: samples left out because of a
-        shot cut, a duplicated frame, a camera motion that could not be removed.
-      camera_motion: mean displacement by the camera, pixels; None if not estimated.
-      camera_inliers: mean share of the tracked points that follow it, or None.
-      split: the clip's split; "frame" where its samples are spread over all three, ""
-        where it has no samples.
-      action: class of the motion.
-      source: the video that the clip was cut from.
-    """
-
-    clip: str
-    status: str
-    reason: str = ""
-    bytes: int
-    frames: int = 0
-    announced: int = 0
-    samples: int = 0
-    cut_samples: int = 0
-    duplicate_samples: int = 0
-    unstable_samples: int = 0
-    camera_motion: float | None = None
-    camera_inliers: float | None = None
-    split: str = ""
-    action: str
-    source: str
 
 
 class WorkDir:
@@ -259,56 +203,3 @@ def _extract_to_file(video: Path, file: Path, labels: LabelOptions) -> None:
     draft = file.with_suffix(f".{uuid.uuid4().hex}.draft.npz")
     extract_samples(video, labels).save(draft)
     os.replace(draft, file)
-
-
-def clip_status(
-    clip: Clip, work: WorkDir, failures: Mapping[str, Failure]
-) -> ClipStatus:
-    """Says what became of a clip; its split is not known yet."""
-    status = ClipStatus(
-        clip=clip.path,
-        status="ok",
-        bytes=clip.bytes,
-        action=clip.action,
-        source=clip.source,
-    )
-    if clip.excluded:
-        status.status, status.reason = "filtered", clip.excluded
-        return status
-    if clip.path in failures:
-        status.status, status.reason = failures[clip.path]
-        return status
-    samples = ClipSamples.load(work.file(clip))
-    status.frames, status.announced = samples.num_decoded, samples.num_announced
-    status.cut_samples = samples.num_cut
-    status.duplicate_samples = samples.num_duplicate
-    status.unstable_samples = samples.num_unstable
-    if not math.isnan(samples.camera_motion):
-        status.camera_motion = round(samples.camera_motion, 3)
-        status.camera_inliers = round(samples.camera_inliers, 3)
-    status.status, status.reason = _judge(samples, work.labels)
-    if status.status != "filtered":
-        status.samples = len(samples.frames)
-    return status
-
-
-def _judge(samples: ClipSamples, labels: LabelOptions) -> tuple[str, str]:
-    """Status and reason of a clip that was decoded."""
-    decoded, announced = samples.num_decoded, samples.num_announced
-    left_out = samples.num_cut + samples.num_duplicate + samples.num_unstable
-    kept = len(samples.frames)
-    if not kept + left_out:
-        needed = labels.flow_frames + 1
-        return "too_short", f"{decoded} frames, a sample needs {needed} that differ"
-    if not kept or samples.num_unstable > kept:
-        return "filtered", (
-            f"{left_out} of {left_out + kept} samples left out: {samples.num_cut} span "
-            f"a cut, {samples.num_duplicate} a duplicated frame, "
-            f"{samples.num_unstable} with an unstable camera"
-        )
-    opinion = ""
-    if samples.num_pyav >= 0:
-        opinion = f" (OpenCV {samples.num_opencv}, PyAV {samples.num_pyav})"
-    if decoded < announced:
-        return "truncated", f"{decoded} of {announced} frames decoded{opinion}"
-    return "ok", opinion.strip()

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from motionflow.data.clip_status import ClipStatus
 from motionflow.data.codebook import Codebook
-from motionflow.data.extraction import ClipStatus
 from motionflow.data.records import read_manifest, shard_problem
 from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError

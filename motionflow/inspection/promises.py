@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from motionflow.data.clip_status import ClipStatus
 from motionflow.data.codebook import Codebook
-from motionflow.data.extraction import ClipStatus
 from motionflow.inspection.census import Census
 
 PROMISES = {
