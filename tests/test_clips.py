@@ -34,6 +34,18 @@ def test_another_file_is_another_version(tmp_path):
     assert (dangling.bytes, dangling.version) == (-1, "")
 
 
+def test_links_are_followed_once(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.avi").touch()
+    videos = tmp_path / "videos"
+    (videos / "a").mkdir(parents=True)
+    (videos / "a" / "a.avi").touch()
+    (videos / "a" / "up").symlink_to(videos)
+    (videos / "b").symlink_to(tmp_path / "elsewhere")
+    (videos / "c").symlink_to(tmp_path / "elsewhere")
+    assert [str(path) for path in video_files(videos)] == ["a/a.avi", "b/b.avi"]
+
+
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(InputError, match="is not a directory"):
         list(video_files(tmp_path / "none"))

@@ -1,5 +1,6 @@
 """Many clips: what became of each, and nothing computed twice."""
 
+import concurrent.futures
 import os
 import signal
 import subprocess
@@ -94,6 +95,23 @@ def test_a_stopped_build_with_other_options_is_named(tmp_path):
     other = LabelOptions(flow_method="dis", grid_size=10)
     with pytest.raises(InputError, match="stopped, with grid_size=20, not 10: remove"):
         extraction.WorkDir(tmp_path, tmp_path, other)
+
+
+@pytest.mark.parametrize("num_breaks", [1, 3])
+def test_a_pool_that_breaks_is_made_anew(videos, monkeypatch, num_breaks):
+    breaks, outcome = iter(range(num_breaks)), extraction.outcome
+
+    def broken(job, limits):
+        if next(breaks, None) is not None:
+            raise concurrent.futures.process.BrokenProcessPool
+        return outcome(job, limits)
+
+    monkeypatch.setattr(extraction, "outcome", broken)
+    if num_breaks == 3:
+        with pytest.raises(InputError, match="no worker process can work; is clip_mem"):
+            run(videos, ["good.avi"])
+    else:
+        assert run(videos, ["good.avi"])["good.avi"].status == "ok"
 
 
 def die(signal_number):

@@ -49,6 +49,16 @@ def test_a_cut_file_gets_a_second_opinion(tmp_path):
     assert abs(counts.pyav - counts.opencv) <= 1
 
 
+def test_a_title_that_is_no_text_does_no_harm(tmp_path):
+    write_avi(tmp_path / "a.avi", moving_square((2, 0), 9, seed=2))
+    data = (tmp_path / "a.avi").read_bytes()
+    title = b"INAM" + (4).to_bytes(4, "little") + b"\xd3\xff\xd3\x00"
+    info = b"LIST" + (len(title) + 4).to_bytes(4, "little") + b"INFO" + title
+    start = data.index(b"LIST", data.index(b"hdrl"))  # before the frames
+    (tmp_path / "a.avi").write_bytes(data[:start] + info + data[start:])
+    assert len(list(video.iter_frames(tmp_path / "a.avi", "pyav"))) == 9
+
+
 def test_more_frames_decide_between_the_decoders():
     assert video.FrameCounts(9, 4, 4).decoder == "opencv"
     assert video.FrameCounts(9, 4, 6).decoder == "pyav"

@@ -54,7 +54,7 @@ def video_files(video_dir: str | Path) -> Iterator[Path]:
         raise InputError(f"video_dir {root} is not a directory")
     found = sorted(
         Path(folder, name).relative_to(root)
-        for folder, _, names in os.walk(root, followlinks=True)
+        for folder, names in _folders(root)
         for name in names
         if name.lower().endswith(VIDEO_SUFFIXES) and not name.startswith(".")
     )
@@ -63,6 +63,23 @@ def video_files(video_dir: str | Path) -> Iterator[Path]:
             f"video_dir {root} holds no video ({', '.join(VIDEO_SUFFIXES)})"
         )
     yield from found
+
+
+def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yields each folder below `root` once, with the names of its files.
+
+    Links are followed, but not to where the walk has been: a link to a folder above
+    would show every clip again and again.
+    """
+    seen = {os.path.realpath(root)}
+    for folder, folders, names in os.walk(root, followlinks=True):
+        yield folder, names
+        found, folders[:] = sorted(folders), []
+        for name in found:
+            real = os.path.realpath(os.path.join(folder, name))
+            if real not in seen:
+                seen.add(real)
+                folders.append(name)
 
 
 def find_folder_clips(video_dir: str | Path) -> list[Clip]:

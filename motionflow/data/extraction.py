@@ -10,6 +10,7 @@ decoder costs one clip.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -19,7 +20,7 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ class ClipLimits(NamedTuple):
 
     Attributes:
       seconds: of time; 0 sets no limit.
-      megabytes: of memory that the decoder and the samples take; 0 sets no limit.
+      megabytes: of memory that its process takes; 0 sets no limit.
     """
 
     seconds: float = 1800
@@ -50,6 +51,7 @@ class ClipLimits(NamedTuple):
 
 
 DEFAULT_LIMITS = ClipLimits()
+_MAX_ROUNDS_IN_VAIN = 3
 
 
 class WorkDir:
@@ -117,27 +119,42 @@ def extract_clips(
       clip path -> what is wrong with it, for the clips that gave nothing.
 
     Raises:
-      InputError: no worker.
+      InputError: no worker can work.
     """
     if num_workers < 1:
         raise InputError(f"num_workers is {num_workers}, expected 1 or more")
-    failures = {}
-    pool = make_pool(num_workers, limits)
+    outcomes: dict[str, Failure | None] = {}
+    # The longest first, so that no worker ends with a long one alone.
+    order, rounds_in_vain = sorted(clips, key=lambda clip: -clip.bytes), 0
+    while todo := [clip for clip in order if clip.path not in outcomes]:
+        num_before = len(outcomes)
+        with _ending(make_pool(num_workers, limits)) as pool:
+            jobs = {submit(pool, clip, work, limits): clip for clip in todo}
+            for job in concurrent.futures.as_completed(jobs):
+                # A pool breaks where a worker dies within a millisecond of its start.
+                with contextlib.suppress(concurrent.futures.BrokenExecutor):
+                    outcomes[jobs[job].path] = outcome(job, limits)
+                    progress(len(outcomes), len(clips))
+        rounds_in_vain = rounds_in_vain + 1 if len(outcomes) == num_before else 0
+        if rounds_in_vain == _MAX_ROUNDS_IN_VAIN:
+            raise InputError(
+                "no worker process can work; is clip_memory_mb="
+                f"{limits.megabytes} too little?"
+            )
+    return {path: failure for path, failure in outcomes.items() if failure}
+
+
+@contextlib.contextmanager
+def _ending(pool: pebble.ProcessPool) -> Iterator[pebble.ProcessPool]:
+    """Ends a pool when its work is done, at once where it is interrupted."""
     try:
-        # The longest first, so that no worker ends with a long one alone.
-        order = sorted(clips, key=lambda clip: -clip.bytes)
-        jobs = {submit(pool, clip, work, limits): clip for clip in order}
-        for done, job in enumerate(concurrent.futures.as_completed(jobs), start=1):
-            if failure := outcome(job, limits):
-                failures[jobs[job].path] = failure
-            progress(done, len(jobs))
+        yield pool
         pool.close()
     except BaseException:
         pool.stop()
         raise
     finally:
         pool.join()
-    return failures
 
 
 def make_pool(num_workers: int, limits: ClipLimits) -> pebble.ProcessPool:
@@ -185,8 +202,6 @@ def outcome(job: concurrent.futures.Future, limits: ClipLimits) -> Failure | Non
 
 def _start_worker(megabytes: int) -> None:
     """Limits this worker's memory and ends it with the program that started it."""
-    if resource and megabytes:
-        resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 2**20,) * 2)
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
@@ -194,6 +209,8 @@ def _start_worker(megabytes: int) -> None:
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+    if resource and megabytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 2**20,) * 2)
 
 
 def _extract_to_file(video: Path, file: Path, labels: LabelOptions) -> None:
@@ -201,5 +218,11 @@ def _extract_to_file(video: Path, file: Path, labels: LabelOptions) -> None:
         return
     # A cluster may try the same clip twice at the same time.
     draft = file.with_suffix(f".{uuid.uuid4().hex}.draft.npz")
-    extract_samples(video, labels).save(draft)
+    try:
+        samples = extract_samples(video, labels)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from error
+        raise
+    samples.save(draft)
     os.replace(draft, file)

@@ -131,7 +131,7 @@ def _pyav_frames(path: str | Path) -> Iterator[np.ndarray]:
     options = {"protocol_whitelist": "file"}
     with (
         contextlib.suppress(av.error.FFmpegError),  # ends at the first damaged packet
-        av.open(str(path), options=options) as container,
+        av.open(str(path), options=options, metadata_errors="replace") as container,
     ):
         for frame in container.decode(video=0) if container.streams.video else ():
             turns = frame.rotation // 90
