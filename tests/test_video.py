@@ -56,7 +56,12 @@ def test_a_title_that_is_no_text_does_no_harm(tmp_path):
     info = b"LIST" + (len(title) + 4).to_bytes(4, "little") + b"INFO" + title
     start = data.index(b"LIST", data.index(b"hdrl"))  # before the frames
     (tmp_path / "a.avi").write_bytes(data[:start] + info + data[start:])
-    assert len(list(video.iter_frames(tmp_path / "a.avi", "pyav"))) == 9
+    assert len(list(video.iter_frames(tmp_path / "a.avi"))) == 9
+    # Cut short, so that both decoders are asked.
+    whole = (tmp_path / "a.avi").read_bytes()
+    (tmp_path / "a.avi").write_bytes(whole[: len(whole) * 2 // 3])
+    counts = video.count_frames(tmp_path / "a.avi")
+    assert 0 <= counts.pyav <= counts.opencv < counts.announced == 9
 
 
 def test_more_frames_decide_between_the_decoders():

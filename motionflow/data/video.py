@@ -130,8 +130,9 @@ def _pyav_frames(path: str | Path) -> Iterator[np.ndarray]:
     # Only local files: a playlist that poses as a video must not fetch others.
     options = {"protocol_whitelist": "file"}
     with (
-        contextlib.suppress(av.error.FFmpegError),  # ends at the first damaged packet
-        av.open(str(path), options=options, metadata_errors="replace") as container,
+        # Ends at the first damaged packet; PyAV 18 refuses titles that are no text.
+        contextlib.suppress(av.error.FFmpegError, UnicodeDecodeError),
+        av.open(str(path), options=options) as container,
     ):
         for frame in container.decode(video=0) if container.streams.video else ():
             turns = frame.rotation // 90
