@@ -197,8 +197,10 @@ def _print_summary(output_dir: str, statuses: Sequence) -> None:
     still = codebook.counts[codebook.zero_index] / codebook.counts.sum()
     print(
         f"{codebook.num_clusters} flow vectors; {still:.0%} of the training cells "
-        f"are still"
+        "are still"
     )
+    if not codebook.num_near_zero:
+        print("no flow vector is near zero: the camera seems never to rest")
     print(f"{output_dir} is complete")
 
 
