@@ -27,14 +27,14 @@ _OTHER_SCENE = 0.4  # thumbnails that correlate less show different scenes
 _SAME_SCENE = 0.7  # those that correlate more the same; between them colours decide
 _MIN_COLOR_CHANGE = 0.3  # share of the pixels in another colour bin
 _ROUNDING = 2  # levels of 255
-_REPEAT_SHARE = 0.15
+_DUPLICATE_SHARE = 0.15
 _NEIGHBOURS = 2  # frames before and after
 
 
 def mark_breaks(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, str]]:
     """Marks each frame with how it follows the one before; the first with "".
 
-    Holds six frames at most, however long the video is.
+    Holds five frames at most, however long the video is.
 
     Args:
       frames: uint8 [S, S, 3] RGB, one after another.
@@ -44,13 +44,13 @@ def mark_breaks(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, str]
     window: list = list(itertools.islice(steps, 2 * _NEIGHBOURS))
     for step in steps:
         window.append(step)
-        frame, change, largest, is_cut = window[_NEIGHBOURS]
+        frame, change, largest, other_shot = window[_NEIGHBOURS]
         before, after = window[:_NEIGHBOURS], window[_NEIGHBOURS + 1 :]
-        if is_cut:
+        if other_shot:
             yield frame, "cut"
         elif largest is not None and (
             largest <= _ROUNDING
-            or change < _REPEAT_SHARE * min(_largest(before), _largest(after))
+            or change < _DUPLICATE_SHARE * min(_largest(before), _largest(after))
         ):
             yield frame, "duplicate"
         else:
