@@ -74,7 +74,7 @@ def test_too_many_bad_clips(tiny_videos, tmp_path):
     built = run(*command, "--max_failed_fraction=0.2")
     assert built.returncode == 0, built.stderr
     assert re.search(r"^corrupt +2 +0 +0 ", built.stdout, re.MULTILINE)
-    assert "corrupt: bad0_walk_f_nm_np1_fr_goo_0.avi: " in built.stdout
+    assert "corrupt: 'bad0_walk_f_nm_np1_fr_goo_0.avi': " in built.stdout
     # The same codebook for other clips.
     codebook = tmp_path / "d" / "codebook.npz"
     again = run(
