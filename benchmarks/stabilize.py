@@ -22,6 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from motionflow.data.clips import video_files
 from motionflow.data.flow import average_flow, make_flow_function, to_grid
 from motionflow.data.stabilize import StabilizedFlow, UnstableCamera, estimate_camera
 from motionflow.data.video import fit_frame, iter_frames
@@ -32,7 +33,6 @@ SPARE = 20
 NUM_TIMED = 10
 FOCAL = 250  # pixels: a 44 degree lens, which is common
 MOVING = 1.0  # px: a cell that moves
-SUFFIXES = (".avi", ".mp4", ".mpg", ".mkv")
 
 
 def camera(pan=(0.0, 0.0), zoom=1.0, roll=0.0) -> np.ndarray:
@@ -77,7 +77,7 @@ def find_clips(folder: Path, list_file: str | None, num_clips: int) -> list[Path
         lines = Path(list_file).read_text().splitlines()
         clips = [folder / line for line in lines if line]
     else:
-        clips = sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES)
+        clips = [folder / path for path in video_files(folder)]
     return clips[:: max(1, len(clips) // num_clips)][:num_clips]
 
 

@@ -5,12 +5,26 @@ here on the global registry when it runs and in tests on a private one, so impor
 entry point defines nothing.
 """
 
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import app, flags
+from tqdm import tqdm
 
 from motionflow.errors import InputError
+
+
+@contextlib.contextmanager
+def progress_bar(desc: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows a bar on standard error; yields what to call with (done, total)."""
+    with tqdm(unit=unit, desc=desc, smoothing=0.05) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
 
 
 def run(

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
-from tqdm import tqdm
 
 from motionflow import cli
 from motionflow.data.splits import SPLITS
@@ -54,12 +53,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"--output={output} must end in .png")
     if not output.parent.is_dir():
         raise InputError(f"--output: there is no folder {output.parent}")
-    with tqdm(unit="sample", desc="records", smoothing=0.05) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with cli.progress_bar("records", "sample") as progress:
         found = inspect_data_dir(argv[1], progress)
     if found.codebook:
         print(format_card(found))

@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import flags
-from tqdm import tqdm
 
 from motionflow import cli
-from motionflow.data.clip_status import STATUSES
+from motionflow.data.clip_status import FAILED, STATUSES
 from motionflow.data.codebook import Codebook
 from motionflow.data.extraction import ClipLimits, extract_clips
 from motionflow.data.flow import FLOW_AVERAGES, FLOW_METHODS, GRID_SAMPLINGS
@@ -120,12 +119,7 @@ def main(argv: Sequence[str]) -> None:
         codebook=Codebook.load(values.codebook) if values.codebook else None,
         labels=LabelOptions(**{name: values[name].value for name in label_fields}),
     )
-    with tqdm(unit="clip", desc="frames and flow", smoothing=0.05) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with cli.progress_bar("frames and flow", "clip") as progress:
         statuses = build_data_dir(
             values.video_dir,
             values.output_dir,
@@ -184,13 +178,13 @@ def _print_summary(output_dir: str, statuses: Sequence) -> None:
                 f"{name:9} {len(chosen):7d} {frames:9d} {samples:8d}  {note}".rstrip()
             )
     for status in statuses:
-        if status.status in ("corrupt", "timeout", "too_short"):
+        if status.status in (*FAILED, "too_short"):
             reason = status.reason.encode(errors="backslashreplace").decode()
             print(f"  {status.status}: {status.clip!r}: {reason}")
-    for cause in ("cut", "duplicate", "unstable"):
+    for cause, note in LEFT_OUT_NOTES.items():
         left_out = sum(getattr(status, f"{cause}_samples") for status in statuses)
         if left_out:
-            print(f"{left_out} samples left out: {LEFT_OUT_NOTES[cause]}")
+            print(f"{left_out} samples left out: {note}")
     counts = ", ".join(f"{data.num_samples(split)} in {split}" for split in SPLITS)
     print(f"samples: {counts}")
     codebook = data.codebook

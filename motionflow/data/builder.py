@@ -25,10 +25,10 @@ import tensorflow as tf
 
 from motionflow import __version__
 from motionflow.data import hmdb51, ucf101
-from motionflow.data.clip_status import ClipStatus, Failure, clip_status
+from motionflow.data.clip_status import FAILED, ClipStatus, Failure, clip_status
 from motionflow.data.clips import Clip, find_folder_clips
 from motionflow.data.codebook import Codebook, fit_codebook
-from motionflow.data.extraction import WorkDir, extract_clips
+from motionflow.data.extraction import WorkDir, extract_clips, flag_differences
 from motionflow.data.records import FORMAT_VERSION, read_manifest, write_shards
 from motionflow.data.samples import LabelOptions
 from motionflow.data.split_samples import (
@@ -45,7 +45,6 @@ DATASETS = {
     "ucf101": ucf101.find_clips,
     "folder": find_folder_clips,
 }
-FAILED = ("corrupt", "timeout")
 _SHARD_BYTES = 50_000_000
 _MIN_SHARDS = 10  # so that readers can interleave and hosts can share
 
@@ -149,12 +148,8 @@ def read_clips(data_dir: str | Path) -> list[ClipStatus]:
 def _check_same_build(
     output_dir: Path, options: BuildOptions, clips: Sequence[Clip]
 ) -> None:
-    found, wanted = read_manifest(output_dir)["flags"], options.flags()
-    differences = [
-        f"{name}={found.get(name)}, not {wanted[name]}"
-        for name in wanted
-        if found.get(name) != wanted[name]
-    ]
+    found = read_manifest(output_dir)["flags"]
+    differences = flag_differences(found, options.flags())
     before = {status.clip: status.bytes for status in read_clips(output_dir)}
     now = {clip.path: clip.bytes for clip in clips}
     others = [

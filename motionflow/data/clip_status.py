@@ -11,7 +11,8 @@ from typing import NamedTuple
 from motionflow.data.clips import Clip
 from motionflow.data.samples import ClipSamples, LabelOptions
 
-STATUSES = ("ok", "truncated", "filtered", "too_short", "corrupt", "timeout")
+FAILED = ("corrupt", "timeout")
+STATUSES = ("ok", "truncated", "filtered", "too_short", *FAILED)
 
 
 class Failure(NamedTuple):

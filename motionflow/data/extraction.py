@@ -20,7 +20,7 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +54,15 @@ DEFAULT_LIMITS = ClipLimits()
 _MAX_ROUNDS_IN_VAIN = 3
 
 
+def flag_differences(found: Mapping, wanted: Mapping) -> list[str]:
+    """Names each wanted flag that an earlier build had otherwise."""
+    return [
+        f"{name}={found.get(name)}, not {wanted[name]}"
+        for name in wanted
+        if found.get(name) != wanted[name]
+    ]
+
+
 class WorkDir:
     """Folder for the samples of finished clips: `.samples` in the output directory."""
 
@@ -68,13 +77,7 @@ class WorkDir:
         self.path = output_dir / ".samples"
         self.path.mkdir(parents=True, exist_ok=True)
         options = dataclasses.asdict(labels) | {"opencv": cv2.__version__}
-        found = self._options(options)
-        differences = [
-            f"{name}={found.get(name)}, not {options[name]}"
-            for name in options
-            if found.get(name) != options[name]
-        ]
-        if differences:
+        if differences := flag_differences(self._options(options), options):
             raise InputError(
                 f"{output_dir} holds a build that was stopped, with "
                 f"{'; '.join(differences)}: remove it or choose another output_dir"

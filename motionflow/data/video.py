@@ -67,9 +67,10 @@ def count_frames(path: str | Path) -> FrameCounts:
     opencv, pyav = sum(1 for _ in _opencv_frames(path)), -1
     if opencv < max(announced, 1):
         pyav = sum(1 for _ in _pyav_frames(path))
-    if not max(opencv, pyav):
+    counts = FrameCounts(announced, opencv, pyav)
+    if not counts.decoded:
         raise InputError(f"{path} holds no frame that can be decoded")
-    return FrameCounts(announced, opencv, pyav)
+    return counts
 
 
 def iter_frames(path: str | Path, decoder: str = "opencv") -> Iterator[np.ndarray]:
