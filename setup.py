@@ -13,13 +13,13 @@ CURRENT = 'python_version >= "3.12"'
 
 setup(
     name="motionflow",
-    version="0.2.0",
+    version="0.3.0",
     description="Predict how a still frame will move, and play it as a video.",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["motionflow", "motionflow.*"]),
-    package_data={"motionflow": ["py.typed"]},
+    package_data={"motionflow": ["py.typed", "*.jinja"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         f"tensorflow==2.15.*; {DEFAULT}",
@@ -34,16 +34,18 @@ setup(
         "av",
         "imageio",
         "imageio-ffmpeg",
+        "jinja2",
         "matplotlib",
         "pebble",
         "pillow",
         "scikit-learn",
+        "scipy",
         "tensorboard",
         "tqdm",
     ],
     extras_require={
         "beam": ["apache-beam", "google-crc32c"],
         "serving": ["grpcio", "requests"],
-        "dev": ["pytest", "ruff", "scipy"],
+        "dev": ["pytest", "ruff"],
     },
 )

@@ -15,7 +15,7 @@ Figures are matplotlib objects without pyplot (no global state, no display);
 `save_figure` writes the same bytes for the same figure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -156,6 +156,56 @@ def cell_map_figure(values: np.ndarray, title: str, label: str) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     figure.colorbar(image, ax=axes).set_label(label)
+    return figure
+
+
+def reliability_figure(
+    confidence: np.ndarray, accuracy: np.ndarray, share: np.ndarray, title: str
+) -> Figure:
+    """The reliability diagram (Guo et al. 2017): accuracy over confidence.
+
+    Args:
+      confidence: [bins], mean probability of the first class; NaN in an empty bin.
+      accuracy: [bins], how often that class was right.
+      share: [bins] of all cells, drawn as the area of a point.
+      title: what is drawn.
+    """
+    figure = Figure(figsize=(5.6, 5.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="perfectly calibrated")
+    axes.plot(confidence, accuracy, color="tab:blue", linewidth=1, zorder=1)
+    # Square root: one bin often holds nearly all cells.
+    areas = 15 + 400 * np.sqrt(np.nan_to_num(share))
+    axes.scatter(confidence, accuracy, areas, "tab:blue", edgecolors="white")
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=title)
+    axes.set_xlabel("mean probability of the first class (area: root of the share)")
+    axes.set_ylabel("share of cells where it is right")
+    axes.legend(loc="upper left", frameon=False)
+    return figure
+
+
+def history_figure(
+    epochs: Sequence[int], curves: Mapping[str, Sequence[float]], label: str
+) -> Figure:
+    """The report's Figures 6, 7 and 8: one number over the epochs of a training.
+
+    Args:
+      epochs: [n], from 1 on.
+      curves: name -> its [n] values.
+      label: the quantity and unit.
+    """
+    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    for (name, values), marker in zip(curves.items(), ("o", "s"), strict=False):
+        axes.plot(
+            epochs, values, marker=marker, markersize=3, linewidth=1.2, label=name
+        )
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(label)
+    axes.grid(color=ABSENT_COLOR, linewidth=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(curves) > 1:
+        axes.legend(frameon=False)
     return figure
 
 

@@ -49,8 +49,9 @@ def test_the_parameters_of_the_report():
 
 
 def test_relu_and_dropout_follow_the_first_two_dense_layers():
+    kinds = (keras.layers.Dense, blocks.CountedDropout)
     layers = build(64, 3, width=0.05, dropout=0.5).layers
-    tail = [layer for layer in layers if layer.name.startswith(("dense", "counted"))]
+    tail = [layer for layer in layers if isinstance(layer, kinds)]
     kinds = [type(layer).__name__ for layer in tail]
     assert kinds == ["Dense", "CountedDropout", "Dense", "CountedDropout", "Dense"]
     activations = [layer.activation.__name__ for layer in tail[::2]]
@@ -81,3 +82,9 @@ def test_an_unknown_name_lists_the_choices():
         build_model(
             "vgg99", mean_frame=np.zeros((8, 8, 3)), num_clusters=2, grid_size=1
         )
+
+
+def test_its_features_are_the_second_fully_connected_layer():
+    model = build(64, 3, width=0.05)
+    dense = [x for x in model.layers if isinstance(x, keras.layers.Dense)]
+    assert model.get_layer(blocks.FEATURES) is dense[1]

@@ -125,3 +125,10 @@ def test_another_grid_is_refused_with_both_sizes():
         build(200, 10, width=0.05)
     with pytest.raises(InputError, match=r"0 cells .* 40 pixels"):
         build(40, 4, width=0.05)
+
+
+@pytest.mark.parametrize("literal_head", [False, True])
+def test_its_features_are_what_the_last_convolution_sees(literal_head):
+    model = build(64, 3, width=0.05, literal_head=literal_head)
+    convolutions = [x for x in model.layers if isinstance(x, keras.layers.Conv2D)]
+    assert model.get_layer(blocks.FEATURES).output is convolutions[-1].input

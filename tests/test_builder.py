@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import builder, records
+from motionflow.data import builder, data_dir_writer, records
 from motionflow.data.codebook import Codebook
 from motionflow.data.extraction import extract_clips
 from motionflow.data.samples import LabelOptions
@@ -98,12 +98,21 @@ def test_other_videos_for_a_complete_directory(tiny_videos, tiny_data_dir, tmp_p
         builder.build_data_dir(videos, tiny_data_dir, options())
 
 
+def test_a_fold_is_no_build(tiny_videos, tiny_data_dir, tmp_path):
+    fold = shutil.copytree(tiny_data_dir, tmp_path / "fold-2")
+    manifest = json.loads((fold / "manifest.json").read_text())
+    manifest["flags"] |= {"num_folds": 3, "fold": 2}
+    (fold / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="num_folds=3, not None; fold=2, not None"):
+        builder.build_data_dir(tiny_videos, fold, options())
+
+
 def test_a_stopped_build_goes_on(tiny_videos, tiny_data_dir, tmp_path, monkeypatch):
     def stop(*args):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(builder, "fit_codebook", stop)
+        patch.setattr(data_dir_writer, "fit_codebook", stop)
         with pytest.raises(KeyboardInterrupt):
             builder.build_data_dir(tiny_videos, tmp_path / "a", options())
     assert not (tmp_path / "a" / "manifest.json").exists()

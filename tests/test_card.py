@@ -46,6 +46,13 @@ def test_where_it_came_from(card, data):
     assert f"motionflow 0.1, opencv 4.11; codebook {fingerprint}" in card
 
 
+def test_a_fold_says_which(tmp_path):
+    path = write_hand_made(tmp_path / "fold-2", num_folds=5, fold=2)
+    card = format_card(inspect_data_dir(path))
+    assert "Then fold 2 of 5 by `tools/resplit.py`." in card
+    assert "--fold" not in card and "--num_folds" not in card  # of no other command
+
+
 def test_clips_by_status(card):
     _, ok, *others = rows_of(card, "Clips")
     # status, clips, frames, samples, then left out: 2 of a1, 1 of b1, 4 of e1.

@@ -3,9 +3,11 @@ import pytest
 import tensorflow as tf
 from scipy.special import softmax
 
+from motionflow.compat import keras
+from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.export import export
-from motionflow.models import predictor
+from motionflow.models import build_model, predictor
 from motionflow.models.run_dir import RunDir
 from tests import tiny_run
 
@@ -59,10 +61,68 @@ def test_its_attributes(loaded, folders):
     assert is_run > 1000
 
 
-def test_frames_of_another_size_are_refused(loaded):
+def test_frames_of_another_size_are_refused(loaded, folders):
+    features = predictor.load(folders["run"]).features
     for shape in [(1, 64, 63, 3), (64, 64, 3), (1, 64, 64, 1)]:
-        with pytest.raises(InputError, match=r"expected \[B, 64, 64, 3\]"):
-            loaded(np.zeros(shape, np.uint8))
+        for function in (loaded, features):
+            with pytest.raises(InputError, match=r"expected \[B, 64, 64, 3\]"):
+                function(np.zeros(shape, np.uint8))
+
+
+def test_an_export_has_no_features(folders):
+    assert predictor.load(folders["export"]).features is None
+
+
+def test_features_are_the_map_that_the_scores_are_made_from(folders):
+    found = predictor.load(folders["run"]).features(frames())
+    # A map of 3x3, smaller than 5x5 regions, stays as it is: 9 cells of 51 channels.
+    assert found.shape == (3, 9 * 51) and found.dtype == np.float32
+    assert found.min() == 0 and found.std() > 0.01
+    # The last layer is linear in each cell: features and scores tell each other.
+    model = RunDir(folders["run"]).load_model()
+    kernel, bias = (w.numpy() for w in model.layers[-3].weights)
+    scores = found.reshape(3, 9, 51) @ kernel.reshape(51, 5) + bias
+    np.testing.assert_allclose(scores, model(frames()), atol=1e-4)
+    as_float = predictor.load(folders["run"]).features(frames(np.float32))
+    np.testing.assert_array_equal(found, as_float)
+
+
+def write_untrained(path, name, frame_size, grid_size):
+    """A run directory of random weights, for features that need another size."""
+    config = {"name": name, "num_clusters": 5, "grid_size": grid_size, "width": 0.02}
+    mean_frame = np.zeros((frame_size, frame_size, 3), np.float32)
+    model = build_model(mean_frame=mean_frame, **config)
+    run_dir = RunDir(path)
+    sections = {"model": config, "training": {}, "data": {}}
+    run_dir.prepare(sections, Codebook(tiny_run.CENTERS), mean_frame)
+    checkpoint = tf.train.Checkpoint(model=model)
+    manager = tf.train.CheckpointManager(
+        checkpoint, str(run_dir.checkpoints), 1, checkpoint_name="epoch"
+    )
+    manager.save(checkpoint_number=1)
+    return model
+
+
+def test_a_large_map_is_averaged_over_5x5_regions(tmp_path):
+    model = write_untrained(tmp_path, "allconv", frame_size=120, grid_size=10)
+    images = np.random.default_rng(0).integers(0, 256, (2, 120, 120, 3), np.uint8)
+    whole = keras.Model(model.input, model.get_layer("features").output)(images).numpy()
+    assert whole.shape == (2, 10, 10, 10) and whole.std() > 0
+    regions = whole.reshape(2, 5, 2, 5, 2, 10).mean(axis=(2, 4))
+    found = predictor.load(tmp_path).features(images)
+    np.testing.assert_allclose(found, regions.reshape(2, -1), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "walker"])
+def test_features_of_networks_with_fully_connected_layers(tmp_path, name):
+    model = write_untrained(tmp_path, name, frame_size=64, grid_size=2)
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    found = predictor.load(tmp_path).features(images)
+    # 4,096 units times 0.02; dropout is off, so the last layer gives the scores.
+    assert found.shape == (2, 82)
+    kernel, bias = (w.numpy() for w in model.layers[-3].weights)
+    scores = (found @ kernel + bias).reshape(2, 4, 5)
+    np.testing.assert_allclose(scores, model(images), rtol=1e-3, atol=1e-3)
 
 
 def test_load_says_what_it_expected(tmp_path):

@@ -29,6 +29,8 @@ TINY = {
     "tools/inspect_dataset.py": ["--num_samples=2"],
     "motionflow.train": ["--width=0.03", "--batch_size=4", "--epochs=1"],
     "motionflow.evaluate": [],
+    "tools/make_report.py": ["--baselines=constant"],
+    "tools/resplit.py": ["--num_clusters=6"],
     "motionflow.export": [],
     "tools/predict_video.py": ["--num_predictions=2"],
 }
@@ -62,7 +64,7 @@ def run(arguments: list[str], cwd: Path) -> None:
 
 
 def test_python_commands(clone):
-    assert len(PYTHON_COMMANDS) == 11
+    assert len(PYTHON_COMMANDS) == 15
     for command in PYTHON_COMMANDS:
         words = shlex.split(command)[1:]
         name = words[1] if words[0] == "-m" else words[0]

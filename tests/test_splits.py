@@ -1,6 +1,7 @@
 """Splits: nothing in two of them, sources kept together."""
 
 import collections
+import itertools
 
 import pytest
 
@@ -103,3 +104,68 @@ def test_frames_are_spread():
     assert found != splits.split_frames(100, seed=1)
     with pytest.raises(InputError, match="2 samples"):
         splits.split_frames(2, seed=0)
+
+
+def sources_in(clips, split_of, split):
+    return {clip.source for clip in clips if split_of[clip.path] == split}
+
+
+def test_each_source_is_tested_in_one_fold():
+    clips = make_clips(50)
+    folds = splits.source_folds(clips, 5, seed=0)
+    tested = [sources_in(clips, fold, "test") for fold in folds]
+    assert sorted(itertools.chain(*tested)) == sorted({clip.source for clip in clips})
+    for fold in folds:
+        # Of 100 clips a fifth; of the other 80 a tenth.
+        count = collections.Counter(fold.values())
+        assert count == {"train": 72, "validation": 8, "test": 20}
+        of_source = collections.defaultdict(set)
+        for clip in clips:
+            of_source[clip.source].add(fold[clip.path])
+        assert all(len(found) == 1 for found in of_source.values())
+    validated = [sources_in(clips, fold, "validation") for fold in folds]
+    assert len(set.union(*validated)) > 10  # by chance 16 of 50; 4 to 8 if all agreed
+
+
+def test_folds_of_unequal_sources_are_balanced():
+    sizes = {"a": 2, "b": 5, "c": 1, "d": 4, "e": 3, "f": 3}
+    clips = [Clip(f"{s}{i}", "", s) for s, size in sizes.items() for i in range(size)]
+    folds = splits.source_folds(clips, 3, seed=0)
+    # Dealt by size: b; d; e, then f to e (3 < 4 < 5), a to d (4 < 5 < 6), c to b.
+    tested = [sources_in(clips, fold, "test") for fold in folds]
+    assert tested == [{"b", "c"}, {"d", "a"}, {"e", "f"}]
+    for fold in folds:
+        assert list(fold.values()).count("test") == 6
+
+
+def test_folds_depend_on_names_and_seed_only():
+    clips = make_clips(30)
+    first = splits.source_folds(clips, 3, seed=0)
+    assert splits.source_folds(clips[::-1], 3, seed=0) == first
+    other = splits.source_folds(clips, 3, seed=1)
+    tests = [sources_in(clips, fold, "test") for fold in (first[0], other[0])]
+    assert tests[0] != tests[1]
+
+
+def test_as_many_folds_as_sources_and_not_one_more():
+    clips = make_clips(4)
+    for fold in splits.source_folds(clips, 4, seed=0):
+        count = collections.Counter(fold.values())
+        assert count == {"train": 4, "validation": 2, "test": 2}
+    with pytest.raises(InputError, match="4 source videos cannot fill num_folds=5"):
+        splits.source_folds(clips, 5, seed=0)
+    with pytest.raises(InputError, match="num_folds is 2, expected 3 or more"):
+        splits.source_folds(clips, 2, seed=0)
+
+
+def test_each_sample_gets_a_split():
+    clips = make_clips(10, 1)
+    num_samples = {clip.path: 1 + i for i, clip in enumerate(clips)}  # 55
+    by_source = splits.split_samples(clips, num_samples, "source", None, seed=0)
+    assert by_source == {
+        path: [split] * num_samples[path]
+        for path, split in splits.split_clips(clips, None, seed=0).items()
+    }
+    by_frame = splits.split_samples(clips, num_samples, "frame", None, seed=0)
+    assert {path: len(found) for path, found in by_frame.items()} == num_samples
+    assert list(itertools.chain(*by_frame.values())) == splits.split_frames(55, 0)

@@ -152,3 +152,15 @@ def test_strip_shows_frame_truth_and_prediction():
     np.testing.assert_allclose(
         shown[2][7, 7], 0.6 * frames[0, 7, 7] + 0.4 * green, atol=1
     )
+
+
+def test_history_draws_a_line_for_each_curve():
+    curves = {"training": [3.0, 2.0, 1.5], "validation": [3.1, 2.5, 2.6]}
+    axes = visualize.history_figure([1, 2, 3], curves, "loss").axes[0]
+    assert [line.get_label() for line in axes.lines] == ["training", "validation"]
+    np.testing.assert_array_equal(axes.lines[1].get_xdata(), [1, 2, 3])
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), [3.1, 2.5, 2.6])
+    assert axes.get_ylabel() == "loss" and axes.get_xlabel() == "epoch"
+    assert axes.get_legend() is not None
+    alone = visualize.history_figure([1, 2], {"training": [2.0, 1.0]}, "loss").axes[0]
+    assert alone.get_legend() is None

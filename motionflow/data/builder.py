@@ -8,36 +8,20 @@ a work folder inside the output directory until the manifest is written. Clips a
 after their samples are made, so that a file that gives none never moves the others.
 """
 
-import collections
 import dataclasses
-import itertools
-import json
-import math
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import av
-import cv2
-import numpy as np
-import sklearn
-import tensorflow as tf
-
-from motionflow import __version__
 from motionflow.data import hmdb51, ucf101
 from motionflow.data.clip_status import FAILED, ClipStatus, Failure, clip_status
 from motionflow.data.clips import Clip, find_folder_clips
-from motionflow.data.codebook import Codebook, fit_codebook
+from motionflow.data.codebook import Codebook
+from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
 from motionflow.data.extraction import WorkDir, extract_clips, flag_differences
-from motionflow.data.records import FORMAT_VERSION, read_manifest, write_shards
+from motionflow.data.records import read_manifest
 from motionflow.data.samples import LabelOptions
-from motionflow.data.split_samples import (
-    SplitClip,
-    mean_training_frame,
-    split_records,
-    training_vectors,
-)
-from motionflow.data.splits import SPLITS, official_split, split_clips, split_frames
+from motionflow.data.split_samples import SplitClip
+from motionflow.data.splits import official_split, split_clips, split_samples
 from motionflow.errors import InputError
 
 DATASETS = {
@@ -45,8 +29,6 @@ DATASETS = {
     "ucf101": ucf101.find_clips,
     "folder": find_folder_clips,
 }
-_SHARD_BYTES = 50_000_000
-_MIN_SHARDS = 10  # so that readers can interleave and hosts can share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,23 +115,20 @@ def build_data_dir(
         _check_failures(statuses, len(wanted), max_failed_fraction)
         used = _split_samples(clips, statuses, work, official, options)
     finally:  # a build that is refused says why, clip by clip
-        _write_clips(output_dir, statuses)
-    _write(output_dir, used, statuses, options)
+        write_clips(output_dir, statuses)
+    write_data_dir(
+        output_dir, used, statuses, options.labels, options.flags(), options.codebook
+    )
     work.remove()
     return statuses
-
-
-def read_clips(data_dir: str | Path) -> list[ClipStatus]:
-    """Reads clips.jsonl of a data directory."""
-    lines = Path(data_dir, "clips.jsonl").read_text(encoding="utf-8").splitlines()
-    return [ClipStatus(**json.loads(line)) for line in lines]
 
 
 def _check_same_build(
     output_dir: Path, options: BuildOptions, clips: Sequence[Clip]
 ) -> None:
     found = read_manifest(output_dir)["flags"]
-    differences = flag_differences(found, options.flags())
+    # A flag that only that build has, as a fold's number, is a difference too.
+    differences = flag_differences(found, dict.fromkeys(found) | options.flags())
     before = {status.clip: status.bytes for status in read_clips(output_dir)}
     now = {clip.path: clip.bytes for clip in clips}
     others = [
@@ -204,85 +183,8 @@ def _split_samples(
     """Splits the clips that gave samples; writes their split into their status."""
     given = {status.clip: status for status in statuses if status.samples}
     used = [clip for clip in clips if clip.path in given]
-    if options.split == "frame":
-        total = sum(status.samples for status in given.values())
-        drawn = iter(split_frames(total, options.seed))
-        split_of = dict.fromkeys(given, "frame")
-    else:
-        split_of = split_clips(used, official, options.seed)
-    result = []
-    for clip in used:
-        status = given[clip.path]
-        status.split = split_of[clip.path]
-        splits = [status.split] * status.samples
-        if options.split == "frame":
-            splits = list(itertools.islice(drawn, status.samples))
-        result.append(SplitClip(clip, work.file(clip), splits))
-    return result
-
-
-def _write(
-    output_dir: Path,
-    clips: Sequence[SplitClip],
-    statuses: Sequence[ClipStatus],
-    options: BuildOptions,
-) -> None:
-    """Writes all that a data directory holds besides clips.jsonl, the manifest last."""
-    for pattern in ("*.tfrecord", ".*.draft"):  # of a build that was stopped
-        for stale in output_dir.glob(pattern):
-            stale.unlink()
-
-    def vectors() -> Iterator[np.ndarray]:
-        return training_vectors(clips)
-
-    if options.codebook is None:
-        codebook = fit_codebook(vectors, options.num_clusters, options.seed)
-    else:
-        codebook = options.codebook.counted(vectors())
-    codebook.save(output_dir / "codebook.npz")
-    np.save(output_dir / "mean_frame.npy", mean_training_frame(clips, options.labels))
-    manifest = {
-        "format_version": FORMAT_VERSION,
-        "flags": options.flags(),
-        "splits": {
-            split: _write_split(output_dir, clips, split, codebook) for split in SPLITS
-        },
-        "clips": dict(collections.Counter(status.status for status in statuses)),
-        "codebook_fingerprint": codebook.fingerprint,
-        "versions": {
-            "motionflow": __version__,
-            "opencv": cv2.__version__,
-            "pyav": av.__version__,
-            "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
-            "tensorflow": tf.__version__,
-        },
-    }
-    _write_text(output_dir / "manifest.json", json.dumps(manifest, indent=1) + "\n")
-
-
-def _write_clips(output_dir: Path, statuses: Sequence[ClipStatus]) -> None:
-    lines = [json.dumps(dataclasses.asdict(status)) + "\n" for status in statuses]
-    _write_text(output_dir / "clips.jsonl", "".join(lines))
-
-
-def _write_text(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
-
-
-def _write_split(
-    output_dir: Path, clips: Sequence[SplitClip], split: str, codebook: Codebook
-) -> dict:
-    chosen = [clip for clip in clips if split in clip.splits]
-    num_samples = sum(clip.splits.count(split) for clip in chosen)
-    num_bytes = sum(clip.file.stat().st_size for clip in chosen)
-    num_shards = max(math.ceil(num_bytes / _SHARD_BYTES), _MIN_SHARDS)
-    shards = write_shards(
-        output_dir,
-        split,
-        split_records(chosen, split, codebook),
-        min(num_shards, num_samples),
-    )
-    return {"num_samples": num_samples, "num_clips": len(chosen), "shards": shards}
+    num_samples = {path: status.samples for path, status in given.items()}
+    splits = split_samples(used, num_samples, options.split, official, options.seed)
+    for path, sample_splits in splits.items():
+        given[path].split = "frame" if options.split == "frame" else sample_splits[0]
+    return [SplitClip(clip, work.file(clip), splits[clip.path]) for clip in used]

@@ -8,6 +8,8 @@ Epoch e of the training stream always has the same order and the same mirrored s
 for the same seed: training that resumes after e epochs asks for `first_epoch=e`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -149,6 +151,28 @@ def evaluation_batches(
 def targets(data_dir: DataDir, split: str, batch_size: int) -> tf.data.Dataset:
     """Like `evaluation_batches`, but without decoding a frame."""
     return _in_order(data_dir, split, batch_size, with_frames=False)
+
+
+def read_samples(
+    data_dir: DataDir, split: str, indices: Sequence[int]
+) -> dict[str, np.ndarray]:
+    """Reads a few samples by their place in the split; only these are decoded.
+
+    Args:
+      data_dir: an opened data directory.
+      split: which one.
+      indices: places in the order of `evaluation_batches`, each once.
+
+    Returns:
+      what `evaluation_batches` gives, [len(indices), ...], in the order of `indices`.
+    """
+    wanted = tf.constant(indices, tf.int64)
+    records = tf.data.TFRecordDataset(data_dir.shards(split)).enumerate()
+    chosen = records.filter(lambda index, _: tf.reduce_any(index == wanted))
+    batch = chosen.map(lambda _, record: _parse(data_dir, record)).batch(len(indices))
+    order = np.argsort(np.argsort(indices))
+    samples = next(batch.as_numpy_iterator())
+    return {key: values[order] for key, values in samples.items()}
 
 
 def _in_order(

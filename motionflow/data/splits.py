@@ -6,11 +6,13 @@
     frame       the report's protocol: frames are shuffled, so neighbours five frames
                 apart stand in training and validation. It flatters every number.
 
-The first two give a split to each clip, `frame` to each sample.
+The first two give a split to each clip, `frame` to each sample. `source_folds` draws
+several splits by source, so that every source is tested once (cross-validation).
 """
 
 import collections
 import hashlib
+import itertools
 import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,10 +53,7 @@ def split_by_source(
             f"{len(sizes)} source videos cannot fill {len(held_out) + 1} splits; "
             "add videos, or pass --split=frame to split frames instead"
         )
-    order = sorted(
-        sizes,
-        key=lambda source: hashlib.sha256(os.fsencode(f"{seed}:{source}")).digest(),
-    )
+    order = _drawn_order(sizes, seed)
     target = max(1.0, HELD_OUT * len(clips))
     most = max(1, len(sizes) // 3)  # sources, so that a few large ones leave some
     split_of: dict[str, str] = {}
@@ -69,6 +68,54 @@ def split_by_source(
         chosen = chosen or [min(left, key=sizes.__getitem__)]
         split_of |= dict.fromkeys(chosen, split)
     return {clip.path: split_of.get(clip.source, "train") for clip in clips}
+
+
+def source_folds(
+    clips: Sequence[Clip], num_folds: int, seed: int
+) -> list[dict[str, str]]:
+    """Splits clips several times, so that each source is tested exactly once.
+
+    Sources with many clips are dealt first, each to the fold with the fewest test clips
+    so far; which of equally large ones comes first depends on names and seed only. So
+    folds differ by a clip or two where there are many sources.
+
+    Args:
+      clips: the clips to split.
+      num_folds: how many splits to draw; 3 or more.
+      seed: another seed, other folds.
+
+    Returns:
+      for each fold, clip path -> split. A tenth of the clips that a fold does not test
+      are for its validation, chosen by `split_by_source`.
+
+    Raises:
+      InputError: fewer than three folds, or fewer sources than folds.
+    """
+    sizes = collections.Counter(clip.source for clip in clips)
+    if num_folds < 3:
+        raise InputError(f"num_folds is {num_folds}, expected 3 or more")
+    if len(sizes) < num_folds:
+        raise InputError(
+            f"{len(sizes)} source videos cannot fill num_folds={num_folds} test splits"
+        )
+    num_tested, fold_of = [0] * num_folds, {}
+    for source in sorted(_drawn_order(sizes, seed), key=lambda s: -sizes[s]):
+        fold_of[source] = num_tested.index(min(num_tested))
+        num_tested[fold_of[source]] += sizes[source]
+    folds = []
+    for fold in range(num_folds):
+        others = [clip for clip in clips if fold_of[clip.source] != fold]
+        # An order of its own, or all folds would validate on the same sources.
+        split_of = split_by_source(others, ("validation",), seed + fold)
+        folds.append({clip.path: split_of.get(clip.path, "test") for clip in clips})
+    return folds
+
+
+def _drawn_order(sources: Iterable[str], seed: int) -> list[str]:
+    def digest(source: str) -> bytes:
+        return hashlib.sha256(os.fsencode(f"{seed}:{source}")).digest()
+
+    return sorted(sources, key=digest)
 
 
 def official_split(
@@ -133,3 +180,37 @@ def split_frames(num_samples: int, seed: int) -> list[str]:
     splits += ["train"] * (num_samples - 2 * held)
     random.Random(seed).shuffle(splits)
     return splits
+
+
+def split_samples(
+    clips: Sequence[Clip],
+    num_samples: Mapping[str, int],
+    protocol: str,
+    official: Mapping[str, str] | None,
+    seed: int,
+) -> dict[str, list[str]]:
+    """Gives each sample its split.
+
+    Args:
+      clips: the clips that gave samples, in their order.
+      num_samples: clip path -> how many.
+      protocol: one of PROTOCOLS.
+      official: from `official_split`.
+      seed: of the source order, or of the frames' shuffling.
+
+    Returns:
+      clip path -> the split of each of its samples, as `split_clips` or `split_frames`
+      draws it.
+
+    Raises:
+      InputError: too few sources or samples.
+    """
+    if protocol == "frame":
+        total = sum(num_samples[clip.path] for clip in clips)
+        drawn = iter(split_frames(total, seed))
+        return {
+            clip.path: list(itertools.islice(drawn, num_samples[clip.path]))
+            for clip in clips
+        }
+    split_of = split_clips(clips, official, seed)
+    return {path: [split] * num_samples[path] for path, split in split_of.items()}

@@ -58,8 +58,9 @@ def _summary(found: Inspection) -> list[str]:
 
 
 def _origin(found: Inspection) -> list[str]:
-    flags = found.manifest["flags"].items()
-    words = [f"--{name}={value}" for name, value in flags if value not in ("", None)]
+    flags = dict(found.manifest["flags"])
+    num_folds, fold = (flags.pop(name, None) for name in ("num_folds", "fold"))
+    words = [f"--{k}={value}" for k, value in flags.items() if value not in ("", None)]
     command = textwrap.wrap(
         " ".join(["python tools/make_tfrecords.py", *words]),
         width=78,
@@ -74,6 +75,7 @@ def _origin(found: Inspection) -> list[str]:
         command[-1],
         "```",
         "",
+        *([f"Then fold {fold} of {num_folds} by `tools/resplit.py`."] if fold else []),
         f"Written by {', '.join(versions)}; codebook {found.codebook.fingerprint}.",
     ]
 

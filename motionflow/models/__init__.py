@@ -2,7 +2,8 @@
 
     frames [B, S, S, 3] in 0..255 -> Standardize -> network -> logits [B, cells, K]
 
-Adding a network is one function and one line in `BUILDERS`.
+Adding a network is one function and one line in `BUILDERS`. One of its layers has the
+name `blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C].
 """
 
 import numpy as np
@@ -13,8 +14,13 @@ from motionflow.errors import InputError
 from motionflow.models import blocks
 from motionflow.models.alexnet import build_alexnet
 from motionflow.models.allconv import build_allconv
+from motionflow.models.walker import build_walker
 
-BUILDERS = {"allconv": build_allconv, "alexnet": build_alexnet}
+BUILDERS = {
+    "allconv": build_allconv,
+    "alexnet": build_alexnet,
+    "walker": build_walker,
+}
 
 
 class Network(keras.Model):

@@ -76,16 +76,17 @@ def build_alexnet(
         else:
             x = blocks.conv_bn(x, blocks.scaled(row[0], width), *row[1:], l2)
     x = keras.layers.Flatten()(x)
-    for _ in range(2):
-        x = _dense(blocks.scaled(NUM_UNITS, width), l2, activation="relu")(x)
+    for name in ("fc6", blocks.FEATURES):
+        units = blocks.scaled(NUM_UNITS, width)
+        x = _dense(units, l2, activation="relu", name=name)(x)
         x = blocks.CountedDropout(dropout)(x)
     return _dense(grid_size * grid_size * num_clusters, l2)(x)
 
 
-def _dense(units: int, l2: float, activation: str | None = None) -> keras.layers.Layer:
+def _dense(units: int, l2: float, **options) -> keras.layers.Layer:
     return keras.layers.Dense(
         units,
-        activation=activation,
         kernel_initializer=blocks.INITIALIZER,
         kernel_regularizer=blocks.l2_penalty(l2),
+        **options,
     )

@@ -85,7 +85,8 @@ def build_allconv(
     for row in TABLE:
         filters = blocks.scaled(row.filters, width)
         rate = dropout if row.has_dropout else 0.0
-        x = blocks.conv_bn(x, filters, row.kernel, row.stride, row.pad, l2, rate)
+        name = blocks.FEATURES if row is TABLE[-1] else None
+        x = blocks.conv_bn(x, filters, row.kernel, row.stride, row.pad, l2, rate, name)
     if literal_head:
         return blocks.conv_bn(x, num_clusters, 1, 1, 0, l2)
     return blocks.PaddedConv2D(

@@ -23,6 +23,8 @@ import tensorflow as tf
 from motionflow.compat import keras
 
 INITIALIZER = "glorot_uniform"
+# Name of the layer whose output the scores are made from; every network has one.
+FEATURES = "features"
 
 
 class Standardize(keras.layers.Layer):
@@ -150,6 +152,7 @@ def conv_bn(
     pad: int,
     l2: float = 0.0,
     dropout: float = 0.0,
+    name: str | None = None,
 ) -> tf.Tensor:
     """ConvBN, or ConvBND where `dropout` is above zero.
 
@@ -161,6 +164,7 @@ def conv_bn(
       pad: zeros added on each side.
       l2: weight of the L2 regularisation, see `l2_penalty`.
       dropout: share of activations dropped before the ReLU.
+      name: of the ReLU.
 
     Returns:
       [B, h, w, filters].
@@ -176,7 +180,7 @@ def conv_bn(
     x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
     if dropout:
         x = CountedDropout(dropout)(x)
-    return keras.layers.ReLU()(x)
+    return keras.layers.ReLU(name=name)(x)
 
 
 def count_parameters(model: keras.Model) -> int:

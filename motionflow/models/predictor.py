@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models import blocks, spatial_softmax
@@ -19,6 +20,7 @@ from motionflow.models.run_dir import RunDir
 
 # An export's signature for float frames; `serving_default` takes uint8 only.
 FRAMES_SIGNATURE = "frames"
+NUM_REGIONS = 5  # along one side, that a feature map is averaged over
 
 
 class Predictor:
@@ -30,6 +32,10 @@ class Predictor:
       centers: float32 [K, 2], the codebook in pixels of the frame per step.
       num_parameters: convolution and dense parameters; None for an export, which holds
         a program rather than layers.
+      features: None for an export; else a function from such frames as predictions take
+        to float32 [B, D], the activations before the last layer of scores. A feature
+        map is averaged over 5x5 regions: D = 25 C, 12,800 for allconv; D = 4,096 for
+        alexnet and walker (fc7). For comparing frames by what the network sees in them.
     """
 
     def __init__(
@@ -39,12 +45,14 @@ class Predictor:
         grid_size: int,
         centers: np.ndarray,
         num_parameters: int | None,
+        features: Callable[[tf.Tensor | np.ndarray], np.ndarray] | None = None,
     ):
         self._predict = predict
         self.frame_size = frame_size
         self.grid_size = grid_size
         self.centers = centers
         self.num_parameters = num_parameters
+        self.features = features
 
     def __call__(self, frames: tf.Tensor | np.ndarray) -> dict[str, tf.Tensor]:
         """Predicts how each cell of each frame moves.
@@ -59,13 +67,17 @@ class Predictor:
         Raises:
           InputError: frames of another size.
         """
-        expected = (self.frame_size, self.frame_size, 3)
-        if tuple(frames.shape[1:]) != expected or len(frames.shape) != 4:
-            raise InputError(
-                f"frames have the shape {tuple(frames.shape)}, expected [B, "
-                f"{', '.join(map(str, expected))}]"
-            )
-        return self._predict(tf.cast(frames, tf.float32))
+        return self._predict(_checked(frames, self.frame_size))
+
+
+def _checked(frames: tf.Tensor | np.ndarray, frame_size: int) -> tf.Tensor:
+    expected = (frame_size, frame_size, 3)
+    if tuple(frames.shape[1:]) != expected or len(frames.shape) != 4:
+        raise InputError(
+            f"frames have the shape {tuple(frames.shape)}, expected [B, "
+            f"{', '.join(map(str, expected))}]"
+        )
+    return tf.cast(frames, tf.float32)
 
 
 def load(path: str | os.PathLike) -> Predictor:
@@ -104,7 +116,25 @@ def _from_run_dir(run_dir: RunDir) -> Predictor:
         grid_size=run_dir.config["model"]["grid_size"],
         centers=codebook.centers,
         num_parameters=blocks.count_parameters(model),
+        features=_features_of(model),
     )
+
+
+def _features_of(model: keras.Model) -> Callable[..., np.ndarray]:
+    inside = keras.Model(model.input, model.get_layer(blocks.FEATURES).output)
+
+    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
+    def compute(frames):
+        features = inside(frames, training=False)
+        if len(features.shape) == 4:
+            side = min(NUM_REGIONS, features.shape[1])
+            features = tf.image.resize(features, [side, side], method="area")
+        return tf.reshape(features, [-1, np.prod(features.shape[1:])])
+
+    def features(frames: tf.Tensor | np.ndarray) -> np.ndarray:
+        return compute(_checked(frames, model.input_shape[1])).numpy()
+
+    return features
 
 
 def _from_export(path: Path) -> Predictor:

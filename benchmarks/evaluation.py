@@ -1,0 +1,106 @@
+"""What evaluating costs on top of the bare forward pass.
+
+    python benchmarks/evaluation.py --data_dir=data/tfrecords
+
+In turns, on the training split (the largest): the network alone on frames that are
+decoded already and lie in memory, and the whole evaluation of the same frames: reading,
+decoding, edges, the network with its decodings, the constant baselines, ten sampled
+futures of each distribution, all scores, the bootstrap. The weights are random, which
+costs the same as trained ones. Nearest neighbours and the forest have a pass of their
+own over the training frames and are no part of it; nor are the figures.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from motionflow import baselines
+from motionflow.data.pipeline import evaluation_batches
+from motionflow.data.records import DataDir, open_data_dir
+from motionflow.models import build_model, predictor
+from motionflow.models.run_dir import RunDir
+from motionflow.scoring.evaluation import score
+from motionflow.scoring.model_rows import ModelRows
+from motionflow.scoring.summary import MODEL, summarize
+from motionflow.tables import markdown_table
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", "data/tfrecords", "Data directory.")
+flags.DEFINE_list("widths", ["1.0", "0.25"], "Widths of the all-convolutional network.")
+flags.DEFINE_integer("num_rounds", 3, "Turns; the fastest of each counts.")
+flags.DEFINE_integer("batch_size", 32, "Frames at a time.")
+SPLIT = "train"
+
+
+def untrained(data: DataDir, width: float, folder: Path) -> predictor.Predictor:
+    """A network for these data, loaded as a trained one would be."""
+    config = {
+        "name": "allconv",
+        "num_clusters": data.codebook.num_clusters,
+        "grid_size": data.grid_size,
+        "width": width,
+    }
+    run_dir = RunDir(folder)
+    run_dir.prepare({"model": config}, data.codebook, data.mean_frame)
+    model = build_model(**config, mean_frame=data.mean_frame)
+    checkpoint = tf.train.Checkpoint(model=model)
+    tf.train.CheckpointManager(checkpoint, str(run_dir.checkpoints), 1).save()
+    return predictor.load(folder)
+
+
+def compare(data: DataDir, width: float) -> list[str]:
+    """One row: milliseconds a frame of the forward pass and of the evaluation."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = untrained(data, width, Path(folder))
+    batches = evaluation_batches(data, SPLIT, FLAGS.batch_size)
+    frames = [batch["frames"] for batch in batches.as_numpy_iterator()]
+    rows = ModelRows(MODEL, model, data, decodings=True)
+    rivals = baselines.constant_baselines(data)
+
+    def forward() -> None:
+        for batch in frames:
+            model(batch)["flow"].numpy()
+
+    def predict(batch: np.ndarray) -> dict:
+        return rows(batch) | {name: rival(batch) for name, rival in rivals.items()}
+
+    def evaluate() -> None:
+        undrawn = rows.decoding_names
+        summarize(score(predict, data, SPLIT, FLAGS.batch_size, undrawn=undrawn))
+
+    model(frames[0]), model(frames[-1])  # traced before the clock runs
+    seconds = np.array(
+        [[timed(forward), timed(evaluate)] for _ in range(FLAGS.num_rounds)]
+    )
+    bare, whole = 1000 * seconds.min(axis=0) / data.num_samples(SPLIT)
+    cells = f"{width:g}", f"{bare:.1f}", f"{whole:.1f}", f"{whole / bare:.2f}"
+    return [*cells, f"{whole - bare:.1f}"]
+
+
+def timed(function) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def main(argv: Sequence[str]) -> None:
+    """Prints one row a width."""
+    del argv
+    data = open_data_dir(FLAGS.data_dir)
+    print(f"TensorFlow {tf.__version__}, {data.num_samples(SPLIT):,} frames")
+    head = ["Width", "Forward, ms", "Evaluation, ms", "Ratio", "Difference, ms"]
+    rows = [compare(data, float(width)) for width in FLAGS.widths]
+    print("\n".join(markdown_table(head, rows)))
+
+
+if __name__ == "__main__":
+    app.run(main)

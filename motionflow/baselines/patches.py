@@ -1,0 +1,139 @@
+"""Frames -> what the forest sees: descriptors of 32x32 patches, and how they move.
+
+    frame [S, S, 3] --Canny--> cells that hold an edge
+      each --32x32 grey patch around it--> HOG [324]
+           --the cells under the patch---> motion patch [p, p, 2], pixels per step
+
+Pintea, van Gemert, Smeulders 2014 ("Deja vu: motion prediction in static images")
+predict motion where there is an edge: a patch without one looks like any other.
+
+HOG (Dalal, Triggs 2005): histograms of 9 gradient directions in cells of 8x8 pixels,
+normalised in 9 overlapping blocks of 2x2 such cells.
+"""
+
+import cv2
+import numpy as np
+
+from motionflow.scoring.cells import canny_cells
+
+PATCH_SIZE = 32
+_HOG = ((PATCH_SIZE, PATCH_SIZE), (16, 16), (8, 8), (8, 8), 9)
+_MARGIN = PATCH_SIZE // 2
+
+
+def motion_size(frame_size: int, grid_size: int) -> int:
+    """p, side of the motion patch in cells: the odd number nearest to 32 pixels.
+
+    A frame of 200 pixels with 20 cells a side: 32 pixels are 3.2 cells, hence 3.
+    """
+    cells = PATCH_SIZE * grid_size / frame_size
+    return 2 * max(0, round((cells - 1) / 2)) + 1
+
+
+def edge_cells(frames: np.ndarray, grid_size: int) -> np.ndarray:
+    """Which cells of uint8 frames [B, S, S, 3] hold a Canny edge: bool [B, g * g]."""
+    return canny_cells(frames, grid_size)
+
+
+def describe(frame: np.ndarray, cells: np.ndarray, grid_size: int) -> np.ndarray:
+    """HOG of the grey 32x32 patches around the centres of some cells.
+
+    Args:
+      frame: uint8 RGB [S, S, 3]; its edge is repeated where a patch leaves it.
+      cells: int [n], row by row.
+      grid_size: cells along one side, g.
+
+    Returns:
+      float32 [n, 324].
+    """
+    hog = cv2.HOGDescriptor(*_HOG)
+    if not len(cells):
+        return np.zeros((0, hog.getDescriptorSize()), np.float32)
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    # Gradients at a patch's border need a pixel more.
+    margins = [_MARGIN + 1] * 4
+    grey = cv2.copyMakeBorder(grey, *margins, borderType=cv2.BORDER_REPLICATE)
+    # The patch starts 16 pixels before the centre of its cell.
+    corners = (2 * np.arange(grid_size) + 1) * len(frame) // (2 * grid_size) + 1
+    rows, columns = np.divmod(cells, grid_size)
+    places = [
+        (int(corners[c]), int(corners[r])) for r, c in zip(rows, columns, strict=True)
+    ]
+    return hog.compute(grey, locations=places).reshape(len(cells), -1)
+
+
+def motion_patches(flow: np.ndarray, cells: np.ndarray, size: int) -> np.ndarray:
+    """The flow around some cells, the grid's edge repeated beyond it.
+
+    Args:
+      flow: float32 [g, g, 2], pixels per step.
+      cells: int [n], row by row.
+      size: p, odd.
+
+    Returns:
+      float32 [n, p, p, 2].
+    """
+    margin = size // 2
+    padded = np.pad(flow, [(margin, margin), (margin, margin), (0, 0)], mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), (0, 1))
+    rows, columns = np.divmod(cells, len(flow))
+    return np.moveaxis(windows[rows, columns], 1, -1)
+
+
+def average_patches(
+    patches: np.ndarray, cells: np.ndarray, grid_size: int
+) -> np.ndarray:
+    """Lays motion patches [n, p, p, 2] on the grid and averages where they overlap.
+
+    Returns:
+      float32 [g, g, 2]; zero where no patch lies.
+    """
+    size = patches.shape[1]
+    side = grid_size + size - 1
+    total, count = np.zeros((side, side, 2)), np.zeros((side, side, 1))
+    rows, columns = np.divmod(cells, grid_size)
+    for patch, row, column in zip(patches, rows, columns, strict=True):
+        place = (slice(row, row + size), slice(column, column + size))
+        total[place] += patch
+        count[place] += 1
+    margin = size // 2
+    inside = (slice(margin, margin + grid_size),) * 2
+    return (total / np.maximum(count, 1))[inside].astype(np.float32)
+
+
+class PatchSampler:
+    """Draws training patches while the frames pass by.
+
+    Each frame gives an equal share of `max_patches`, drawn from its edge cells, so that
+    a frame full of edges does not count for more; frames with fewer give all.
+
+    Args:
+      num_frames: how many frames will pass.
+      grid_size: cells along one side, g.
+      max_patches: at most so many are kept.
+      seed: of the draw.
+    """
+
+    def __init__(self, num_frames: int, grid_size: int, max_patches: int, seed: int):
+        # Frame i gives ends[i + 1] - ends[i]: max_patches together, even if N is more.
+        self._ends = np.arange(num_frames + 1) * max_patches // num_frames
+        self._grid_size = grid_size
+        self._random = np.random.default_rng(seed)
+        self._num_seen = 0
+        self._descriptors: list[np.ndarray] = []
+        self._motions: list[np.ndarray] = []
+
+    def add(self, frames: np.ndarray, flow: np.ndarray) -> None:
+        """Takes a batch: frames uint8 [B, S, S, 3] and flow float32 [B, g, g, 2]."""
+        size = motion_size(frames.shape[1], self._grid_size)
+        edges = edge_cells(frames, self._grid_size)
+        for frame, motion, has_edge in zip(frames, flow, edges, strict=True):
+            share = np.diff(self._ends[self._num_seen :][:2])[0]
+            self._num_seen += 1
+            cells = self._random.permutation(np.flatnonzero(has_edge))[:share]
+            self._descriptors.append(describe(frame, cells, self._grid_size))
+            self._motions.append(motion_patches(motion, cells, size))
+
+    def result(self) -> tuple[np.ndarray, np.ndarray]:
+        """Descriptors float32 [n, 324] and motion patches float32 [n, p, p, 2]."""
+        return np.concatenate(self._descriptors), np.concatenate(self._motions)

@@ -1,0 +1,174 @@
+"""A model on a split of a data directory -> one page of HTML to judge it by.
+
+    assessment -> tables, verdicts, pictures, videos -> report.html.jinja -> report.html
+
+The page needs no other file, no network and no script. Its figures have the numbers of
+the report that this package follows, so the two can be laid side by side.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from motionflow import __version__, published
+from motionflow import report_figures as figures
+from motionflow import report_samples as rows
+from motionflow import report_verdict as verdict
+from motionflow.data import pipeline
+from motionflow.data.records import DataDir, open_data_dir
+from motionflow.models import predictor
+from motionflow.models.predictor import Predictor
+from motionflow.models.run_dir import RunDir
+from motionflow.scoring import assessment
+from motionflow.scoring.cells import MASKS
+from motionflow.scoring.evaluation import Evaluation
+from motionflow.scoring.model_rows import ModelRows
+from motionflow.scoring.score_tables import introduction, score_tables
+from motionflow.scoring.summary import MODEL, ZERO
+
+_TEMPLATE = Path(__file__).with_name("report.html.jinja")
+_NUM_CLUSTERED = 3
+_NUM_CLIPS = 4
+
+_BY_SOURCE = (
+    "all clips of a source video are in the same split, so no frame scored here has a "
+    "relative in training."
+)
+PROTOCOLS = {
+    "source": f"Split by source: {_BY_SOURCE}",
+    **{
+        f"official{i}": f"Official split {i} of the data set, validation drawn by "
+        "source from its training clips: it shares no clip with training."
+        for i in (1, 2, 3)
+    },
+    "frame": (
+        "Split by frame, the protocol of the report: frames of the same clip, often a "
+        "few frames apart, are in training, which flatters every number on this page."
+    ),
+    None: "The data directory does not say how it was split.",
+}
+
+
+def make_report(
+    model_dir: str | Path,
+    data_dir: str | Path,
+    split: str,
+    output_dir: str | Path,
+    options: assessment.Options,
+) -> Path:
+    """Assesses a model and writes `report.html` beside the results.
+
+    Args and raises as `assessment.assess`.
+
+    Returns:
+      the page's path.
+    """
+    summary = assessment.assess(model_dir, data_dir, split, output_dir, options)
+    evaluation = Evaluation.load(Path(output_dir, "scores.npz"))
+    data, model = open_data_dir(data_dir), predictor.load(model_dir)
+    run_dir = RunDir(model_dir)  # an export has no config and no history
+    page = render(
+        summary,
+        facts=facts(summary, data, run_dir),
+        protocol=PROTOCOLS[data.manifest["flags"].get("split")],
+        history=figures.history_pictures(run_dir.read_history()),
+        constant_only=options.baselines == "constant",
+        dense=bool(data.manifest["flags"].get("store_dense_flow")),
+        **draw(summary, evaluation, data, model),
+    )
+    path = Path(output_dir, "report.html")
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def render(summary: Mapping, **context: Any) -> str:
+    """Fills the template in; whatever stands in it is escaped.
+
+    Args:
+      summary: what metrics.json holds.
+      context: the other names of report.html.jinja.
+    """
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    names = verdict.baseline_names(summary)
+    verdicts = verdict.judge(summary, names)
+    tables = score_tables(summary)
+    return template.render(
+        summary=summary,
+        verdicts=verdicts,
+        headline=verdict.headline(verdicts),
+        rivals={
+            name: verdict.against_one(verdict.judge(summary, [name]))
+            for name in verdict.rival_names(summary)
+        },
+        num_comparisons=len(verdicts) * len(names),
+        introduction=introduction(summary),
+        report_tables=tables[:2],
+        other_tables=tables[2:],
+        published=published,
+        version=__version__,
+        **context,
+    )
+
+
+def facts(summary: Mapping, data: DataDir, run_dir: RunDir) -> list[tuple[str, str]]:
+    """What was trained and on what it is judged: (term, text) each."""
+    flags = data.manifest["flags"]
+    count = summary["num_parameters"][MODEL]
+    trained = run_dir.config if (run_dir.path / "config.json").is_file() else {}
+    splits = [
+        f"{name} {one['num_samples']:,}"
+        for name, one in data.manifest["splits"].items()
+    ]
+    return [
+        ("Model", f"{summary['model']}: {_words(trained.get('model')) or 'an export'}"),
+        ("Parameters", "not known of an export" if count is None else f"{count:,}"),
+        ("Training", _words(trained.get("training")) or "not recorded"),
+        (
+            "Judged on",
+            f"the {summary['split']} split: {summary['num_samples']:,} frames of "
+            f"{summary['num_clips']:,} clips from {summary['num_sources']:,} sources",
+        ),
+        ("Frames in all splits", ", ".join(splits)),
+        ("Data", _words({k: v for k, v in flags.items() if v is not None})),
+    ]
+
+
+def _words(values: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{key}={value}" for key, value in (values or {}).items())
+
+
+def draw(
+    summary: Mapping, evaluation: Evaluation, data: DataDir, model: Predictor
+) -> dict[str, Any]:
+    """All pictures and videos of the page, but for the curves of the training."""
+    split, zero_index = summary["split"], data.codebook.zero_index
+    # Samples by how much they move, whatever the model says about them.
+    moving = evaluation.frames[ZERO][:, MASKS.index("nz"), 0]
+    indices = assessment.choose_examples(moving, _NUM_CLUSTERED)
+    examples = assessment.read_examples(
+        evaluation, data, split, ModelRows(MODEL, model, data)
+    )
+    typical = examples["predictions"]
+    return {
+        "legend": figures.legend(),
+        "overlay": [rows.first_overlay(typical, zero_index)],
+        "clustering": rows.clustering_rows(
+            pipeline.read_samples(data, split, indices),
+            data.codebook,
+            rows.read_dense_flow(data, split, indices),
+        ),
+        "examples": {
+            kind: rows.overlay_rows(samples, zero_index)
+            for kind, samples in examples.items()
+        },
+        "clips": rows.play(model, typical, _NUM_CLIPS),
+        "maps": figures.score_pictures(summary, data),
+    }

@@ -1,0 +1,98 @@
+"""History and scores of a run -> the report's figures 6 to 9 and 11, and more."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from motionflow import visualize
+from motionflow.data.records import DataDir
+from motionflow.report_pictures import Picture, drawing, picture
+from motionflow.scoring.summary import MODEL
+
+
+def history_pictures(rows: Sequence[Mapping[str, float]]) -> list[tuple[str, Picture]]:
+    """Figures 6, 7 and 8 of a run's history: (caption, picture) each; [] of none."""
+    if not rows:
+        return []
+    epochs = [row["epoch"] for row in rows]
+
+    def curves(metric: str, scale: float = 1) -> dict[str, list[float]]:
+        names = {"training": metric, "validation": f"val_{metric}"}
+        return {
+            name: [scale * row[key] for row in rows]
+            for name, key in names.items()
+            if key in rows[0]
+        }
+
+    figures = (
+        ("Figure 6. Training loss", {"training": curves("loss")["training"]}, "loss"),
+        ("Figure 7. Top-1 accuracy over all cells", curves("top1", 100), "top-1, %"),
+        (
+            "Figure 8. Mean recall over the classes",
+            curves("mean_recall", 100),
+            "mean recall, %",
+        ),
+    )
+    return [
+        (
+            caption,
+            drawing(
+                visualize.history_figure(epochs, found, label),
+                f"{caption} over {len(epochs)} epochs: " + _ends(found),
+            ),
+        )
+        for caption, found, label in figures
+    ]
+
+
+def _ends(curves: Mapping[str, Sequence[float]]) -> str:
+    return "; ".join(
+        f"{name} from {values[0]:.4g} to {values[-1]:.4g}"
+        for name, values in curves.items()
+    )
+
+
+def score_pictures(summary: Mapping, data: DataDir) -> dict[str, Picture]:
+    """Figures 9 and 11, the calibration and the codebook.
+
+    The first three only where the model's classes are those of the data.
+    """
+    codebook, result = data.codebook, summary["results"][MODEL]
+    found = {
+        "codebook": drawing(
+            visualize.codebook_figure(codebook.centers, codebook.counts),
+            f"The {codebook.num_clusters} flow vectors of the codebook as points",
+        )
+    }
+    if not summary["classes_agree"]:
+        return found
+    confusion = np.array(result["confusion"])
+    top1 = 100 * np.array(result["top1_by_cell"]).reshape([data.grid_size] * 2)
+    bins = (
+        np.array(result[f"reliability_{key}"], float)
+        for key in ("confidence", "accuracy", "share")
+    )
+    said_still = confusion[:, codebook.zero_index].sum() / confusion.sum()
+    return found | {
+        "confusion": drawing(
+            visualize.confusion_figure(confusion, codebook.zero_index, "Confusion"),
+            f"Confusion matrix of the classes; {said_still:.0%} of all cells are "
+            "predicted still",
+        ),
+        "top1_by_cell": drawing(
+            visualize.cell_map_figure(top1, "Top-1 accuracy", "frames, %"),
+            f"Map of the top-1 accuracy: from {top1.min():.0f} % to {top1.max():.0f} %",
+        ),
+        "reliability": drawing(
+            visualize.reliability_figure(*bins, "Calibration"),
+            f"Reliability diagram; expected calibration error {result['ece']:.1%}",
+        ),
+    }
+
+
+def legend() -> Picture:
+    """The wheel of directions."""
+    return picture(
+        visualize.color_wheel(),
+        "Wheel of directions: red right, yellow-green down, cyan left, violet up",
+    )

@@ -1,0 +1,72 @@
+"""Pixels, figures and frames -> pictures and videos that stand inside a page.
+
+    uint8 [H, W, 3] or Figure -> WebP -> data URI -> Picture
+    frames -> MP4 (H.264) -> data URI
+
+A page that holds its pictures is one file: it can be sent, kept and opened anywhere.
+"""
+
+import base64
+import dataclasses
+import io
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from motionflow import visualize
+from motionflow.data import video
+
+_INCHES = 5.0  # width of a figure: text of 10 points is 10 pixels on a screen of 360
+_FPS = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A picture inside the page.
+
+    Attributes:
+      uri: the picture itself.
+      alt: what it shows, for who cannot see it.
+      width: pixels.
+      height: pixels.
+    """
+
+    uri: str
+    alt: str
+    width: int
+    height: int
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Bytes of a MIME type as a URI."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def picture(pixels: np.ndarray, alt: str) -> Picture:
+    """uint8 RGB [H, W, 3] as a WebP."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", quality=85, method=6)
+    height, width = pixels.shape[:2]
+    return Picture(data_uri(buffer.getvalue(), "image/webp"), alt, width, height)
+
+
+def drawing(figure: Figure, alt: str) -> Picture:
+    """A figure as a picture, drawn small enough to be read on a telephone."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(_INCHES, _INCHES * height / width)
+    buffer = io.BytesIO()
+    visualize.save_figure(figure, buffer)
+    with Image.open(buffer) as image:
+        return picture(np.asarray(image.convert("RGB")), alt)
+
+
+def video_uri(frames: Sequence[np.ndarray]) -> str:
+    """uint8 [H, W, 3] frames as an MP4."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "clip.mp4")
+        video.write_video(path, frames, _FPS)
+        return data_uri(path.read_bytes(), "video/mp4")

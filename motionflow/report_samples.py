@@ -1,0 +1,223 @@
+"""Samples -> what the page shows of each: flow over the frame, codes, a video.
+
+    frames, flow, prediction, codes -> rows of pictures with captions
+    frames -> roll-out -> videos beside their frame
+
+Rows of small pictures, not one wide figure: a telephone shows them at the same size,
+and captions stay text.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from motionflow import visualize
+from motionflow.data import video
+from motionflow.data.codebook import Codebook
+from motionflow.data.records import DataDir, decode_dense_flow, feature_spec
+from motionflow.generate import rollout
+from motionflow.models.predictor import Predictor
+from motionflow.report_pictures import Picture, picture, video_uri
+from motionflow.scoring.assessment import example_titles
+
+Samples = Mapping[str, np.ndarray]
+_LARGE = 400  # pixels a side of the pictures in Figure 1
+_NUM_PREDICTIONS = _FRAMES_PER_PREDICTION = 5  # the report's
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """Pictures of one sample side by side.
+
+    Attributes:
+      title: which sample.
+      note: what there is to say about it.
+      pictures: from left to right.
+      captions: one a picture.
+    """
+
+    title: str
+    note: str
+    pictures: Sequence[Picture]
+    captions: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A video inside the page, beside the frame that it was made from."""
+
+    title: str
+    uri: str
+    still: Picture
+
+
+def first_overlay(samples: Samples, zero_index: int) -> Row:
+    """Figure 1: true and predicted flow of the first sample, larger.
+
+    Args as in `overlay_rows`.
+    """
+    frame = cv2.resize(
+        samples["frames"][0], [_LARGE] * 2, interpolation=cv2.INTER_CUBIC
+    )
+    first = {key: values[:1] for key, values in samples.items()}
+    (row,) = overlay_rows(first | {"frames": frame[None]}, zero_index)
+    return dataclasses.replace(
+        row, pictures=row.pictures[1:], captions=row.captions[1:]
+    )
+
+
+def overlay_rows(samples: Samples, zero_index: int) -> list[Row]:
+    """Figure 10: frame, true and predicted flow of each sample.
+
+    Args:
+      samples: frames, flow, prediction, codes and titles, see `example_titles`.
+      zero_index: the code of "still".
+    """
+    keys = ("frames", "flow", "prediction", "codes")
+    columns = zip(*(samples[key] for key in keys), strict=True)
+    return [
+        _overlay_row(title, frame, true, predicted, codes != zero_index)
+        for title, (frame, true, predicted, codes) in zip(
+            example_titles(samples), columns, strict=True
+        )
+    ]
+
+
+def _overlay_row(
+    title: str,
+    frame: np.ndarray,
+    true: np.ndarray,
+    predicted: np.ndarray,
+    moving: np.ndarray,
+) -> Row:
+    longest, reached = (_longest(flow) for flow in (true, predicted))
+    note = "nothing moves"
+    if moving.any():
+        errors = np.linalg.norm(predicted - true, axis=-1).ravel()[moving]
+        lengths = np.linalg.norm(true, axis=-1).ravel()[moving]
+        note = (
+            f"EPE where it moves {errors.mean():.2f} px, "
+            f"of the zero flow {lengths.mean():.2f} px"
+        )
+    return Row(
+        title,
+        note,
+        (
+            picture(frame, f"Frame: {title}"),
+            picture(
+                visualize.overlay_flow(frame, true, longest), f"True flow: {title}"
+            ),
+            # On the scale of the truth, so that a timid prediction looks pale.
+            picture(
+                visualize.overlay_flow(frame, predicted, longest),
+                f"Predicted flow: {title}",
+            ),
+        ),
+        (
+            "frame",
+            f"true, {longest:.1f} px",
+            f"predicted, {reached:.1f} px",
+        ),
+    )
+
+
+def _longest(flow: np.ndarray) -> float:
+    return float(np.linalg.norm(flow, axis=-1).max())
+
+
+def clustering_rows(
+    samples: Samples, codebook: Codebook, dense: np.ndarray | None
+) -> list[Row]:
+    """Figure 2: frame, flow before clustering, flow that the codes stand for.
+
+    Args:
+      samples: frames, flow, codes and titles.
+      codebook: of the data.
+      dense: [n, D, D, 2] where the data directory keeps it, else None: the unquantised
+        grid stands in its place.
+    """
+    rows = []
+    columns = (samples[key] for key in ("frames", "flow", "codes"))
+    for i, (title, frame, flow, codes) in enumerate(
+        zip(example_titles(samples), *columns, strict=True)
+    ):
+        before = flow if dense is None else dense[i]
+        after = codebook.decode(codes).reshape(flow.shape)
+        scale = _longest(before)
+        side, cells = len(before), len(flow)
+        error = np.linalg.norm(after - flow, axis=-1).mean()
+        rows.append(
+            Row(
+                title,
+                f"codes are {error:.2f} px off, mean over all cells",
+                (
+                    picture(frame, f"Frame: {title}"),
+                    picture(
+                        visualize.overlay_flow(frame, before, scale),
+                        f"Flow before clustering: {title}",
+                    ),
+                    picture(
+                        visualize.overlay_flow(frame, after, scale),
+                        f"Flow of the codes: {title}",
+                    ),
+                ),
+                (
+                    "frame",
+                    f"flow, {side}x{side}",
+                    f"{codebook.num_clusters} codes, {cells}x{cells}",
+                ),
+            )
+        )
+    return rows
+
+
+def read_dense_flow(
+    data: DataDir, split: str, indices: Sequence[int]
+) -> np.ndarray | None:
+    """Reads the dense flow of a few samples, as `pipeline.read_samples` reads the rest.
+
+    Returns:
+      float32 [len(indices), D, D, 2]; None where the directory keeps none.
+    """
+    side = data.manifest["flags"].get("store_dense_flow", 0)
+    if not side:
+        return None
+    spec = {"dense_flow": feature_spec(data.grid_size, side)["dense_flow"]}
+    records = tf.data.TFRecordDataset(data.shards(split)).enumerate()
+    wanted = tf.constant(indices, tf.int64)
+    chosen = records.filter(lambda index, _: tf.reduce_any(index == wanted))
+    flows = [
+        decode_dense_flow(
+            tf.io.parse_single_example(record, spec)["dense_flow"], side
+        ).numpy()
+        for _, record in chosen
+    ]
+    return np.stack(flows)[np.argsort(np.argsort(indices))]
+
+
+def play(model: Predictor, samples: Samples, num_clips: int) -> list[Clip]:
+    """Rolls frames forward, as tools/predict_video.py does.
+
+    Args:
+      model: predicts the flow of each frame.
+      samples: frames uint8 [N, S, S, 3] and titles.
+      num_clips: how many of them, from the first on.
+    """
+    frames = np.stack(
+        [video.fit_frame(f, model.frame_size) for f in samples["frames"][:num_clips]]
+    )
+    futures = rollout.generate(
+        lambda batch: model(batch)["flow"],
+        frames,
+        _NUM_PREDICTIONS,
+        _FRAMES_PER_PREDICTION,
+    )
+    futures = np.rint(futures).clip(0, 255).astype(np.uint8)
+    titles = example_titles(samples)[:num_clips]
+    return [
+        Clip(title, video_uri([first, *future]), picture(first, f"Frame: {title}"))
+        for title, first, future in zip(titles, frames, futures, strict=True)
+    ]

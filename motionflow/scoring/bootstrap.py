@@ -1,0 +1,97 @@
+"""How far scores can be trusted: intervals and differences by drawing clips again.
+
+    sums of each clip, weights [draws, clips] -> scores of each draw -> 95 % interval
+
+The percentile bootstrap (Efron and Tibshirani 1993, chapter 13). What is drawn is a
+whole clip, because its cells and frames move together; or a whole source video, because
+its clips do. Two predictors are compared on the same draws, so what makes a clip hard
+for both of them cancels out.
+"""
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+NUM_DRAWS = 1000
+
+
+def draw_weights(groups: np.ndarray, num_draws: int, seed: int) -> np.ndarray:
+    """Draws groups of clips with replacement.
+
+    Args:
+      groups: [clips], what is drawn together: the clip itself or its source.
+      num_draws: how often.
+      seed: another seed, other draws.
+
+    Returns:
+      float64 [num_draws, clips], how often each clip counts; as many groups in each
+      draw as there are.
+    """
+    names, index = np.unique(groups, return_inverse=True)
+    chances = np.full(len(names), 1 / len(names))
+    random = np.random.default_rng(seed)
+    counts = random.multinomial(len(names), chances, size=num_draws)
+    return counts[:, index.ravel()].astype(np.float64)
+
+
+def interval(draws: np.ndarray) -> np.ndarray:
+    """The middle 95 % of the draws: [draws, ...] -> [2, ...].
+
+    Draws without a value (none of its clips has a moving cell) are left out; NaN where
+    no draw has one.
+    """
+    draws = np.asarray(draws, np.float64)
+    bounds = np.full((2, *draws.shape[1:]), np.nan)
+    known = ~np.isnan(draws).all(axis=0)
+    tail = (1 - LEVEL) / 2
+    with np.errstate(invalid="ignore"):  # NaN beside the values
+        bounds[:, known] = np.nanquantile(draws[:, known], (tail, 1 - tail), axis=0)
+    return bounds
+
+
+def verdict(bounds: np.ndarray, larger_is_better: bool) -> str:
+    """Reads the interval of a difference, ours minus theirs.
+
+    Returns:
+      "better", "worse", or "tie" where the interval holds zero.
+    """
+    low, high = bounds if larger_is_better else (-bounds[1], -bounds[0])
+    if low > 0:
+        return "better"
+    return "worse" if high < 0 else "tie"
+
+
+def rank_correlation(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Spearman's rho, also of weighted observations.
+
+    A weight of n counts an observation n times. Equal values share their mean rank.
+
+    Args:
+      x: [N].
+      y: [N].
+      weights: [draws, N]; None counts each once.
+
+    Returns:
+      [draws], or a scalar without weights; NaN where x or y is constant.
+    """
+    each = np.ones((1, len(x))) if weights is None else weights
+    total = each.sum(axis=-1, keepdims=True)
+    a, b = (_weighted_ranks(values, each) - (total + 1) / 2 for values in (x, y))
+    products = [(each * p).sum(axis=-1) for p in (a * b, a * a, b * b)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rho = products[0] / np.sqrt(products[1] * products[2])
+    return rho[0] if weights is None else rho
+
+
+def _weighted_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mid-rank of each observation among weighted ones: [draws, N]."""
+    order = np.argsort(values, kind="stable")
+    dense = stats.rankdata(values, "dense")[order] - 1  # 0, 0, 1, ...: equal values
+    starts = np.flatnonzero(np.diff(dense, prepend=-1))
+    group = np.add.reduceat(weights[:, order], starts, axis=1)
+    middle = np.cumsum(group, axis=1) - group / 2 + 0.5
+    ranks = np.empty_like(weights)
+    ranks[:, order] = middle[:, dense]
+    return ranks

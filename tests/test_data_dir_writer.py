@@ -1,0 +1,112 @@
+"""What is written besides the records, and what a writer that fails leaves."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from motionflow.data import data_dir_writer
+from motionflow.data.clip_status import ClipStatus
+from motionflow.data.clips import Clip
+from motionflow.data.codebook import Codebook
+from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
+from motionflow.data.records import open_data_dir
+from motionflow.data.samples import ClipSamples, LabelOptions
+from motionflow.data.split_samples import SplitClip
+from motionflow.errors import InputError
+
+LABELS = LabelOptions(frame_size=4, grid_size=2, frame_encoding="raw")
+FLAGS = dataclasses.asdict(LABELS) | {"split": "source", "num_clusters": 2, "seed": 0}
+STATUSES = [
+    ClipStatus(clip="a\udcff.avi", status="ok", bytes=9, action="", source="a"),
+    ClipStatus(clip="b.avi", status="too_short", bytes=8, action="wave", source="b"),
+]
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Three clips, one a split, of one sample each: flow (0, 0) and (c + 1, 0)."""
+    found = []
+    for c, split in enumerate(("train", "validation", "test")):
+        flow = np.zeros((1, 2, 2, 2), np.float32)
+        flow[0, 0, 0, 0] = c + 1
+        samples = ClipSamples(
+            [bytes([c] * 48)], flow, np.zeros((1, 0, 0, 2), np.float16), np.array([5])
+        )
+        samples.save(tmp_path / f"{c}.npz")
+        clip = Clip(f"{c}.avi", "walk", f"source{c}")
+        found.append(SplitClip(clip, tmp_path / f"{c}.npz", [split]))
+    return found
+
+
+@pytest.fixture
+def output(tmp_path):
+    (tmp_path / "d").mkdir()
+    return tmp_path / "d"
+
+
+def test_clips_are_read_as_they_were_written(tmp_path):
+    write_clips(tmp_path, STATUSES)
+    assert read_clips(tmp_path) == STATUSES
+    assert [file.name for file in tmp_path.iterdir()] == ["clips.jsonl"]
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"clip": "a.avi"}'])
+def test_clips_that_cannot_be_read(tmp_path, text):
+    if text is not None:
+        (tmp_path / "clips.jsonl").write_text(text)
+    with pytest.raises(InputError, match="clips.jsonl cannot be read"):
+        read_clips(tmp_path)
+
+
+def test_a_codebook_is_fitted_or_taken(clips, output):
+    write_data_dir(output, clips, STATUSES, LABELS, FLAGS)
+    fitted = open_data_dir(output)
+    # Training has one vector (1, 0) and three that are still.
+    np.testing.assert_array_equal(fitted.codebook.centers, [[0, 0], [1, 0]])
+    np.testing.assert_array_equal(fitted.codebook.counts, [3, 1])
+    assert fitted.manifest["flags"] == FLAGS
+    assert fitted.manifest["clips"] == {"ok": 1, "too_short": 1}
+    assert [fitted.num_samples(s) for s in ("train", "validation", "test")] == [1] * 3
+    assert (fitted.mean_frame == 0).all()
+    taken = Codebook(np.array([[0, 0], [9, 9], [0.9, 0]], np.float32))
+    write_data_dir(output, clips, STATUSES, LABELS, FLAGS, taken)
+    np.testing.assert_array_equal(open_data_dir(output).codebook.counts, [3, 0, 1])
+
+
+def test_versions_of_what_made_the_samples(clips, output):
+    earlier = {"opencv": "3.2.1"}
+    write_data_dir(output, clips, STATUSES, LABELS, FLAGS, versions=earlier)
+    versions = json.loads((output / "manifest.json").read_text())["versions"]
+    assert versions["opencv"] == "3.2.1"
+    assert versions["numpy"] == np.__version__
+
+
+def test_shards_of_a_stopped_run_do_not_stay(clips, output):
+    for stale in ("train-00000-of-00099.tfrecord", ".test-00000-of-00001.draft"):
+        (output / stale).write_text("stale")
+    write_data_dir(output, clips, STATUSES, LABELS, FLAGS)
+    assert sorted(file.name for file in output.iterdir()) == [
+        "codebook.npz",
+        "manifest.json",
+        "mean_frame.npy",
+        "test-00000-of-00001.tfrecord",
+        "train-00000-of-00001.tfrecord",
+        "validation-00000-of-00001.tfrecord",
+    ]
+
+
+def test_no_manifest_before_all_shards_are_there(clips, output, monkeypatch):
+    write = data_dir_writer.write_shards
+
+    def stop_at_test(output_dir, split, *args):
+        if split == "test":
+            raise KeyboardInterrupt
+        return write(output_dir, split, *args)
+
+    monkeypatch.setattr(data_dir_writer, "write_shards", stop_at_test)
+    with pytest.raises(KeyboardInterrupt):
+        write_data_dir(output, clips, STATUSES, LABELS, FLAGS)
+    assert (output / "train-00000-of-00001.tfrecord").exists()
+    assert not (output / "manifest.json").exists()

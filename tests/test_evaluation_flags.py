@@ -1,0 +1,54 @@
+"""What the flags say, and what they refuse."""
+
+from pathlib import Path
+
+import pytest
+from absl import flags
+
+from motionflow import evaluation_flags
+from motionflow.errors import InputError
+from motionflow.scoring.assessment import Options
+
+
+def parsed(*words):
+    values = flags.FlagValues()
+    evaluation_flags.define_flags(values)
+    values(["evaluate", *words])
+    return values
+
+
+def test_defaults():
+    assert evaluation_flags.arguments(parsed()) == {
+        "model_dir": Path("runs/allconv"),
+        "data_dir": "data/tfrecords",
+        "split": "validation",
+        "output_dir": Path("runs/allconv/evaluation/validation"),
+        "options": Options(rivals=[]),
+    }
+
+
+def test_all_of_them():
+    words = ["--model=x/1", "--data_dir=d", "--split=test", "--output_dir=e"]
+    words += ["--rivals=a,b", "--baselines=constant", "--interval_unit=source"]
+    found = evaluation_flags.arguments(parsed(*words, "--batch_size=2", "--seed=3"))
+    options = Options(["a", "b"], "constant", "source", 2, 3)
+    assert found == {
+        "model_dir": Path("x/1"),
+        "data_dir": "d",
+        "split": "test",
+        "output_dir": "e",
+        "options": options,
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong", ["--split=train", "--batch_size=0", "--baselines=some", "--seed=-1"]
+)
+def test_refused(wrong):
+    with pytest.raises(flags.IllegalFlagValueError):
+        parsed(wrong)
+
+
+def test_an_export_is_not_written_to():
+    with pytest.raises(InputError, match="--model needs --output_dir"):
+        evaluation_flags.arguments(parsed("--model=exported/1"))

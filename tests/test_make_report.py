@@ -1,0 +1,34 @@
+"""The command: a run and a data directory -> report.html and all results."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import tiny_run
+from tests.html_page import Page
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_command(tmp_path):
+    data_dir = tiny_run.write_data(tmp_path / "data")
+    run_dir = tiny_run.write_run(tmp_path / "tiny")
+    command = [sys.executable, str(ROOT / "tools/make_report.py")]
+    command += [f"--run_dir={run_dir}", f"--data_dir={data_dir}", "--split=test"]
+    command += ["--baselines=constant", "--seed=3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    folder = run_dir / "evaluation" / "test"
+    assert f"wrote {folder / 'report.html'}" in done.stdout
+    assert {"metrics.json", "tables.md", "scores.npz"} <= {
+        p.name for p in folder.iterdir()
+    }
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
+    summary = json.loads((folder / "metrics.json").read_text())
+    assert summary["intervals"]["seed"] == 3
+    assert page.headings[0] == "tiny on the test split"
+    assert "Only baselines that never look at the frame were run" in page.text
+    # The tiny run was never trained.
+    assert "no history of its training" in page.text
+    assert str(tmp_path) not in page.text

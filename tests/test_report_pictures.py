@@ -1,0 +1,30 @@
+"""A picture inside a page is the picture that was given."""
+
+import base64
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from motionflow import report_pictures
+from tests.conftest import texture
+
+
+def test_picture_is_what_was_given():
+    frame = texture(0, 40, 60)
+    found = report_pictures.picture(frame, "a frame")
+    assert found.alt == "a frame" and (found.width, found.height) == (60, 40)
+    head, encoded = found.uri.split(",")
+    assert head == "data:image/webp;base64"
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+        assert np.abs(np.asarray(image).astype(int) - frame).mean() < 6
+
+
+def test_drawings_have_one_width_and_keep_their_shape():
+    wide, tall = (
+        report_pictures.drawing(Figure(figsize=size), "alt")
+        for size in ((8, 4), (4, 8))
+    )
+    assert wide.width == tall.width == 750  # five inches
+    assert (wide.height, tall.height) == (375, 1500)
