@@ -33,7 +33,7 @@ lint: env
 test: env lint
 	$(BIN)/python -m pytest
 
-# --- the demo: clips -> shards -> training -> export -> video -> evaluation ---------
+# --- the demo: clips -> shards -> training -> export -> video -> report ---------
 
 DATASET ?= hmdb51
 DATA_FLAGS ?= --flow_method=dis
@@ -53,11 +53,10 @@ demo: env
 	$(BIN)/python tools/predict_video.py --model=demo/exported/1 --output=demo/video.mp4 \
 	    --input="$$( (find $(CLIPS) -path '*/walk/*.avi' | sort; \
 	        find $(CLIPS) -name '*.avi' -o -name '*.mp4' | sort) | head -n 1)"
-	$(BIN)/python -m motionflow.evaluate --run_dir=demo/run \
+	$(BIN)/python tools/make_report.py --run_dir=demo/run \
 	    --data_dir=demo/tfrecords --split=test
 	@echo "Look at:"
-	@echo "  demo/run/evaluation/test/predictions.png   frame, true flow, predicted flow"
-	@echo "  demo/run/evaluation/test/tables.md         how good it is, beside baselines"
-	@echo "  demo/video.mp4                             the video made of one frame"
-	@echo "  demo/exported/1                            the model for TensorFlow Serving"
+	@echo "  demo/run/evaluation/test/report.html   how good it is, with figures and videos"
+	@echo "  demo/video.mp4                         the video made of one frame"
+	@echo "  demo/exported/1                        the model for TensorFlow Serving"
 	@echo "  $(BIN)/tensorboard --logdir=demo/run/logs  how training went"

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "motionflow"
 FILES = sorted(PACKAGE.rglob("*.py")) + sorted((ROOT / "tools").glob("*.py"))
 ENTRY_POINTS = {"motionflow.train", "motionflow.evaluate", "motionflow.export"}
+READ_FLAGS = {"motionflow.cli", "motionflow.evaluation_flags"}
 BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.cli"}
 WITH_TENSORFLOW = {"records.py", "pipeline.py", "split_samples.py", "builder.py"}
 WITH_TENSORFLOW |= {"data_dir_writer.py", "resplit.py"}
@@ -74,7 +75,7 @@ def test_label_workers_start_without_tensorflow(file):
 
 @pytest.mark.parametrize("file", FILES, ids=module_of)
 def test_flags_are_read_in_entry_points_and_tools_only(file):
-    if level(module_of(file)) < 5 and module_of(file) != "motionflow.cli":
+    if level(module_of(file)) < 5 and module_of(file) not in READ_FLAGS:
         assert "absl.flags" not in imports_of(file)
         assert "absl" not in imports_of(file)
 
@@ -94,3 +95,7 @@ def test_every_module_has_its_tests(file):
     name = file.parent.name if in_sub_room else file.stem
     if name not in ("__init__", "errors"):
         assert (ROOT / "tests" / f"test_{name}.py").exists()
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (PACKAGE / "py.typed").exists()

@@ -1,6 +1,6 @@
 """The numbers of the papers, typed from their tables a second time."""
 
-from motionflow import published
+from motionflow.report import published
 
 # System, data, paper: EPE, Dir, Ori over all cells / near edges / moving ones.
 WALKERS = {

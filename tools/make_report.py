@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from motionflow import cli, evaluation_flags, report
+from motionflow import cli, evaluation_flags
+from motionflow.report import page
 
 
 def main(argv: Sequence[str]) -> None:
     """Reads the flags, writes the page and says where it is."""
     del argv
-    path = report.make_report(**evaluation_flags.arguments(flags.FLAGS))
+    path = page.make_report(**evaluation_flags.arguments(flags.FLAGS))
     print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB: open it in a browser")
 
 

@@ -9,7 +9,6 @@ for both of them cancels out.
 """
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.95
 NUM_DRAWS = 1000
@@ -88,7 +87,7 @@ def rank_correlation(
 def _weighted_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Mid-rank of each observation among weighted ones: [draws, N]."""
     order = np.argsort(values, kind="stable")
-    dense = stats.rankdata(values, "dense")[order] - 1  # 0, 0, 1, ...: equal values
+    dense = np.unique(values, return_inverse=True)[1][order]  # 0, 0, 1, ...
     starts = np.flatnonzero(np.diff(dense, prepend=-1))
     group = np.add.reduceat(weights[:, order], starts, axis=1)
     middle = np.cumsum(group, axis=1) - group / 2 + 0.5

@@ -6,7 +6,7 @@ import numpy as np
 
 from motionflow import visualize
 from motionflow.data.records import DataDir
-from motionflow.report_pictures import Picture, drawing, picture
+from motionflow.report.pictures import Picture, drawing, picture
 from motionflow.scoring.summary import MODEL
 
 

@@ -1,6 +1,6 @@
 """A model on a split of a data directory -> one page of HTML to judge it by.
 
-    assessment -> tables, verdicts, pictures, videos -> report.html.jinja -> report.html
+    assessment -> tables, verdicts, pictures, videos -> page.html.jinja -> report.html
 
 The page needs no other file, no network and no script. Its figures have the numbers of
 the report that this package follows, so the two can be laid side by side.
@@ -12,23 +12,21 @@ from typing import Any
 
 import jinja2
 
-from motionflow import __version__, published
-from motionflow import report_figures as figures
-from motionflow import report_samples as rows
-from motionflow import report_verdict as verdict
+from motionflow import __version__
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir, open_data_dir
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
 from motionflow.models.run_dir import RunDir
-from motionflow.scoring import assessment
+from motionflow.report import charts, published, sample_rows, verdict
+from motionflow.scoring import assessment, examples
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation
 from motionflow.scoring.model_rows import ModelRows
 from motionflow.scoring.score_tables import introduction, score_tables
 from motionflow.scoring.summary import MODEL, ZERO
 
-_TEMPLATE = Path(__file__).with_name("report.html.jinja")
+_TEMPLATE = Path(__file__).with_name("page.html.jinja")
 _NUM_CLUSTERED = 3
 _NUM_CLIPS = 4
 
@@ -73,7 +71,7 @@ def make_report(
         summary,
         facts=facts(summary, data, run_dir),
         protocol=PROTOCOLS[data.manifest["flags"].get("split")],
-        history=figures.history_pictures(run_dir.read_history()),
+        history=charts.history_pictures(run_dir.read_history()),
         constant_only=options.baselines == "constant",
         dense=bool(data.manifest["flags"].get("store_dense_flow")),
         **draw(summary, evaluation, data, model),
@@ -88,7 +86,7 @@ def render(summary: Mapping, **context: Any) -> str:
 
     Args:
       summary: what metrics.json holds.
-      context: the other names of report.html.jinja.
+      context: the other names of page.html.jinja.
     """
     environment = jinja2.Environment(
         autoescape=True,
@@ -152,23 +150,23 @@ def draw(
     split, zero_index = summary["split"], data.codebook.zero_index
     # Samples by how much they move, whatever the model says about them.
     moving = evaluation.frames[ZERO][:, MASKS.index("nz"), 0]
-    indices = assessment.choose_examples(moving, _NUM_CLUSTERED)
-    examples = assessment.read_examples(
+    indices = examples.choose_examples(moving, _NUM_CLUSTERED)
+    drawn = examples.read_examples(
         evaluation, data, split, ModelRows(MODEL, model, data)
     )
-    typical = examples["predictions"]
+    typical = drawn["predictions"]
     return {
-        "legend": figures.legend(),
-        "overlay": [rows.first_overlay(typical, zero_index)],
-        "clustering": rows.clustering_rows(
+        "legend": charts.legend(),
+        "overlay": [sample_rows.first_overlay(typical, zero_index)],
+        "clustering": sample_rows.clustering_rows(
             pipeline.read_samples(data, split, indices),
             data.codebook,
-            rows.read_dense_flow(data, split, indices),
+            sample_rows.read_dense_flow(data, split, indices),
         ),
         "examples": {
-            kind: rows.overlay_rows(samples, zero_index)
-            for kind, samples in examples.items()
+            kind: sample_rows.overlay_rows(samples, zero_index)
+            for kind, samples in drawn.items()
         },
-        "clips": rows.play(model, typical, _NUM_CLIPS),
-        "maps": figures.score_pictures(summary, data),
+        "clips": sample_rows.play(model, typical, _NUM_CLIPS),
+        "maps": charts.score_pictures(summary, data),
     }

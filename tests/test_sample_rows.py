@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow import report_samples
 from motionflow.data.codebook import Codebook
 from motionflow.data.records import open_data_dir
+from motionflow.report import sample_rows
 from tests import tiny_data
 from tests.conftest import texture
 
@@ -46,7 +46,7 @@ def make_samples():
 
 
 def test_overlay_row_says_how_far_off_it_is():
-    moving, still = report_samples.overlay_rows(make_samples(), zero_index=0)
+    moving, still = sample_rows.overlay_rows(make_samples(), zero_index=0)
     assert moving.title == "walk, frame 5" and still.title == "b.avi, frame 10"
     # (3, 4) is 5 long; half of it is predicted.
     assert moving.note == "EPE where it moves 2.50 px, of the zero flow 5.00 px"
@@ -63,7 +63,7 @@ def test_overlay_row_says_how_far_off_it_is():
 
 
 def test_first_overlay_is_larger_and_without_the_frame():
-    row = report_samples.first_overlay(make_samples(), zero_index=0)
+    row = sample_rows.first_overlay(make_samples(), zero_index=0)
     assert row.title == "walk, frame 5"
     assert [p.alt for p in row.pictures] == [
         "True flow: walk, frame 5",
@@ -75,7 +75,7 @@ def test_first_overlay_is_larger_and_without_the_frame():
 
 def test_clustering_shows_what_the_codes_stand_for():
     codebook = Codebook(np.float32([[0, 0], [3, 2]]))
-    rows = report_samples.clustering_rows(make_samples(), codebook, None)
+    rows = sample_rows.clustering_rows(make_samples(), codebook, None)
     # (3, 2) for (3, 4) is 2 off in one of four cells.
     assert rows[0].note == "codes are 0.50 px off, mean over all cells"
     assert rows[0].captions == ("frame", "flow, 2x2", "2 codes, 2x2")
@@ -83,7 +83,7 @@ def test_clustering_shows_what_the_codes_stand_for():
     # A dense flow of which only one quarter of the cell moves.
     dense = np.zeros([2, 4, 4, 2], np.float32)
     dense[0, 2, 0] = (3, 4)
-    row = report_samples.clustering_rows(make_samples(), codebook, dense)[0]
+    row = sample_rows.clustering_rows(make_samples(), codebook, dense)[0]
     assert row.captions[1] == "flow, 4x4"
     frame, before, after = map(pixels, row.pictures)
     change = [(np.abs(p - frame).mean(axis=-1) > 20).mean() for p in (before, after)]
@@ -102,10 +102,10 @@ def test_dense_flow_of_chosen_samples(tmp_path):
     }
     path = tiny_data.write_hand_made(tmp_path / "data", samples, store_dense_flow=4)
     # Two shards, in turn: samples 0 and 2 are in the first.
-    found = report_samples.read_dense_flow(open_data_dir(path), "train", [2, 0])
+    found = sample_rows.read_dense_flow(open_data_dir(path), "train", [2, 0])
     np.testing.assert_array_equal(found, kept[[1, 0]].astype(np.float32))
     without = tiny_data.write_hand_made(tmp_path / "without")
-    assert report_samples.read_dense_flow(open_data_dir(without), "train", [0]) is None
+    assert sample_rows.read_dense_flow(open_data_dir(without), "train", [0]) is None
 
 
 class MovesRight:
@@ -119,7 +119,7 @@ class MovesRight:
 
 def test_clips_start_with_the_frame_and_go_on():
     samples = make_samples()
-    clips = report_samples.play(MovesRight(), samples, 4)
+    clips = sample_rows.play(MovesRight(), samples, 4)
     assert [clip.title for clip in clips] == ["walk, frame 5", "b.avi, frame 10"]
     for clip, frame in zip(clips, samples["frames"], strict=True):
         assert np.abs(pixels(clip.still) - frame).mean() < 6

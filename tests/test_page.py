@@ -9,10 +9,11 @@ import subprocess
 import numpy as np
 import pytest
 
-from motionflow import export, report
+from motionflow import export
 from motionflow.data import records
 from motionflow.models.run_dir import RunDir
-from motionflow.scoring import assessment
+from motionflow.report import page as report
+from motionflow.scoring import assessment, examples
 from motionflow.scoring.assessment import Options
 from tests import tiny_run
 from tests.html_page import Page
@@ -76,7 +77,7 @@ def full(tiny, tmp_path_factory):
     """The page of the tiny run: source, parsed, and what metrics.json holds."""
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assessment, "_MIN_MOVING", 2)  # of the nine cells
+        patch.setattr(examples, "_MIN_MOVING", 2)  # of the nine cells
         path = report.make_report(*reversed(tiny), "test", folder, CONSTANT)
     source = path.read_text(encoding="utf-8")
     summary = json.loads((folder / "metrics.json").read_text())

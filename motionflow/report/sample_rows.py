@@ -20,8 +20,8 @@ from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir, decode_dense_flow, feature_spec
 from motionflow.generate import rollout
 from motionflow.models.predictor import Predictor
-from motionflow.report_pictures import Picture, picture, video_uri
-from motionflow.scoring.assessment import example_titles
+from motionflow.report.pictures import Picture, picture, video_uri
+from motionflow.scoring.examples import example_titles
 
 Samples = Mapping[str, np.ndarray]
 _LARGE = 400  # pixels a side of the pictures in Figure 1

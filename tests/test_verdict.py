@@ -2,7 +2,7 @@
 
 import pytest
 
-from motionflow import report_verdict as verdict
+from motionflow.report import verdict
 from motionflow.scoring.summary import COMPARED
 
 KEYS = [f"{key}_{mask}" for key, mask, _ in COMPARED]

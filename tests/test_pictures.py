@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from motionflow import report_pictures
+from motionflow.report import pictures
 from tests.conftest import texture
 
 
 def test_picture_is_what_was_given():
     frame = texture(0, 40, 60)
-    found = report_pictures.picture(frame, "a frame")
+    found = pictures.picture(frame, "a frame")
     assert found.alt == "a frame" and (found.width, found.height) == (60, 40)
     head, encoded = found.uri.split(",")
     assert head == "data:image/webp;base64"
@@ -23,8 +23,7 @@ def test_picture_is_what_was_given():
 
 def test_drawings_have_one_width_and_keep_their_shape():
     wide, tall = (
-        report_pictures.drawing(Figure(figsize=size), "alt")
-        for size in ((8, 4), (4, 8))
+        pictures.drawing(Figure(figsize=size), "alt") for size in ((8, 4), (4, 8))
     )
     assert wide.width == tall.width == 750  # five inches
     assert (wide.height, tall.height) == (375, 1500)

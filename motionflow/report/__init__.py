@@ -1,0 +1,1 @@
+"""An assessment -> one page of HTML to judge the model by; see page.py."""
