@@ -203,6 +203,7 @@ def test_an_exported_model_scores_as_its_run(trained, tmp_path):
         "nearest frame, features",
         "20 nearest frames, features",
     }
+    assert (run["model"], exported["model"]) == ("tiny", "exported/1")
     assert run["num_parameters"]["model"] > 0
     assert exported["num_parameters"]["model"] is None
     for name, result in exported["results"].items():

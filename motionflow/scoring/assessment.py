@@ -94,7 +94,7 @@ def assess(
     )
     evaluation.save(output_dir / "scores.npz")
     summary = {
-        "model": Path(model_dir).resolve().name,
+        "model": _row_name(model_dir),
         "num_parameters": {n: model.num_parameters for n, model in models.items()},
         "split": split,
         "classes_agree": rows[0].classes_agree,
@@ -155,11 +155,17 @@ def _load_models(
     """The model and its rivals by the names of their rows."""
     models = {MODEL: predictor.load(model_dir)}
     for path in rivals:
-        name = Path(path).resolve().name
+        name = _row_name(path)
         if name in models:
             raise InputError(f"two rows would be named {name}: rename a rival's folder")
         models[name] = predictor.load(path)
     return models
+
+
+def _row_name(path: str | Path) -> str:
+    """A run's folder, or an export's folder with its version: "exported/1"."""
+    path = Path(path).resolve()
+    return f"{path.parent.name}/{path.name}" if path.name.isdigit() else path.name
 
 
 def write_summary(output_dir: Path, summary: dict[str, Any]) -> None:
