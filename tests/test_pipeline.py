@@ -1,5 +1,6 @@
 """Batches against the records themselves, and mirroring against physics."""
 
+import dataclasses
 import itertools
 
 import cv2
@@ -10,6 +11,7 @@ import tensorflow as tf
 from motionflow.data import pipeline
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
+from tests import tiny_data
 from tests.conftest import moving_square
 
 
@@ -145,3 +147,23 @@ def test_fewer_samples_than_a_batch_is_an_error_that_says_what_to_pass(data):
 def test_unknown_split(data):
     with pytest.raises(InputError, match="none of train, validation, test"):
         pipeline.evaluation_batches(data, "dev", 4)
+
+
+def test_a_few_samples_in_the_order_asked_for(tmp_path):
+    kept = np.random.default_rng(0).normal(size=[3, 4, 4, 2]).astype(np.float16)
+    samples = {
+        split: [
+            dataclasses.replace(sample, dense_flow=kept[i])
+            for i, sample in enumerate(items)
+        ]
+        for split, items in tiny_data.SAMPLES.items()
+    }
+    path = tiny_data.write_hand_made(tmp_path / "data", samples, store_dense_flow=4)
+    data = open_data_dir(path)
+    # Two shards, in turn: samples 0 and 2, frames of level 10 and 60, are in the first.
+    found = pipeline.read_samples(data, "train", [2, 0, 1])
+    np.testing.assert_array_equal(found["frames"][:, 0, 0, 0], [20, 10, 60])
+    np.testing.assert_array_equal(found["dense_flow"], kept[[1, 0, 2]])
+    assert found["clip"].tolist() == [b"walk/a1.avi", b"walk/a1.avi", b"walk/b1.avi"]
+    without = open_data_dir(tiny_data.write_hand_made(tmp_path / "without"))
+    assert "dense_flow" not in pipeline.read_samples(without, "train", [0])

@@ -1,7 +1,6 @@
 """Rows of pictures and videos of the page, by hand-worked values."""
 
 import base64
-import dataclasses
 import io
 
 import imageio.v2 as imageio
@@ -10,9 +9,7 @@ import pytest
 from PIL import Image
 
 from motionflow.data.codebook import Codebook
-from motionflow.data.records import open_data_dir
 from motionflow.report import sample_rows
-from tests import tiny_data
 from tests.conftest import texture
 
 SIZE = 40
@@ -75,7 +72,7 @@ def test_first_overlay_is_larger_and_without_the_frame():
 
 def test_clustering_shows_what_the_codes_stand_for():
     codebook = Codebook(np.float32([[0, 0], [3, 2]]))
-    rows = sample_rows.clustering_rows(make_samples(), codebook, None)
+    rows = sample_rows.clustering_rows(make_samples(), codebook)
     # (3, 2) for (3, 4) is 2 off in one of four cells.
     assert rows[0].note == "codes are 0.50 px off, mean over all cells"
     assert rows[0].captions == ("frame", "flow, 2x2", "2 codes, 2x2")
@@ -83,29 +80,13 @@ def test_clustering_shows_what_the_codes_stand_for():
     # A dense flow of which only one quarter of the cell moves.
     dense = np.zeros([2, 4, 4, 2], np.float32)
     dense[0, 2, 0] = (3, 4)
-    row = sample_rows.clustering_rows(make_samples(), codebook, dense)[0]
+    samples = make_samples() | {"dense_flow": dense}
+    row = sample_rows.clustering_rows(samples, codebook)[0]
     assert row.captions[1] == "flow, 4x4"
     frame, before, after = map(pixels, row.pictures)
     change = [(np.abs(p - frame).mean(axis=-1) > 20).mean() for p in (before, after)]
     assert change[0] == pytest.approx(1 / 16, abs=0.02)
     assert change[1] == pytest.approx(1 / 4, abs=0.03)
-
-
-def test_dense_flow_of_chosen_samples(tmp_path):
-    kept = np.random.default_rng(0).normal(size=[3, 4, 4, 2]).astype(np.float16)
-    samples = {
-        split: [
-            dataclasses.replace(sample, dense_flow=kept[i])
-            for i, sample in enumerate(items)
-        ]
-        for split, items in tiny_data.SAMPLES.items()
-    }
-    path = tiny_data.write_hand_made(tmp_path / "data", samples, store_dense_flow=4)
-    # Two shards, in turn: samples 0 and 2 are in the first.
-    found = sample_rows.read_dense_flow(open_data_dir(path), "train", [2, 0])
-    np.testing.assert_array_equal(found, kept[[1, 0]].astype(np.float32))
-    without = tiny_data.write_hand_made(tmp_path / "without")
-    assert sample_rows.read_dense_flow(open_data_dir(without), "train", [0]) is None
 
 
 class MovesRight:

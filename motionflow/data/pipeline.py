@@ -13,7 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.records import DataDir, decode_frame, feature_spec
+from motionflow.data.records import (
+    DataDir,
+    decode_dense_flow,
+    decode_frame,
+    feature_spec,
+)
 from motionflow.errors import InputError
 
 SHUFFLE_BUFFER = 2048  # encoded records, about 70 kB each as PNG
@@ -164,14 +169,25 @@ def read_samples(
       indices: places in the order of `evaluation_batches`, each once.
 
     Returns:
-      what `evaluation_batches` gives, [len(indices), ...], in the order of `indices`.
+      what `evaluation_batches` gives, [len(indices), ...], in the order of `indices`;
+      and dense_flow float32 [len(indices), D, D, 2] where the directory keeps it.
     """
+    side = data_dir.manifest["flags"].get("store_dense_flow", 0)
+    spec = feature_spec(data_dir.grid_size, side)
+
+    def read(_, record: tf.Tensor) -> dict:
+        sample = _parse(data_dir, record)
+        if side:
+            dense = {"dense_flow": spec["dense_flow"]}
+            encoded = tf.io.parse_single_example(record, dense)["dense_flow"]
+            sample["dense_flow"] = decode_dense_flow(encoded, side)
+        return sample
+
     wanted = tf.constant(indices, tf.int64)
     records = tf.data.TFRecordDataset(data_dir.shards(split)).enumerate()
     chosen = records.filter(lambda index, _: tf.reduce_any(index == wanted))
-    batch = chosen.map(lambda _, record: _parse(data_dir, record)).batch(len(indices))
+    samples = next(chosen.map(read).batch(len(indices)).as_numpy_iterator())
     order = np.argsort(np.argsort(indices))
-    samples = next(batch.as_numpy_iterator())
     return {key: values[order] for key, values in samples.items()}
 
 

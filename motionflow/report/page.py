@@ -159,9 +159,7 @@ def draw(
         "legend": charts.legend(),
         "overlay": [sample_rows.first_overlay(typical, zero_index)],
         "clustering": sample_rows.clustering_rows(
-            pipeline.read_samples(data, split, indices),
-            data.codebook,
-            sample_rows.read_dense_flow(data, split, indices),
+            pipeline.read_samples(data, split, indices), data.codebook
         ),
         "examples": {
             kind: sample_rows.overlay_rows(samples, zero_index)

@@ -12,12 +12,10 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
 from motionflow import visualize
 from motionflow.data import video
 from motionflow.data.codebook import Codebook
-from motionflow.data.records import DataDir, decode_dense_flow, feature_spec
 from motionflow.generate import rollout
 from motionflow.models.predictor import Predictor
 from motionflow.report.pictures import Picture, picture, video_uri
@@ -128,23 +126,20 @@ def _longest(flow: np.ndarray) -> float:
     return float(np.linalg.norm(flow, axis=-1).max())
 
 
-def clustering_rows(
-    samples: Samples, codebook: Codebook, dense: np.ndarray | None
-) -> list[Row]:
+def clustering_rows(samples: Samples, codebook: Codebook) -> list[Row]:
     """Figure 2: frame, flow before clustering, flow that the codes stand for.
 
     Args:
-      samples: frames, flow, codes and titles.
+      samples: from `pipeline.read_samples`; without dense flow the unquantised grid
+        stands in its place.
       codebook: of the data.
-      dense: [n, D, D, 2] where the data directory keeps it, else None: the unquantised
-        grid stands in its place.
     """
-    rows = []
+    rows, finest = [], samples.get("dense_flow", samples["flow"])
     columns = (samples[key] for key in ("frames", "flow", "codes"))
     for i, (title, frame, flow, codes) in enumerate(
         zip(example_titles(samples), *columns, strict=True)
     ):
-        before = flow if dense is None else dense[i]
+        before = finest[i]
         after = codebook.decode(codes).reshape(flow.shape)
         scale = _longest(before)
         side, cells = len(before), len(flow)
@@ -172,30 +167,6 @@ def clustering_rows(
             )
         )
     return rows
-
-
-def read_dense_flow(
-    data: DataDir, split: str, indices: Sequence[int]
-) -> np.ndarray | None:
-    """Reads the dense flow of a few samples, as `pipeline.read_samples` reads the rest.
-
-    Returns:
-      float32 [len(indices), D, D, 2]; None where the directory keeps none.
-    """
-    side = data.manifest["flags"].get("store_dense_flow", 0)
-    if not side:
-        return None
-    spec = {"dense_flow": feature_spec(data.grid_size, side)["dense_flow"]}
-    records = tf.data.TFRecordDataset(data.shards(split)).enumerate()
-    wanted = tf.constant(indices, tf.int64)
-    chosen = records.filter(lambda index, _: tf.reduce_any(index == wanted))
-    flows = [
-        decode_dense_flow(
-            tf.io.parse_single_example(record, spec)["dense_flow"], side
-        ).numpy()
-        for _, record in chosen
-    ]
-    return np.stack(flows)[np.argsort(np.argsort(indices))]
 
 
 def play(model: Predictor, samples: Samples, num_clips: int) -> list[Clip]:

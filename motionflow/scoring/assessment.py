@@ -77,7 +77,9 @@ def assess(
     if options.baselines == "constant":
         rivals = baselines.constant_baselines(data)
     else:
-        rivals = baselines.make_baselines(data, models[MODEL].features, options.seed)
+        same_size = models[MODEL].frame_size == data.frame_size
+        features = models[MODEL].features if same_size else None
+        rivals = baselines.make_baselines(data, features, options.seed)
 
     def predict(frames: np.ndarray) -> dict[str, Mapping]:
         outputs = {name: out for row in rows for name, out in row(frames).items()}
