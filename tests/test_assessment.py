@@ -29,6 +29,7 @@ FIGURES = (
 DECODINGS = ["model, annealed", "model, mode", "model, prior-corrected"]
 CONSTANT = (
     "zero flow",
+    "random directions",
     "mean flow",
     "mean flow per cell",
     "class prior",

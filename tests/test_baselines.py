@@ -13,6 +13,7 @@ from tests.tiny_data import write_hand_made
 
 CONSTANTS = [
     "zero flow",
+    "random directions",
     "mean flow",
     "mean flow per cell",
     "class prior",

@@ -23,6 +23,16 @@ def test_zero_flow():
     assert out["probabilities"] is None
 
 
+def test_random_directions_are_at_chance():
+    statistics = TrainingStatistics(np.ones((3600, 3), int), np.zeros((60, 60, 2)))
+    flow = constant.random_directions(statistics, seed=1)(FRAMES)["flow"][0]
+    np.testing.assert_allclose(np.linalg.norm(flow, axis=-1), 1e-3, rtol=1e-5)
+    # Against motion to the right: cosines of 3,600 independent angles.
+    cosines = flow[..., 0] / 1e-3
+    assert cosines.mean() == pytest.approx(0, abs=4 * 0.707 / 60)
+    assert np.abs(cosines).mean() == pytest.approx(2 / np.pi, abs=4 * 0.308 / 60)
+
+
 def test_mean_flow():
     out = constant.mean_flow(STATISTICS)(FRAMES)
     # dx: (0 + 3 + 0 + 1) / 4 = 1; dy: (0 + 1 + 6 + 1) / 4 = 2.

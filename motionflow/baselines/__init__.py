@@ -1,6 +1,6 @@
 """Training split -> the predictors that a model must beat.
 
-    data directory --one pass--> ten baselines, by the name of their table row
+    data directory --one pass--> eleven baselines, by the name of their table row
       each: frames uint8 [B, S, S, 3] -> flow [B, g, g, 2], probabilities or None
 
 - `constant`: nothing moves, means, class frequencies: never look at the frame.
@@ -102,6 +102,7 @@ def _constant_rows(
     statistics = constant.training_statistics(codes, flow, codebook.num_clusters)
     return {
         "zero flow": constant.zero_flow(statistics),
+        "random directions": constant.random_directions(statistics),
         "mean flow": constant.mean_flow(statistics),
         "mean flow per cell": constant.mean_flow_per_cell(statistics),
         "class prior": constant.class_prior(statistics, codebook),

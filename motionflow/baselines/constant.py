@@ -2,7 +2,7 @@
 
     codes [N, cells], flow [N, g, g, 2] of the training split
       -> class counts [cells, K], mean flow [g, g, 2]
-      -> five predictors: frames -> flow [B, g, g, 2], probabilities [B, cells, K]
+      -> six predictors: frames -> flow [B, g, g, 2], probabilities [B, cells, K]
 
 None of them looks at the frame. Three quarters of all cells are still, so the zero flow
 alone reaches the EPE of the published forest (1.23 on HMDB-51): a model's row means
@@ -76,6 +76,21 @@ def zero_flow(statistics: TrainingStatistics) -> ConstantPredictor:
     hence top-5 and top-10, would be invented, and its likelihood would be 0.
     """
     return ConstantPredictor(np.zeros_like(statistics.mean_flow, np.float32))
+
+
+def random_directions(
+    statistics: TrainingStatistics, seed: int = 0
+) -> ConstantPredictor:
+    """A direction drawn for each cell: the chance level of Dir and Ori, measured.
+
+    Dir is 0 and Ori 2 / pi = 0.637 on average where both vectors are not zero; Walker's
+    published Ori of 0.636 is that. Vectors are a thousandth of a pixel long, so that
+    the EPE is the zero flow's.
+    """
+    shape = statistics.mean_flow.shape[:2]
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, shape)
+    flow = 1e-3 * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    return ConstantPredictor(flow.astype(np.float32))
 
 
 def mean_flow(statistics: TrainingStatistics) -> ConstantPredictor:
