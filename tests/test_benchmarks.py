@@ -88,3 +88,20 @@ def test_extraction(tmp_path):
     assert "2 clips, 0 failures" in done.stdout
     assert 20 < float(cells(done.stdout, "2")[0]) < 1000
     assert done.stdout.rstrip().splitlines()[-2].endswith("processes used: 1.")
+
+
+def test_evaluation(tiny_data_dir):
+    done = run(
+        "evaluation.py",
+        f"--data_dir={tiny_data_dir}",
+        "--widths=0.05",
+        "--num_rounds=1",
+    )
+    assert done.returncode == 0, done.stderr
+    forward, scoring, ratio, difference, summary = map(
+        float, cells(done.stdout, "0.05 ")
+    )
+    assert 0 < forward < scoring and summary > 0
+    # Printed to a tenth of a millisecond.
+    assert ratio == pytest.approx(scoring / forward, rel=0.1 / forward + 0.01)
+    assert difference == pytest.approx(scoring - forward, abs=0.11)

@@ -13,13 +13,12 @@ from motionflow.scoring.summary import COMPARED, MODEL, ZERO
 from motionflow.tables import Table, number, percent
 
 _LABELS = {
-    **{"epe": "EPE", "dir": "Dir", "ori": "Ori", "nll": "NLL", "skill": "Skill"},
+    **{"epe": "EPE", "dir": "Dir", "ori": "Ori"},
     **{"top1": "Top-1", "top5": "Top-5", "top10": "Top-10"},
-    **{"recall": "Recall", "precision": "Precision"},
+    **{"recall": "Recall", "precision": "Precision", "nll": "NLL", "skill": "Skill"},
 }
 _FRACTIONS = ("top1", "top5", "top10", "recall", "precision", "skill")
-_BY_MASK = (*("epe", "dir", "ori", "top1", "top5", "top10"),)
-_BY_MASK += ("recall", "precision", "nll", "skill")
+_BY_MASK = tuple(_LABELS)
 _HEADLINE = (("nll", "all"), ("skill", "all"), *((k, m) for k, m, _ in COMPARED[1:]))
 
 
@@ -89,24 +88,25 @@ def _rows(
     ]
 
 
+def _scores_by_mask(
+    summary: Mapping, mask: str, keys: Sequence[str]
+) -> list[list[str]]:
+    def columns(result: Mapping) -> list[str]:
+        return [_score(result["masks"][mask], key) for key in keys]
+
+    return _rows(summary, _main_rows(summary), columns)
+
+
 def _classification(summary: Mapping) -> Table:
     keys = ("recall", "precision", "top1", "top5", "top10")
-    rows = _rows(
-        summary,
-        _main_rows(summary),
-        lambda result: [_score(result["masks"]["all"], key) for key in keys],
-    )
+    rows = _scores_by_mask(summary, "all", keys)
     head = ["Model", *(_LABELS[key] for key in keys)]
     return Table("Classification (the report's Table 3)", "", head, rows)
 
 
 def _flow(summary: Mapping) -> Table:
     keys = ("epe", "dir", "ori", "top5", "top10")
-    rows = _rows(
-        summary,
-        _main_rows(summary),
-        lambda result: [_score(result["masks"]["all"], key) for key in keys],
-    )
+    rows = _scores_by_mask(summary, "all", keys)
     for row, name in zip(rows, _main_rows(summary), strict=True):
         # A baseline's numbers are counts and means, not trained parameters.
         row.append(number(summary["num_parameters"].get(name), "{:,}"))
@@ -192,13 +192,7 @@ def _by_mask(summary: Mapping) -> Table:
     rows = [
         [mask, *row]
         for mask in MASKS
-        for row in _rows(
-            summary,
-            _main_rows(summary),
-            lambda result, mask=mask: [
-                _score(result["masks"][mask], key) for key in _BY_MASK
-            ],
-        )
+        for row in _scores_by_mask(summary, mask, _BY_MASK)
     ]
     head = ["Mask", "Model", *(_LABELS[key] for key in _BY_MASK)]
     return Table("By mask", "", head, rows, num_names=2)
