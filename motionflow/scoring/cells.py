@@ -16,6 +16,7 @@ Three masks: `all` cells; `canny`, cells that hold a Canny edge (see `canny_cell
 """
 
 import dataclasses
+import functools
 
 import cv2
 import numpy as np
@@ -88,7 +89,7 @@ class Prediction:
         ranking = ranking_by_distance(flow, codebook.centers)
         return cls(flow.astype(np.float64), None, ranking)
 
-    @property
+    @functools.cached_property
     def codes(self) -> np.ndarray:
         """int64 [B, cells], the class that comes first."""
         return self.ranking.argmax(axis=-1)
