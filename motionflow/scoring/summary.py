@@ -66,11 +66,12 @@ def summarize(
         for name, sums in evaluation.sums.items()
     }
     results = {}
+    potential = _motion_potential(evaluation, weights)
     for name in evaluation.sums:
         bounds = {k: bootstrap.interval(v) for k, v in draws[name].items()}
         results[name] = _tree(whole[name]) | {
             "intervals": _tree({k: np.moveaxis(v, 0, -1) for k, v in bounds.items()}),
-            "motion_potential": _motion_potential(evaluation, name, weights),
+            "motion_potential": potential[name],
             "confusion": evaluation.confusions[name].tolist(),
             "top1_by_cell": _plain(
                 evaluation.cell_hits[name] / len(evaluation.sample_clips)
@@ -136,36 +137,41 @@ def _difference(whole, draws, name: str) -> dict[str, Any]:
     return result
 
 
-def _motion_potential(evaluation: Evaluation, name: str, weights: np.ndarray) -> dict:
+def _motion_potential(evaluation: Evaluation, weights: np.ndarray) -> dict[str, dict]:
     """Mean magnitude in a frame, predicted and true, and their rank correlation.
 
     Im2Flow's motion potential is the mean predicted magnitude over the foreground; here
     over the moving cells (`nz`), and over `all`, which asks whether a predictor knows
     which pictures move at all. The true magnitude is the zero flow's EPE.
+
+    Returns:
+      predictor -> mask -> predicted, true, rank_correlation, interval.
     """
-    result = {}
+    result: dict[str, dict] = {name: {} for name in evaluation.frames}
     for mask in ("all", "nz"):
         place = MASKS.index(mask)
-        count, predicted, _ = evaluation.frames[name][:, place].T
-        # Means of equal numbers differ in the last bits, which ranks would see.
-        predicted = predicted.round(9)
-        true = evaluation.frames[ZERO][:, place, 2]
+        count, _, true = evaluation.frames[ZERO][:, place].T
         used = count > 0
         each = weights[:, evaluation.sample_clips[used]]
-        pair = predicted[used], true[used]
-        result[mask] = {
-            "predicted": _mean(pair[0]),
-            "true": _mean(pair[1]),
-            "rank_correlation": None,
-            "interval": [None, None],
-        }
-        if used.any():
-            rho = bootstrap.rank_correlation(*pair)
-            bounds = bootstrap.interval(bootstrap.rank_correlation(*pair, each))
-            result[mask] |= {
-                "rank_correlation": _plain(rho),
-                "interval": _plain(bounds),
-            }
+        for name, frames in evaluation.frames.items():
+            # Means of equal numbers differ in the last bits, which ranks would see.
+            predicted = frames[used, place, 1].round(9)
+            result[name][mask] = _potential(predicted, true[used], each)
+    return result
+
+
+def _potential(predicted: np.ndarray, true: np.ndarray, weights: np.ndarray) -> dict:
+    result = {
+        "predicted": _mean(predicted),
+        "true": _mean(true),
+        "rank_correlation": None,
+        "interval": [None, None],
+    }
+    if len(true):
+        rho = bootstrap.rank_correlation(predicted, true)
+        draws = bootstrap.rank_correlation(predicted, true, weights)
+        result["rank_correlation"] = _plain(rho)
+        result["interval"] = _plain(bootstrap.interval(draws))
     return result
 
 
