@@ -22,7 +22,8 @@ def progress_bar(desc: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
-            bar.update(done - bar.n)
+            if done != bar.n:  # an update by 0 would spoil the rate
+                bar.update(done - bar.n)
 
         yield progress
 

@@ -124,3 +124,13 @@ def test_the_gradient_of_the_penalty_is_l2_times_the_kernel():
 )
 def test_scaled(num, width, expected):
     assert blocks.scaled(num, width) == expected
+
+
+def test_the_tilt_is_taken_off_the_predictions_but_not_in_training():
+    layer = blocks.Untilt()
+    logits = np.float32([[[1, 2, 3], [0, 0, 0]]])
+    np.testing.assert_array_equal(layer(logits), logits)
+    layer.tilt.assign([1, 0, -1])
+    np.testing.assert_array_equal(layer(logits), [[[0, 2, 4], [-1, 0, 1]]])
+    np.testing.assert_array_equal(layer(logits, training=True), logits)
+    assert not layer.trainable_weights

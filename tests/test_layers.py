@@ -10,9 +10,10 @@ PACKAGE = ROOT / "motionflow"
 FILES = sorted(PACKAGE.rglob("*.py")) + sorted((ROOT / "tools").glob("*.py"))
 ENTRY_POINTS = {"motionflow.train", "motionflow.evaluate", "motionflow.export"}
 READ_FLAGS = {"motionflow.cli", "motionflow.evaluation_flags"}
+READ_FLAGS |= {"motionflow.training_flags"}
 BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.cli"}
 WITH_TENSORFLOW = {"records.py", "pipeline.py", "split_samples.py", "builder.py"}
-WITH_TENSORFLOW |= {"data_dir_writer.py", "resplit.py"}
+WITH_TENSORFLOW |= {"data_dir_writer.py", "resplit.py", "augmentation.py"}
 TENSORFLOW_FREE = [
     file for file in FILES if "data" in file.parts and file.name not in WITH_TENSORFLOW
 ]

@@ -1,18 +1,17 @@
-"""Batches against the records themselves, and mirroring against physics."""
+"""Batches against the records themselves."""
 
 import dataclasses
 import itertools
 
-import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from motionflow.data import pipeline
+from motionflow.data.augmentation import Augmentation
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from tests import tiny_data
-from tests.conftest import moving_square
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +56,57 @@ def test_codes_are_nearest_centres_of_the_stored_flow(data):
         np.testing.assert_allclose(chosen, gaps.min(axis=1), rtol=1e-6)
 
 
+MIRROR = Augmentation(mirror=True)
+
+
 def test_training_epoch_holds_every_sample_once_where_batches_divide_it(data):
-    batches = take(pipeline.training_batches(data, 7, seed=3, augment=False), 3)
+    batches = take(pipeline.training_batches(data, 7, seed=3), 9)
     frames = np.concatenate([frames for frames, _ in batches])
     assert frames.dtype == np.uint8
-    assert len({frame.tobytes() for frame in frames}) == 21
+    assert len(frames) == len({frame.tobytes() for frame in frames}) == 21
 
 
-def test_training_stream_is_repeatable_and_resumes_at_an_epoch(data):
-    whole = take(pipeline.training_batches(data, 7, seed=3), 9)
-    again = take(pipeline.training_batches(data, 7, seed=3), 9)
-    resumed = take(pipeline.training_batches(data, 7, seed=3, first_epoch=2), 3)
-    for got, expected in zip(again + resumed, whole + whole[6:], strict=True):
+def test_targets_are_the_codes_and_flow_of_the_frames(data):
+    (stored,) = pipeline.evaluation_batches(data, "train", 21)
+    places = {frame.tobytes(): i for i, frame in enumerate(stored["frames"].numpy())}
+    for frames, targets in pipeline.training_batches(data, 7, seed=3):
+        codes, flow = pipeline.unpack_targets(targets)
+        order = [places[frame.tobytes()] for frame in frames.numpy()]
+        np.testing.assert_array_equal(codes, stored["codes"].numpy()[order])
+        expected = stored["flow"].numpy()[order].reshape(7, 400, 2)
+        np.testing.assert_array_equal(flow, expected)
+
+
+@pytest.mark.parametrize("augmentation", [MIRROR, Augmentation(True, 0.7, 0.2)])
+def test_an_epoch_is_repeatable_and_can_begin_at_any_step(data, augmentation):
+    def epoch(**options):
+        stream = pipeline.training_batches(data, 4, 3, 2, augmentation, **options)
+        return take(stream, 9)
+
+    whole = epoch()
+    assert len(whole) == 5
+    again = epoch() + epoch(first_step=3)
+    for got, expected in zip(again, whole + whole[3:], strict=True):
         np.testing.assert_array_equal(got[0], expected[0])
         np.testing.assert_array_equal(got[1], expected[1])
+
+
+def test_pipelines_of_two_workers_share_the_batches_of_one(data):
+    """Four replicas on two workers: each pipeline feeds two with two samples each."""
+
+    def stream(index):
+        context = tf.distribute.InputContext(2, index, 4)
+        return take(
+            pipeline.training_batches(data, 8, 0, 1, MIRROR, context=context), 9
+        )
+
+    whole = take(pipeline.training_batches(data, 8, 0, 1, MIRROR), 9)
+    first, second = stream(0), stream(1)
+    assert len(first) == len(second) == 2 * len(whole) == 4
+    for i, (frames, targets) in enumerate(whole):
+        shares = [first[2 * i], first[2 * i + 1], second[2 * i], second[2 * i + 1]]
+        np.testing.assert_array_equal(np.concatenate([s[0] for s in shares]), frames)
+        np.testing.assert_array_equal(np.concatenate([s[1] for s in shares]), targets)
 
 
 @pytest.mark.parametrize("global_seed", [0, 7])
@@ -83,51 +119,29 @@ def test_training_stream_does_not_depend_on_the_global_seed(data, global_seed):
         np.testing.assert_array_equal(got[0], want[0])
 
 
-def test_epochs_and_seeds_differ_in_order(data):
-    def codes(seed, skip):
-        stream = pipeline.training_batches(data, 7, seed=seed, augment=False)
-        return take(stream, skip + 3)[-3:]
+def test_epochs_and_seeds_differ_in_order_and_in_what_is_mirrored(data):
+    def frames(seed, epoch, augmentation=pipeline.NO_AUGMENTATION):
+        stream = pipeline.training_batches(data, 7, seed, epoch, augmentation)
+        return np.concatenate([frames for frames, _ in take(stream, 3)])
 
-    def same(a, b):
-        return all(np.array_equal(x[0], y[0]) for x, y in zip(a, b, strict=True))
+    plain = frames(3, 0)
+    assert not np.array_equal(plain, frames(3, 1))
+    assert not np.array_equal(plain, frames(100, 0))
 
-    assert not same(codes(3, 0), codes(3, 3))
-    assert not same(codes(3, 0), codes(100, 0))
+    def mirrored(seed, epoch):
+        changed = frames(seed, epoch, MIRROR) != frames(seed, epoch)
+        return changed.any(axis=(1, 2, 3)).tolist()
 
-
-def test_about_half_of_the_samples_are_mirrored(data):
-    plain = {
-        frame.tobytes()
-        for frames, _ in take(pipeline.training_batches(data, 7, 3, augment=False), 3)
-        for frame in frames
-    }
-    stream = take(pipeline.training_batches(data, 7, seed=3), 30)
-    flipped = [frame.tobytes() not in plain for frames, _ in stream for frame in frames]
-    assert 0.35 < np.mean(flipped) < 0.65
+    draws = [mirrored(3, 0), mirrored(3, 1), mirrored(4, 0)]
+    assert draws[0] != draws[1] and draws[0] != draws[2]
+    assert 0.3 < np.mean(draws) < 0.7
 
 
-def test_mirrored_flow_warps_the_mirrored_frame_onto_the_mirrored_next():
-    before, after = moving_square((3, 1), 2, seed=5)
-    flow = np.zeros((200, 200, 2), np.float32)
-    flow[60:140, 60:140] = 3, 1
-    frame, mirrored, _ = pipeline.mirror(before, flow, np.zeros((1, 2), np.float32))
-    target = after[:, ::-1]
-    x, y = np.meshgrid(np.arange(200, dtype=np.float32), np.arange(200, dtype="f4"))
-    dx, dy = mirrored.numpy()[..., 0], mirrored.numpy()[..., 1]
-    # Sampling the next frame where each pixel goes gives the frame back.
-    sampled = cv2.remap(target, x + dx, y + dy, cv2.INTER_LINEAR)
-    inside = np.s_[60:140, 60:140]
-    np.testing.assert_array_equal(sampled[inside], frame.numpy()[inside])
-
-
-def test_mirror_assigns_codes_again():
-    centers = np.array([[0, 0], [2, 0], [-2, 0], [0, 2]], np.float32)
-    # One row moves right, then down: mirrored it moves down, then left.
-    flow = np.array([[[2, 0], [0, 2]], [[0, 0], [-2, 0.5]]], np.float32)
-    frame = np.zeros((2, 2, 3), np.uint8)
-    _, mirrored, codes = pipeline.mirror(frame, flow, centers)
-    np.testing.assert_array_equal(codes, [3, 2, 1, 0])
-    np.testing.assert_array_equal(mirrored, [[[0, 2], [-2, 0]], [[2, 0.5], [0, 0]]])
+def test_moved_pixels_get_their_codes_anew(data):
+    augmentation = Augmentation(mirror=True, min_crop=0.5)
+    for _, targets in pipeline.training_batches(data, 7, 3, 0, augmentation):
+        codes, flow = pipeline.unpack_targets(targets)
+        np.testing.assert_array_equal(codes, data.codebook.encode(flow.numpy()))
 
 
 def test_assign_codes_equals_the_codebook(data):

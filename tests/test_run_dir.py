@@ -35,7 +35,7 @@ def test_what_was_prepared_is_read_again(run_dir):
     assert run_dir.config == CONFIG
     np.testing.assert_array_equal(run_dir.mean_frame, MEAN_FRAME)
     assert run_dir.codebook.num_clusters == 3
-    assert run_dir.num_epochs == 0
+    assert run_dir.checkpoint_paths() == run_dir.checkpoint_paths("best") == []
     assert run_dir.read_history() == [] and run_dir.result is None
 
 
@@ -56,6 +56,16 @@ def test_more_epochs_are_the_same_run(run_dir):
     assert run_dir.config == longer
 
 
+def test_with_a_cosine_the_number_of_epochs_is_part_of_the_run(run_dir):
+    cosine = {"learning_rate_schedule": "cosine", "epochs": 2, "seed": 0}
+    run_dir = RunDir(run_dir.path.with_name("cosine"))
+    codebook = Codebook(np.array([[0, 0], [1, 0]]))
+    run_dir.prepare({**CONFIG, "training": cosine}, codebook, MEAN_FRAME)
+    longer = {**CONFIG, "training": {**cosine, "epochs": 9}}
+    with pytest.raises(InputError, match=r"training.epochs is 2 there and 9 now"):
+        run_dir.prepare(longer, codebook, MEAN_FRAME)
+
+
 def test_history_is_a_csv_of_one_row_an_epoch(run_dir):
     rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
     run_dir.write_history(rows)
@@ -69,7 +79,6 @@ def test_a_model_comes_back_with_its_weights(run_dir):
     model.optimizer = keras.optimizers.Adam()
     model.optimizer.build(model.trainable_variables)
     save(run_dir, model=model, optimizer=model.optimizer)
-    assert run_dir.num_epochs == 12
     restored = RunDir.open(run_dir.path).load_model()
     frames = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3))
     np.testing.assert_array_equal(restored(frames), model(frames))
@@ -84,6 +93,26 @@ def test_a_model_trained_in_low_precision_comes_back_in_float32(run_dir):
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert {layer.compute_dtype for layer in restored.layers} == {"float32"}
+
+
+def test_the_best_or_the_last_weights_come_back(run_dir):
+    model = build_model(mean_frame=MEAN_FRAME, **MODEL)
+    bias = model.layers[-3].bias
+    rows = [{"epoch": i, "val_cross_entropy": v} for i, v in ((1, 5.0), (2, 7.0))]
+    run_dir.write_history(rows)
+    for name, value in (("best/epoch-1", 1.0), ("best/epoch-2", 2.0)):
+        bias.assign(np.full(3, value))
+        tf.train.Checkpoint(model=model).write(str(run_dir.checkpoints / name))
+    bias.assign(np.full(3, 3.0))
+    save(run_dir, model=model)
+    found = [run_dir.load_model(which).layers[-3].bias[0] for which in ("best", "last")]
+    assert found == [1.0, 3.0]
+
+
+def test_without_a_best_checkpoint_that_is_said(run_dir):
+    save(run_dir, model=build_model(mean_frame=MEAN_FRAME, **MODEL))
+    with pytest.raises(InputError, match="has no best checkpoint that can be read"):
+        run_dir.load_model("best")
 
 
 def test_a_checkpoint_that_lacks_a_weight_is_an_error(run_dir):

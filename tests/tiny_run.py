@@ -9,7 +9,7 @@ from motionflow.data import records
 from motionflow.data.codebook import Codebook
 from motionflow.models import build_model
 from motionflow.models.run_dir import RunDir
-from motionflow.train import Settings
+from motionflow.training.settings import Settings
 
 FRAME_SIZE, GRID_SIZE = 64, 3  # allconv: 64 -> 3
 CENTERS = np.array([[0, 0], [2, 0], [-2, 0], [0, 3], [0, -3]], np.float32)

@@ -1,11 +1,11 @@
 """Shards to batches.
 
     training:   shards, interleaved -> encoded records shuffled -> parse, decode
-                -> mirror half of them -> batches, without end
+                -> batches -> augmentation: one epoch
     evaluation: shards in order -> parse, decode -> batches, each sample exactly once
 
-Epoch e of the training stream always has the same order and the same mirrored samples
-for the same seed: training that resumes after e epochs asks for `first_epoch=e`.
+An epoch of the training stream always has the same order and the same augmentation for
+the same seed: training that resumes at a step asks for `epoch` and `first_step`.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from motionflow.data.augmentation import NUM_DRAWS, Augmentation, augment
 from motionflow.data.records import (
     DataDir,
     decode_dense_flow,
@@ -22,6 +23,7 @@ from motionflow.data.records import (
 from motionflow.errors import InputError
 
 SHUFFLE_BUFFER = 2048  # encoded records, about 70 kB each as PNG
+NO_AUGMENTATION = Augmentation()
 _INTERLEAVED_SHARDS = 10
 
 
@@ -54,88 +56,107 @@ def assign_codes(flow: tf.Tensor, centers: np.ndarray) -> tf.Tensor:
     return tf.argmin(distances, axis=-1, output_type=tf.int32)
 
 
-def mirror(
-    frame: tf.Tensor, flow: tf.Tensor, centers: np.ndarray
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Mirrors a sample left to right, exactly.
-
-    The report gave the flip up since it "would have entailed reclassifying every
-    label". The records hold the unquantised flow, so that is what happens: the grid is
-    mirrored, dx changes sign, and every cell gets its code anew.
+def pack_targets(codes: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+    """Joins what a network is trained and judged by into one tensor, as Keras wants it.
 
     Args:
-      frame: uint8 [S, S, 3].
-      flow: float32 [g, g, 2].
-      centers: float32 [K, 2].
+      codes: int32 [B, cells].
+      flow: float32 [B, g, g, 2].
 
     Returns:
-      the mirrored frame and flow, and int32 [g * g] codes.
+      float32 [B, cells, 3]; codes are whole numbers.
     """
-    flow = tf.reverse(flow, axis=[1]) * tf.constant([-1.0, 1.0])
-    codes = tf.reshape(assign_codes(flow, centers), [-1])
-    return tf.reverse(frame, axis=[1]), flow, codes
+    cells = tf.reshape(flow, [-1, codes.shape[1], 2])
+    return tf.concat([tf.cast(codes, tf.float32)[..., None], cells], axis=-1)
+
+
+def unpack_targets(targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Codes int32 [B, cells] and flow float32 [B, cells, 2] of packed targets."""
+    return tf.cast(targets[..., 0], tf.int32), targets[..., 1:]
 
 
 def training_batches(
     data_dir: DataDir,
     batch_size: int,
     seed: int,
-    augment: bool = True,
-    first_epoch: int = 0,
+    epoch: int = 0,
+    augmentation: Augmentation = NO_AUGMENTATION,
+    first_step: int = 0,
+    context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
-    """Endless training batches; `steps_per_epoch` of them make an epoch.
+    """The batches of one epoch, all of the same size.
 
     Args:
       data_dir: an opened data directory.
-      batch_size: samples in every batch; an epoch's rest is dropped.
-      seed: of the order and of the mirroring.
-      augment: mirror each sample with probability one half.
-      first_epoch: where the stream begins.
+      batch_size: samples in a step of all replicas; an epoch's rest is dropped.
+      seed: of order and augmentation; the same epoch is always the same.
+      epoch: which one, from 0.
+      augmentation: what is done to the images.
+      first_step: steps to leave out, without decoding their frames.
+      context: which replicas this pipeline feeds. Together they get the batches that a
+        single one would, each its share of the samples; only these are decoded.
 
     Returns:
-      a dataset of (frames uint8 [B, S, S, 3], codes int32 [B, g * g]).
+      a dataset of (frames [B, S, S, 3], uint8 or, cropped or brightened, float32 in
+      0..255; targets float32 [B, g * g, 3], see `pack_targets`), B samples a replica.
 
     Raises:
       InputError: the training split is smaller than one batch.
     """
-    steps_per_epoch(data_dir, batch_size)
+    steps = steps_per_epoch(data_dir, batch_size)
     shards = data_dir.shards("train")
-    centers = data_dir.codebook.centers
+    context = context or tf.distribute.InputContext()
+    num_here = batch_size // context.num_input_pipelines
+    order = {"seed": seed + epoch, "reshuffle_each_iteration": False}
 
-    def prepare(epoch: tf.Tensor, index: tf.Tensor, record: tf.Tensor):
-        sample = _parse(data_dir, record)
-        frame, codes = sample["frames"], sample["codes"]
-        if augment:
-            # Drawn from the sample's place in the stream, so that a resumed run
-            # mirrors the same samples.
-            draw = tf.random.stateless_uniform([], [seed + epoch, index])
-            frame, codes = tf.cond(
-                draw < 0.5,
-                lambda: mirror(frame, sample["flow"], centers)[::2],
-                lambda: (frame, codes),
-            )
-        return frame, codes
-
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        # This function's own graph seed: the stream does not depend on the program's,
-        # and TensorFlow cannot compare a global seed of 0 with one that is a tensor.
+    def stream(_) -> tf.data.Dataset:
+        # This function's own graph seed: the stream does not depend on the program's.
         tf.compat.v1.set_random_seed(1)
-        order = {"seed": seed + epoch, "reshuffle_each_iteration": False}
+        # Drawn by a sample's place in the epoch, wherever the stream begins.
+        draws = tf.random.stateless_uniform(
+            [steps * batch_size, NUM_DRAWS], [seed, epoch]
+        )
         names = tf.data.Dataset.from_tensor_slices(shards)
         records = names.shuffle(len(shards), **order).interleave(
             tf.data.TFRecordDataset,
             cycle_length=_INTERLEAVED_SHARDS,
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-        records = records.shuffle(SHUFFLE_BUFFER, **order).enumerate()
-        samples = records.map(
-            lambda index, record: prepare(epoch, index, record),
-            num_parallel_calls=tf.data.AUTOTUNE,
+        places = records.shuffle(SHUFFLE_BUFFER, **order).enumerate()
+        places = places.take(steps * batch_size).skip(first_step * batch_size)
+        if context.num_input_pipelines > 1:
+            places = places.filter(
+                lambda place, _: (
+                    place % batch_size // num_here == context.input_pipeline_id
+                )
+            )
+        return (
+            places.map(
+                lambda place, record: (place, _parse(data_dir, record)),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+            .batch(batch_size // context.num_replicas_in_sync, drop_remainder=True)
+            .map(
+                lambda places, samples: _finished(
+                    data_dir, samples, tf.gather(draws, places), augmentation
+                ),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
         )
-        return samples.batch(batch_size, drop_remainder=True)
 
-    epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
-    return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+    return tf.data.Dataset.range(1).flat_map(stream).prefetch(tf.data.AUTOTUNE)
+
+
+def _finished(
+    data_dir: DataDir, samples: dict, draws: tf.Tensor, augmentation: Augmentation
+) -> tuple[tf.Tensor, tf.Tensor]:
+    frames, flow, codes = samples["frames"], samples["flow"], samples["codes"]
+    sampling = data_dir.manifest["flags"].get("grid_sampling", "area")
+    frames, flow = augment(frames, flow, draws, augmentation, sampling)
+    if augmentation.moves_pixels:
+        codes = assign_codes(flow, data_dir.codebook.centers)
+        codes = tf.reshape(codes, [-1, data_dir.grid_size**2])
+    return frames, pack_targets(codes, flow)
 
 
 def evaluation_batches(

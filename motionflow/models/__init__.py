@@ -7,37 +7,22 @@ name `blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C].
 """
 
 import numpy as np
-import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import blocks
 from motionflow.models.alexnet import build_alexnet
 from motionflow.models.allconv import build_allconv
+from motionflow.models.network import Network
+from motionflow.models.vgg import build_vgg
 from motionflow.models.walker import build_walker
 
 BUILDERS = {
     "allconv": build_allconv,
     "alexnet": build_alexnet,
     "walker": build_walker,
+    "vgg": build_vgg,
 }
-
-
-class Network(keras.Model):
-    """A functional model that also takes empty batches.
-
-    A replica's share of the last validation batch may be empty, and TensorFlow's
-    convolution on CPUs (oneDNN, both 2.15 and 2.21) then returns the input's shape.
-    """
-
-    def call(self, inputs, training=None, mask=None):
-        """Puts one black frame in the place of none, and drops its logits."""
-        if training:
-            return super().call(inputs, training, mask)
-        num_frames = tf.shape(inputs)[0]
-        missing = tf.cast(num_frames == 0, tf.int32)
-        frames = tf.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]])
-        return super().call(frames, training, mask)[:num_frames]
 
 
 def build_model(
@@ -50,6 +35,7 @@ def build_model(
     l2: float = 0.0,
     dropout: float = 0.0,
     literal_head: bool = False,
+    untilt: bool = False,
 ) -> keras.Model:
     """Builds a network with the mean frame as its first layer and float32 logits.
 
@@ -62,6 +48,7 @@ def build_model(
       l2: weight of the L2 regularisation, in Torch7's sense.
       dropout: share dropped where the tables say dropout.
       literal_head: see `allconv.build_allconv`.
+      untilt: end with `blocks.Untilt`, whose tilt is zero until it is assigned.
 
     Returns:
       A model from frames [B, S, S, 3] in 0..255 (float32; uint8 is cast) to logits
@@ -84,6 +71,10 @@ def build_model(
         literal_head=literal_head,
     )
     cells = keras.layers.Reshape((grid_size * grid_size, num_clusters))(scores)
-    logits = keras.layers.Activation("linear", dtype="float32", name="logits")(cells)
+    options = {"dtype": "float32", "name": "logits"}
+    end = keras.layers.Activation("linear", **options)
+    if untilt:
+        end = blocks.Untilt(**options)
+    logits = end(cells)
     standardize.mean_frame.assign(mean_frame)
     return Network(frames, logits, name=name)

@@ -124,6 +124,25 @@ class CountedDropout(keras.layers.Layer):
         return {**super().get_config(), "rate": self.rate}
 
 
+class Untilt(keras.layers.Layer):
+    """Subtracts a tilt from the logits, but not in training.
+
+    A loss with class weights or adjusted logits teaches a tilted posterior; outside of
+    training this gives the probabilities back (see `losses.tilt`).
+    """
+
+    def build(self, input_shape):
+        """Creates the tilt [K], zero until it is assigned."""
+        self.tilt = self.add_weight(
+            name="tilt", shape=input_shape[-1:], initializer="zeros", trainable=False
+        )
+        super().build(input_shape)
+
+    def call(self, inputs, training=None):
+        """[B, cells, K] -> the same shape."""
+        return inputs if training else inputs - self.tilt
+
+
 def scaled(num_filters: int, width: float) -> int:
     """A table's number of filters or units times the width, at least 1."""
     return max(1, round(num_filters * width))
@@ -177,7 +196,12 @@ def conv_bn(
         kernel_initializer=INITIALIZER,
         kernel_regularizer=l2_penalty(l2),
     )(inputs)
-    x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    # Replicas share their statistics: what is learned depends on the batch only. One
+    # device computes the same with a faster kernel.
+    is_shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    x = keras.layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, synchronized=is_shared
+    )(x)
     if dropout:
         x = CountedDropout(dropout)(x)
     return keras.layers.ReLU(name=name)(x)

@@ -1,14 +1,20 @@
 """What training reports each epoch besides the loss.
 
-    codes [B, cells], logits [B, cells, K] -> top1, top5, top10, mean_recall
+    packed targets [B, cells, 3], logits [B, cells, K]
+      -> cross_entropy, top1, top5, top10, mean_recall, epe, epe_nz
 
 Three quarters of all cells stand still, so top-k alone hides that a network predicts
-"no motion" everywhere; the mean recall over the classes does not (report, section 4).
+"no motion" everywhere; the mean recall over the classes does not (report, section 4),
+nor the endpoint error over the cells that move (nz: their code is not "still").
 """
 
+import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.data.codebook import Codebook
+from motionflow.data.pipeline import unpack_targets
+from motionflow.models import spatial_softmax
 
 
 class MeanRecall(keras.metrics.Metric):
@@ -16,46 +22,80 @@ class MeanRecall(keras.metrics.Metric):
 
     Counts are summed over batches and replicas, so the value belongs to all cells seen,
     not to an average over batches.
+
+    Attributes:
+      confusion: variable float64 [K, K], cells by true and predicted code.
     """
 
     def __init__(self, num_clusters: int, name: str = "mean_recall", **kwargs):
         super().__init__(name=name, dtype="float32", **kwargs)
         self.num_clusters = num_clusters
-        shape = (num_clusters,)
-        self.correct = self.add_weight("correct", shape, initializer="zeros")
-        self.total = self.add_weight("total", shape, initializer="zeros")
+        # float32 stops counting at 17 million.
+        self.confusion = self.add_weight(
+            "confusion", (num_clusters,) * 2, initializer="zeros", dtype=tf.float64
+        )
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Counts codes [B, cells] and the highest of logits [B, cells, K]."""
+        """Counts packed targets [B, cells, 3] and the highest of [B, cells, K]."""
         if sample_weight is not None:
             raise ValueError("MeanRecall has no notion of sample weights")
-        codes = tf.reshape(tf.cast(y_true, tf.int32), [-1])
-        predicted = tf.reshape(tf.argmax(y_pred, -1, output_type=tf.int32), [-1])
-        hits = tf.cast(codes == predicted, tf.float32)
-        self.correct.assign_add(self._sum_by_class(hits, codes))
-        self.total.assign_add(self._sum_by_class(tf.ones_like(hits), codes))
-
-    def _sum_by_class(self, values: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
-        return tf.math.unsorted_segment_sum(values, codes, self.num_clusters)
+        codes, _ = unpack_targets(y_true)
+        pairs = codes * self.num_clusters + tf.argmax(y_pred, -1, tf.int32)
+        counts = tf.math.bincount(pairs, minlength=self.num_clusters**2)
+        counts = tf.reshape(counts, self.confusion.shape)
+        self.confusion.assign_add(tf.cast(counts, tf.float64))
 
     def reset_state(self):
         """Forgets all counts; Keras' own knows scalars only."""
-        for counts in (self.correct, self.total):
-            counts.assign(tf.zeros_like(counts))
+        self.confusion.assign(tf.zeros_like(self.confusion))
 
     def result(self):
         """The mean recall, a scalar in 0..1; 0 before the first update."""
-        occurring = tf.reduce_sum(tf.cast(self.total > 0, tf.float32))
-        recalls = tf.math.divide_no_nan(self.correct, self.total)
-        return tf.math.divide_no_nan(tf.reduce_sum(recalls), occurring)
+        total = tf.reduce_sum(self.confusion, axis=1)
+        recalls = tf.math.divide_no_nan(tf.linalg.diag_part(self.confusion), total)
+        occurring = tf.math.count_nonzero(total, dtype=tf.float64)
+        mean = tf.math.divide_no_nan(tf.reduce_sum(recalls), occurring)
+        return tf.cast(mean, tf.float32)
 
 
-def training_metrics(num_clusters: int) -> list[keras.metrics.Metric]:
-    """Top-1, top-5 and top-10 accuracy over all cells, and the mean recall."""
-    top = [
-        keras.metrics.SparseTopKCategoricalAccuracy(
-            k=k, name=f"top{k}", dtype="float32"
+class EndpointError(keras.metrics.Mean):
+    """Mean distance of the expected flow from the true one, pixels of the frame.
+
+    Over all cells, or over those whose code is not `still`.
+    """
+
+    def __init__(self, centers: np.ndarray, still: int | None = None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self._centers, self._still = centers, still
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds the cells of packed targets [B, cells, 3] and logits [B, cells, K]."""
+        if sample_weight is not None:
+            raise ValueError("EndpointError has no notion of sample weights")
+        codes, flow = unpack_targets(y_true)
+        expected = tf.linalg.matmul(
+            spatial_softmax.probabilities(y_pred), self._centers
         )
-        for k in (1, 5, 10)
+        moving = None if self._still is None else codes != self._still
+        super().update_state(tf.norm(expected - flow, axis=-1), moving)
+
+
+def _on_codes(function, **options):
+    """Makes a metric of packed targets from a function of codes and logits."""
+
+    def of_targets(targets, logits, **options):
+        return function(unpack_targets(targets)[0], logits, **options)
+
+    return keras.metrics.MeanMetricWrapper(of_targets, dtype="float32", **options)
+
+
+def training_metrics(codebook: Codebook) -> list[keras.metrics.Metric]:
+    """Cross-entropy, top-1, top-5, top-10, mean recall, EPE, EPE over moving cells."""
+    top_k = keras.metrics.sparse_top_k_categorical_accuracy
+    return [
+        _on_codes(spatial_softmax.loss, name="cross_entropy"),
+        *(_on_codes(top_k, name=f"top{k}", k=k) for k in (1, 5, 10)),
+        MeanRecall(codebook.num_clusters),
+        EndpointError(codebook.centers, name="epe"),
+        EndpointError(codebook.centers, codebook.zero_index, name="epe_nz"),
     ]
-    return [*top, MeanRecall(num_clusters)]

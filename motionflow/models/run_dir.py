@@ -5,7 +5,7 @@ its presence says that the directory is set up
 R/flags.txt        the command's flags, a valid --flagfile
 R/codebook.npz     copies of the data's codebook and mean frame: a run needs no data
 R/mean_frame.npy   directory to predict
-R/checkpoints/     model, optimizer and epoch after each epoch
+R/checkpoints/     the last states of the training; best/: weights of the best epochs
 R/logs/            TensorBoard
 R/history.csv      one row an epoch
 R/result.json      the last row and the run's totals; its presence says "finished"
@@ -14,6 +14,7 @@ R/result.json      the last row and the run's totals; its presence says "finishe
 import csv
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,16 @@ from motionflow.models import build_model
 
 # What may change when a run is resumed: how long and on what it runs, not what it is.
 FREE_TO_CHANGE = ("epochs",)
+
+
+# What TensorFlow raises when a checkpoint is cut, changed or gone.
+DAMAGE = (tf.errors.OpError, IndexError)
+
+
+def warn_damaged(path: str, error: Exception) -> None:
+    """Says that a checkpoint cannot be read and another is tried."""
+    message = str(error).splitlines()[0]
+    print(f"warning: {path} is damaged and passed over: {message}", file=sys.stderr)
 
 
 class RunDir:
@@ -53,9 +64,9 @@ class RunDir:
                 f"{path} is no run directory: it holds no config.json; expected the "
                 f"--run_dir of a training (python -m motionflow.train)"
             )
-        if run_dir.latest_checkpoint is None:
+        if not run_dir.checkpoint_paths():
             raise InputError(
-                f"{path} holds no checkpoint: its training has not finished an epoch"
+                f"{path} holds no checkpoint: its training has not saved one yet"
             )
         return run_dir
 
@@ -82,11 +93,14 @@ class RunDir:
 
     def _check_same(self, config: dict[str, Any]) -> None:
         stored = self.config
+        # A cosine's rates depend on where it ends.
+        is_cosine = config["training"].get("learning_rate_schedule") == "cosine"
+        free = () if is_cosine else FREE_TO_CHANGE
         differences = [
             f"{section}.{key} is {stored[section].get(key)!r} there and {value!r} now"
             for section, values in config.items()
             for key, value in values.items()
-            if key not in FREE_TO_CHANGE and stored[section].get(key) != value
+            if key not in free and stored[section].get(key) != value
         ]
         if differences:
             raise InputError(
@@ -109,16 +123,19 @@ class RunDir:
         """The training data's mean frame, float32 [S, S, 3]."""
         return np.load(self.path / "mean_frame.npy")
 
-    @property
-    def latest_checkpoint(self) -> str | None:
-        """Prefix of the last checkpoint, or None."""
-        return tf.train.latest_checkpoint(str(self.checkpoints))
+    def checkpoint_paths(self, which: str = "last") -> list[str]:
+        """Prefixes of the checkpoints in the order in which to try them.
 
-    @property
-    def num_epochs(self) -> int:
-        """How many epochs the last checkpoint has behind it; 0 without one."""
-        latest = self.latest_checkpoint
-        return int(latest.rsplit("-", 1)[1]) if latest else 0
+        Args:
+          which: "last", the latest first, or "best", by validation cross-entropy.
+        """
+        if which == "last":
+            state = tf.train.get_checkpoint_state(str(self.checkpoints))
+            return list(state.all_model_checkpoint_paths)[::-1] if state else []
+        rows = [row for row in self.read_history() if "val_cross_entropy" in row]
+        rows.sort(key=lambda row: row["val_cross_entropy"])
+        paths = [self.checkpoints / "best" / f"epoch-{row['epoch']}" for row in rows]
+        return [str(path) for path in paths if path.with_suffix(".index").is_file()]
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -150,10 +167,17 @@ class RunDir:
         lines += [",".join(str(row[key]) for key in rows[0]) for row in rows]
         self._write(self._history, "\n".join(lines) + "\n")
 
-    def load_model(self) -> keras.Model:
-        """Rebuilds the model in float32 with the weights of the last checkpoint.
+    def load_model(self, which: str = "last") -> keras.Model:
+        """Rebuilds the model in float32 with the weights of a checkpoint.
+
+        The averaged weights, where training kept an average. A damaged checkpoint is
+        passed over with a warning.
+
+        Args:
+          which: "last", or "best" by validation cross-entropy.
 
         Raises:
+          InputError: no such checkpoint, or none that can be read.
           AssertionError: the checkpoint lacks a weight of the model.
         """
         trained_in = keras.mixed_precision.global_policy()
@@ -162,11 +186,19 @@ class RunDir:
             model = build_model(**self.config["model"], mean_frame=self.mean_frame)
         finally:
             keras.mixed_precision.set_global_policy(trained_in)
-        restored = tf.train.Checkpoint(model=model).read(self.latest_checkpoint)
-        restored.assert_existing_objects_matched()
-        # The optimizer's slots are in the file too and not wanted here.
-        restored.expect_partial()
-        return model
+        is_averaged = self.config["training"].get("ema_decay", 0) > 0
+        weights = tf.train.Checkpoint(**{"average" if is_averaged else "model": model})
+        for path in self.checkpoint_paths(which):
+            try:
+                restored = weights.read(path)
+            except DAMAGE as error:
+                warn_damaged(path, error)
+                continue
+            restored.assert_existing_objects_matched()
+            # The optimizer's slots are in the file too and not wanted here.
+            restored.expect_partial()
+            return model
+        raise InputError(f"{self.path} has no {which} checkpoint that can be read")
 
     def _write(self, path: Path, text: str) -> None:
         # Renamed into place: a reader never sees half a file.

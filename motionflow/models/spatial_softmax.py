@@ -26,15 +26,14 @@ def loss(codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     One value an image: Keras averages over the global batch, on any number of replicas.
 
     Args:
-      codes: integer [B, cells].
+      codes: int32 [B, cells].
       logits: [B, cells, K].
 
     Returns:
       float32 [B], in nats.
     """
     each_cell = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        # Keras hands its metrics the codes as floats.
-        labels=tf.cast(codes, tf.int32),
+        labels=codes,
         logits=tf.cast(logits, tf.float32),
     )
     return tf.reduce_sum(each_cell, axis=-1)

@@ -1,0 +1,72 @@
+"""A data directory of noise: as large to read and decode as real frames, made at once.
+
+nothing -> records of 200x200 PNG frames with 20x20 random motions
+"""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from motionflow.data import records
+from motionflow.data.codebook import Codebook
+from motionflow.data.samples import encode_frame
+
+FRAME_SIZE, GRID_SIZE, NUM_CLUSTERS = 200, 20, 40
+NUM_SHARDS = 10
+
+
+def write_noise_data(folder: Path, num_samples: int) -> records.DataDir:
+    """Writes a data directory without validation and test samples.
+
+    Args:
+      folder: does not exist yet.
+      num_samples: of the training split.
+
+    Returns:
+      the data directory, opened.
+    """
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    codebook = Codebook(random.normal(0, 3, (NUM_CLUSTERS, 2)))
+    samples = (_sample(random, codebook, i).encode() for i in range(num_samples))
+    shards = records.write_shards(folder, "train", samples, NUM_SHARDS)
+    codebook.save(folder / "codebook.npz")
+    mean_frame = np.full((FRAME_SIZE, FRAME_SIZE, 3), 128, np.float32)
+    np.save(folder / "mean_frame.npy", mean_frame)
+    empty = {"num_samples": 0, "shards": []}
+    manifest = {
+        "format_version": records.FORMAT_VERSION,
+        "flags": {
+            "frame_size": FRAME_SIZE,
+            "grid_size": GRID_SIZE,
+            "frame_encoding": "png",
+        },
+        "codebook_fingerprint": codebook.fingerprint,
+        "splits": {
+            "train": {"num_samples": num_samples, "shards": shards},
+            "validation": empty,
+            "test": empty,
+        },
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return records.open_data_dir(folder)
+
+
+def _sample(
+    random: np.random.Generator, codebook: Codebook, index: int
+) -> records.Sample:
+    # Blurred, since noise as such cannot be compressed: about 70 kB, as real frames.
+    noise = random.normal(0, 1, (FRAME_SIZE, FRAME_SIZE, 3))
+    frame = np.clip(128 + 400 * cv2.GaussianBlur(noise, (0, 0), 3), 0, 255)
+    flow = random.normal(0, 3, (GRID_SIZE, GRID_SIZE, 2)).astype(np.float32)
+    return records.Sample(
+        frame=encode_frame(frame.astype(np.uint8), "png"),
+        flow=flow,
+        codes=codebook.encode(flow).ravel(),
+        clip="noise.avi",
+        frame_index=index,
+        action="",
+        source="noise",
+    )

@@ -1,0 +1,219 @@
+"""A training step against PyTorch's, and against what the processor can do at most.
+
+    python benchmarks/step.py --torch_python=VENV/bin/python
+
+The same networks, batch and precision, in turns in one run:
+
+bare step   forward pass, gradients and optimizer, on one batch that lies in memory
+training    what `python -m motionflow.train` does: records of PNG frames, decoded,
+            shuffled and mirrored; metrics, callbacks, checkpoints. Its time is the one
+            in history.csv. What lies between two epochs (a checkpoint, history.csv, a
+            new dataset, its first batch) is added once in --checkpoint_steps, 100
+PyTorch     the bare step, eager and compiled, in a process of its own (step_torch.py)
+
+Before the clock starts both get the same weights and must give the same logits. The
+fastest turn of each counts; the first, which traces and compiles, does not. The peak is
+the fastest product of two large matrices in either library. Operations are counted from
+the layers' shapes (flops.py).
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+from absl import flags
+from flops import training_flops
+from noise_data import write_noise_data
+from step_ours import BareStep, WholeTraining, product_seconds
+from step_peer import Peer, compare_networks, has_torch
+from step_results import BARE, COMPILED, EAGER, PYTORCH, TENSORFLOW, Results
+
+from motionflow import cli
+from motionflow.compat import keras
+from motionflow.data import pipeline, records
+from motionflow.models import blocks
+from motionflow.training.settings import Settings
+
+FLAGS = flags.FLAGS
+# As configs/allconv.flags and configs/alexnet.flags have it.
+RECIPES = {
+    "allconv": {"learning_rate": 1e-3, "l2": 1e-5, "dropout": 0.3},
+    "alexnet": {"learning_rate": 1e-4, "l2": 0.0, "dropout": 0.5},
+}
+TARGETS = {
+    "allconv": "training at 85 % of the peak, bare step not behind PyTorch",
+    "alexnet": "bare step 1.5 times PyTorch",
+}
+# Of the logits, relative to the largest.
+TOLERANCES = {"float32": 1e-3, "mixed_bfloat16": 5e-2}
+NUM_COMPARED = 2
+MATRIX_SIZE = 3072
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines this command's flags on a registry."""
+    here, positive = {"flag_values": flag_values}, {"lower_bound": 1}
+    flags.DEFINE_list("model", list(RECIPES), "Networks.", **here)
+    flags.DEFINE_float("width", 1.0, "Factor on filters and units.", **here)
+    flags.DEFINE_integer("batch_size", 32, "Images a step.", **positive, **here)
+    flags.DEFINE_integer("num_steps", 3, "Steps a turn.", **positive, **here)
+    flags.DEFINE_integer("num_rounds", 3, "Turns of each.", **positive, **here)
+    flags.DEFINE_enum("precision", "float32", list(TOLERANCES), "Of both.", **here)
+    cores = os.cpu_count()
+    flags.DEFINE_integer("num_threads", cores, "Of either.", **positive, **here)
+    text = (
+        "Python with PyTorch, perhaps of another environment; left out if it has none."
+    )
+    flags.DEFINE_string("torch_python", sys.executable, text, **here)
+
+
+class Turns:
+    """Everyone's turns, again and again in the same order.
+
+    Args:
+      contestants: functions of a number of steps that return seconds.
+
+    Attributes:
+      seconds: of each contestant's turns, without the first, which is one step.
+    """
+
+    def __init__(self, contestants: dict[str, Callable[[int], float]]):
+        self._contestants, self._is_warm = contestants, False
+        self.seconds: dict[str, list[float]] = {name: [] for name in contestants}
+
+    def __call__(self) -> None:
+        """Lets each have its turn."""
+        for name, run in self._contestants.items():
+            seconds = run(FLAGS.num_steps if self._is_warm else 1)
+            if self._is_warm:
+                self.seconds[name].append(seconds)
+        self._is_warm = True
+
+
+def compare(name: str, data: records.DataDir, folder: Path) -> None:
+    """Measures one network and prints what was found."""
+    settings = Settings(
+        data_dir=str(data.path),
+        run_dir=str(folder / "run"),
+        model=name,
+        width=FLAGS.width,
+        batch_size=FLAGS.batch_size,
+        epochs=FLAGS.num_rounds + 1,
+        precision=FLAGS.precision,
+        **RECIPES[name],
+    )
+    bare = BareStep(settings, data)
+    batches = pipeline.training_batches(data, settings.batch_size, settings.seed)
+    frames, targets = next(iter(batches))
+    codes, _ = pipeline.unpack_targets(targets)
+    contestants = {
+        BARE: lambda num_steps: bare.seconds(num_steps, frames, codes),
+        TENSORFLOW: lambda _: product_seconds(MATRIX_SIZE, settings.precision),
+    }
+    with contextlib.ExitStack() as stack:
+        peer = start_peer(settings, data.codebook.num_clusters)
+        if peer:
+            stack.enter_context(peer)
+            check_peer(peer, bare.model, frames.numpy(), codes.numpy(), folder)
+            contestants |= {
+                EAGER: lambda num_steps: peer.ask("eager", num_steps)[0],
+                COMPILED: lambda num_steps: peer.ask("compiled", num_steps)[0],
+                PYTORCH: lambda _: peer.ask("multiply", MATRIX_SIZE),
+            }
+        turns, training = Turns(contestants), WholeTraining(settings)
+        training.run(turns)
+        print_results(bare.model, settings, turns.seconds, training)
+        if peer:
+            print(f"The waiting process used {peer.waiting_share:.1%} of a processor.")
+
+
+def print_results(
+    model: keras.Model,
+    settings: Settings,
+    turns: dict[str, list[float]],
+    training: WholeTraining,
+) -> None:
+    """Prints a network's table."""
+    libraries = [library for library in (TENSORFLOW, PYTORCH) if library in turns]
+    results = Results(
+        batch_size=settings.batch_size,
+        num_steps=FLAGS.num_steps,
+        flops=training_flops(model),
+        products={
+            library: [2 * MATRIX_SIZE**3 / seconds for seconds in turns.pop(library)]
+            for library in libraries
+        },
+        turns=turns,
+        # The first epoch traces, and what is before it is no break.
+        epochs=training.epochs[1:],
+        breaks=training.breaks[1:],
+        checkpoint_steps=settings.checkpoint_steps,
+    )
+    head = f"{settings.model}, width {settings.width:g}, batch {settings.batch_size}"
+    print(
+        f"\n## {head}, {settings.precision}\n\n"
+        f"{blocks.count_parameters(model):,} parameters, {FLAGS.num_threads} threads, "
+        f"TensorFlow {tf.__version__}"
+    )
+    print("\n".join(results.lines()))
+    print(
+        f"Waiting for input: {training.input_share:.1%} of the training. Targets: "
+        f"overhead under 5 %, {TARGETS[settings.model]}."
+    )
+
+
+def start_peer(settings: Settings, num_clusters: int) -> Peer | None:
+    """Starts PyTorch, if there is one."""
+    if not has_torch(FLAGS.torch_python):
+        print(f"PyTorch left out: {FLAGS.torch_python} has none; see --torch_python")
+        return None
+    return Peer(
+        FLAGS.torch_python,
+        FLAGS.num_threads,
+        name=settings.model,
+        width=settings.width,
+        num_clusters=num_clusters,
+        dropout=settings.dropout,
+        l2=settings.l2,
+        learning_rate=settings.learning_rate,
+        precision=settings.precision,
+    )
+
+
+def check_peer(
+    peer: Peer,
+    model: keras.Model,
+    frames: np.ndarray,
+    codes: np.ndarray,
+    folder: Path,
+) -> None:
+    """Gives PyTorch our weights and the batch, and insists on the same logits."""
+    np.savez(folder / "batch.npz", frames=frames, codes=codes)
+    peer.ask("batch", str(folder / "batch.npz"))
+    difference = compare_networks(model, peer, frames[:NUM_COMPARED], folder)
+    print(f"PyTorch {peer.version}: same weights, logits differ by {difference:.1e}")
+    if difference > TOLERANCES[FLAGS.precision]:
+        raise RuntimeError("PyTorch's network is another one")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Prints a table a network."""
+    del argv
+    tf.config.threading.set_intra_op_parallelism_threads(FLAGS.num_threads)
+    tf.config.threading.set_inter_op_parallelism_threads(FLAGS.num_threads)
+    for name in FLAGS.model:
+        with tempfile.TemporaryDirectory() as folder:
+            num_samples = FLAGS.batch_size * FLAGS.num_steps
+            data = write_noise_data(Path(folder, "data"), num_samples)
+            compare(name, data, Path(folder))
+
+
+if __name__ == "__main__":
+    cli.run(main, define_flags)

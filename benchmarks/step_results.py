@@ -1,0 +1,85 @@
+"""What step.py prints: rates, fractions of the peak, ratios.
+
+seconds of the turns -> a table and a few lines
+"""
+
+import dataclasses
+
+from motionflow.tables import markdown_table
+
+BARE, TRAINING = "bare step", "training"
+EAGER, COMPILED = "PyTorch eager", "PyTorch compiled"
+TENSORFLOW, PYTORCH = "TensorFlow", "PyTorch"
+HEAD = ["", "s a step", "images/s", "GFLOP/s", "of the peak", "PyTorch's best = 1"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """One network's measurements; of several turns the fastest counts.
+
+    Attributes:
+      batch_size: images a step.
+      num_steps: steps a turn.
+      flops: operations of a step on one image.
+      turns: seconds of the turns of `BARE` and, with PyTorch, `EAGER` and `COMPILED`.
+      epochs: seconds of the training's epochs, turns of as many steps.
+      breaks: seconds between two epochs.
+      checkpoint_steps: steps from one checkpoint to the next.
+      products: operations a second of matrix products, by library.
+    """
+
+    batch_size: int
+    num_steps: int
+    flops: float
+    turns: dict[str, list[float]]
+    epochs: list[float]
+    breaks: list[float]
+    checkpoint_steps: int
+    products: dict[str, list[float]]
+
+    @property
+    def peaks(self) -> dict[str, float]:
+        """Operations a second of each library's fastest matrix product."""
+        return {library: max(rates) for library, rates in self.products.items()}
+
+    @property
+    def checkpoint_seconds(self) -> float:
+        """What checkpoints add to a step."""
+        return min(self.breaks) / self.checkpoint_steps
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """Seconds of a step of each."""
+        turns = self.turns | {TRAINING: self.epochs}
+        steps = {name: min(turns[name]) / self.num_steps for name in turns}
+        steps[TRAINING] += self.checkpoint_seconds
+        order = (BARE, TRAINING, EAGER, COMPILED)
+        return {name: steps[name] for name in order if name in steps}
+
+    @property
+    def overhead(self) -> float:
+        """What training costs on top of the bare step, as a share of it."""
+        return self.steps[TRAINING] / self.steps[BARE] - 1
+
+    def lines(self) -> list[str]:
+        """The peak, the table, the overhead."""
+        peaks, steps = self.peaks, self.steps
+        rivals = [steps[name] for name in (EAGER, COMPILED) if name in steps]
+        rows = []
+        for name, seconds in steps.items():
+            images = self.batch_size / seconds
+            rate = images * self.flops
+            row = [name, f"{seconds:.3f}", f"{images:.2f}", f"{rate / 1e9:.1f}"]
+            row.append(f"{rate / max(peaks.values()):.1%}")
+            row.append(f"{min(rivals) / seconds:.2f}" if rivals else "-")
+            rows.append(row)
+        products = [f"{library} {rate / 1e9:.1f}" for library, rate in peaks.items()]
+        return [
+            f"Peak {max(peaks.values()) / 1e9:.1f} GFLOP/s ({', '.join(products)}); "
+            f"{self.flops / 1e9:.2f} GFLOP an image and step",
+            "",
+            *markdown_table(HEAD, rows),
+            "",
+            f"Training costs {self.overhead:.1%} on top of the bare step, checkpoints "
+            f"{self.checkpoint_seconds / steps[BARE]:.1%} of that.",
+        ]

@@ -1,0 +1,124 @@
+"""Random changes of training images whose flow is known exactly afterwards.
+
+    frames uint8 [B, S, S, 3], flow [B, g, g, 2], draws [B, 5] -> frames, flow
+
+- mirroring left to right: the grid is mirrored, dx changes sign. The report gave it up
+  since it "would have entailed reclassifying every label"; the records hold the
+  unquantised flow, so classes are found anew after any of these changes.
+- a random crop, enlarged to the frame's size: what lay at p lies at (p - corner) /
+  side, so the flow becomes flow / side, read between cells where the grids do not meet.
+  Linear in between, and beyond the outermost cells: an affine flow stays exact.
+- a random gain of brightness, which moves nothing.
+
+One `crop_and_resize` of a whole batch does mirroring and cropping together.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+NUM_DRAWS = 5  # mirror, side, left, top, gain
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """What may be done to a training image.
+
+    Attributes:
+      mirror: mirror with probability one half.
+      min_crop: a crop keeps a share of the sides between this and 1; 1: no crop.
+      brightness: the gain lies between 1 - brightness and 1 + brightness; 0: none.
+    """
+
+    mirror: bool = False
+    min_crop: float = 1.0
+    brightness: float = 0.0
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether flow and classes change."""
+        return self.mirror or self.min_crop < 1
+
+
+def augment(
+    frames: tf.Tensor,
+    flow: tf.Tensor,
+    draws: tf.Tensor,
+    options: Augmentation,
+    grid_sampling: str = "area",
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Changes each sample of a batch by its own draws.
+
+    Args:
+      frames: uint8 [B, S, S, 3].
+      flow: float32 [B, g, g, 2], pixels of the frame.
+      draws: float32 [B, 5] in [0, 1), see `NUM_DRAWS`.
+      options: what to do.
+      grid_sampling: "area" if the grid's vectors belong to the middle of their blocks,
+        "point" if to the pixel behind it (see `flow.to_grid`).
+
+    Returns:
+      frames of the same shape, uint8 if only mirrored and float32 in 0..255 otherwise;
+      flow float32 [B, g, g, 2], pixels of the new frames.
+    """
+    is_mirrored = tf.logical_and(draws[:, 0] < 0.5, options.mirror)
+    if options.moves_pixels and (options.min_crop < 1 or grid_sampling == "point"):
+        frames, flow = _crop(frames, flow, draws, is_mirrored, options, grid_sampling)
+    elif options.mirror:
+        where = is_mirrored[:, None, None, None]
+        frames = tf.where(where, tf.reverse(frames, [2]), frames)
+        flow = tf.where(where, tf.reverse(flow, [2]) * [-1.0, 1.0], flow)
+    if options.brightness:
+        gain = 1 + options.brightness * (2 * draws[:, 4] - 1)
+        frames = tf.cast(frames, tf.float32) * gain[:, None, None, None]
+        frames = tf.clip_by_value(frames, 0.0, 255.0)
+    return frames, flow
+
+
+def _crop(frames, flow, draws, is_mirrored, options, grid_sampling):
+    """Crops, enlarges and mirrors.
+
+    Positions are pixel indices: the new pixel j shows what lay at corner + side * j.
+    """
+    size, grid = frames.shape[1], flow.shape[1]
+    side = options.min_crop + (1 - options.min_crop) * draws[:, 1]
+    left, top = ((1 - side) * (size - 1) * draws[:, i] for i in (2, 3))
+    new = _sample(frames, left, top, side, is_mirrored)
+    # The same in cells: the first one's vector lies at pixel `first`.
+    block = size // grid
+    first = block // 2 if grid_sampling == "point" else (block - 1) / 2
+    left, top = ((corner + (side - 1) * first) / block for corner in (left, top))
+    # In blocks of even size no pixel is the middle one: mirrored, points lie beside it.
+    left += tf.where(is_mirrored, side * (block - 1 - 2 * first) / block, 0.0)
+    new_flow = _sample(_extrapolated(flow), left + 1, top + 1, side, is_mirrored, grid)
+    sign = tf.where(is_mirrored, -1.0, 1.0)
+    scale = tf.stack([sign, tf.ones_like(sign)], axis=-1) / side[:, None]
+    return new, new_flow * scale[:, None, None, :]
+
+
+def _sample(images, left, top, side, is_mirrored, num=None):
+    """Reads images [B, N, N, C] at corner + side * (0 .. num - 1), bilinearly."""
+    last = images.shape[1] - 1
+    num = num or images.shape[1]
+    right, bottom = (corner + side * (num - 1) for corner in (left, top))
+    left, right = (
+        tf.where(is_mirrored, right, left),
+        tf.where(is_mirrored, left, right),
+    )
+    boxes = tf.stack([top, left, bottom, right], axis=-1) / last
+    # Rounding must not put the outermost pixel outside, where zeros are read.
+    boxes = tf.clip_by_value(boxes, 0.0, 1.0)
+    return tf.image.crop_and_resize(
+        images, boxes, tf.range(tf.shape(images)[0]), [num, num]
+    )
+
+
+def _extrapolated(flow):
+    """Adds a cell on each side that continues the two outermost ones linearly."""
+    for axis in (1, 2):
+        size = flow.shape[axis]
+        a, b, y, z = (
+            tf.gather(flow, [i], axis=axis) for i in (0, 1, size - 2, size - 1)
+        )
+        flow = tf.concat([2 * a - b, flow, 2 * z - y], axis=axis)
+    return flow

@@ -1,0 +1,71 @@
+"""The Keras model around a network's layers.
+
+It takes empty batches, and it knows how long its training waited for input.
+"""
+
+import tensorflow as tf
+
+from motionflow.compat import keras
+
+
+class InputClock:
+    """Seconds that training steps waited for their batches, since it was last read."""
+
+    def __init__(self):
+        self._seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
+
+    def next(self, iterator):
+        """Takes the next batch, inside a graph."""
+        begin = tf.timestamp()
+        with tf.control_dependencies([begin]):
+            batch = next(iterator)
+        with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+            self._seconds.assign_add(tf.timestamp() - begin)
+        return batch
+
+    def read(self) -> float:
+        """The seconds; begins anew."""
+        seconds = float(self._seconds.numpy())
+        self._seconds.assign(0.0)
+        return seconds
+
+
+class Network(keras.Model):
+    """A functional model; see the module.
+
+    Attributes:
+      input_clock: what `fit` counts its waiting with; None before the first.
+    """
+
+    input_clock: InputClock | None = None
+
+    def call(self, inputs, training=None, mask=None):
+        """Puts one black frame in the place of none, and drops its logits.
+
+        A replica's share of the last validation batch may be empty, and TensorFlow's
+        convolution on CPUs (oneDNN, both 2.15 and 2.21) then returns the input's shape.
+        """
+        if training:
+            return super().call(inputs, training, mask)
+        num_frames = tf.shape(inputs)[0]
+        missing = tf.cast(num_frames == 0, tf.int32)
+        frames = tf.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]])
+        return super().call(frames, training, mask)[:num_frames]
+
+    def make_train_function(self, force=False):
+        """One step of `fit`, as Keras makes it, but for the clock."""
+        if self.train_function is None or force:
+            strategy = self.distribute_strategy
+            with strategy.scope():
+                self.input_clock = InputClock()
+
+            def train_function(iterator):
+                batch = self.input_clock.next(iterator)
+                logs = strategy.run(self.train_step, args=(batch,))
+                # Metrics are the same on every replica.
+                return tf.nest.map_structure(
+                    lambda value: strategy.experimental_local_results(value)[0], logs
+                )
+
+            self.train_function = tf.function(train_function, reduce_retracing=True)
+        return self.train_function

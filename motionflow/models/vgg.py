@@ -1,0 +1,73 @@
+"""A VGG-like network: the one that the report could not train (section 4, its [14]).
+
+    standardised frames [B, 200, 200, 3] -> scores [B, 16000] (400 cells of 40)
+
+Configuration D (16 layers with weights) of Simonyan and Zisserman 2015: thirteen 3x3
+convolutions in five stages, a 2x2 pooling after each (200 -> 100 -> 50 -> 25 -> 12 ->
+6), and the fully connected layers of table 1, which see 6x6x512 numbers. 172,549,568
+parameters, 158 million of them fully connected.
+"""
+
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.errors import InputError
+from motionflow.models import blocks
+
+# Configuration D: (filters, number of convolutions) of each stage.
+STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+NUM_UNITS = 4096
+
+
+def build_vgg(
+    inputs: tf.Tensor,
+    grid_size: int,
+    num_clusters: int,
+    *,
+    width: float = 1.0,
+    l2: float = 0.0,
+    dropout: float = 0.5,
+    literal_head: bool = False,
+) -> tf.Tensor:
+    """Stacks the layers of configuration D on standardised frames.
+
+    Args:
+      inputs: [B, S, S, 3].
+      grid_size: cells along one side of the data's grid; any will do.
+      num_clusters: K, the size of the codebook.
+      width: factor on every number of filters and units but the last.
+      l2: weight of the L2 regularisation.
+      dropout: share dropped after the first two fully connected layers.
+      literal_head: belongs to the report's table 2 and must be False.
+
+    Returns:
+      Scores [B, grid_size * grid_size * K].
+
+    Raises:
+      InputError: frames too small for five poolings, or `literal_head`.
+    """
+    frame_size, smallest = inputs.shape[1], 2 ** len(STAGES)
+    if literal_head:
+        raise InputError("vgg has no literal head: --literal_head is for allconv")
+    if frame_size < smallest:
+        raise InputError(f"vgg needs frames of {smallest} pixels, found {frame_size}")
+    x = inputs
+    for num_filters, num_convolutions in STAGES:
+        for _ in range(num_convolutions):
+            x = blocks.conv_bn(x, blocks.scaled(num_filters, width), 3, 1, 1, l2)
+        x = keras.layers.MaxPooling2D(2)(x)
+    x = keras.layers.Flatten()(x)
+    for name in ("fc6", blocks.FEATURES):
+        units = blocks.scaled(NUM_UNITS, width)
+        x = _dense(units, l2, activation="relu", name=name)(x)
+        x = blocks.CountedDropout(dropout)(x)
+    return _dense(grid_size * grid_size * num_clusters, l2)(x)
+
+
+def _dense(units: int, l2: float, **options) -> keras.layers.Layer:
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=blocks.INITIALIZER,
+        kernel_regularizer=blocks.l2_penalty(l2),
+        **options,
+    )

@@ -1,0 +1,99 @@
+"""Saving a training, and going on from what was saved.
+
+    model, its metrics, optimizer, progress  <->  R/checkpoints/step-<steps so far>
+    the weights of the best epochs            ->  R/checkpoints/best/epoch-<epoch>
+
+A checkpoint can be taken after any step. The metrics are in it because an epoch's
+metrics are sums over its steps; the dropout's state is a weight of the model; order and
+augmentation of the images follow from the place. So a resumed training is, bit for bit
+on one CPU device, the one that was not interrupted.
+"""
+
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.errors import InputError
+from motionflow.models.run_dir import DAMAGE, RunDir, warn_damaged
+from motionflow.training.progress import Progress
+
+
+class Checkpoints:
+    """The checkpoints of one run; every worker saves, only the chief into its folder.
+
+    Args:
+      run_dir: the run.
+      model: what is trained, compiled, with its metrics built.
+      average: the model of averaged weights, or None.
+      progress: its place, restored and saved along.
+      num_last: how many of the last to keep.
+      num_best: how many of the best epochs to keep.
+      is_chief: whether this process writes into the run directory.
+    """
+
+    def __init__(
+        self,
+        run_dir: RunDir,
+        model: keras.Model,
+        average: keras.Model | None,
+        progress: Progress,
+        num_last: int,
+        num_best: int,
+        is_chief: bool = True,
+    ):
+        self._run_dir, self._progress, self._num_best = run_dir, progress, num_best
+        # Slots exist from here on, so that restoring can insist on all of them.
+        model.optimizer.build(model.trainable_variables)
+        weights = {"model": model, "average": average} if average else {"model": model}
+        self._checkpoint = tf.train.Checkpoint(
+            **weights,
+            optimizer=model.optimizer,
+            metrics={metric.name: metric for metric in model.metrics},
+            progress=progress,
+        )
+        self._weights = tf.train.Checkpoint(**weights)
+        folder = str(run_dir.checkpoints)
+        if not is_chief:
+            folder = tempfile.mkdtemp(prefix="motionflow-")
+        self._folder = folder
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, folder, max_to_keep=num_last, checkpoint_name="step"
+        )
+
+    def restore(self) -> None:
+        """Goes on from the last checkpoint that can be read, if there is any.
+
+        Raises:
+          InputError: there are some, and none can be read.
+        """
+        for path in self._run_dir.checkpoint_paths():
+            try:
+                self._checkpoint.restore(path).assert_consumed()
+                return
+            except DAMAGE as error:
+                warn_damaged(path, error)
+        if self._run_dir.checkpoint_paths():
+            raise InputError(
+                f"no checkpoint in {self._run_dir.checkpoints} can be read: remove "
+                f"that folder to begin again"
+            )
+
+    def save(self, step: int) -> None:
+        """Saves everything under the number of steps since the first epoch."""
+        self._manager.save(checkpoint_number=step)
+
+    def save_best(self) -> None:
+        """Keeps the weights if the last epoch is among the best."""
+        rows = self._progress.rows
+        if not self._num_best or "val_cross_entropy" not in rows[-1]:
+            return
+        ranked = sorted(rows, key=lambda row: row["val_cross_entropy"])
+        best = {f"epoch-{row['epoch']}" for row in ranked[: self._num_best]}
+        folder = Path(self._folder, "best")
+        if f"epoch-{rows[-1]['epoch']}" in best:
+            self._weights.write(str(folder / f"epoch-{rows[-1]['epoch']}"))
+        for file in folder.glob("epoch-*"):
+            if file.name.split(".")[0] not in best:
+                file.unlink()

@@ -1,0 +1,92 @@
+"""What a training needs before its first step.
+
+settings, data -> config.json, learning rate schedule, compiled model
+"""
+
+import math
+
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.data import pipeline
+from motionflow.data.codebook import Codebook
+from motionflow.data.records import DataDir
+from motionflow.errors import InputError
+from motionflow.models import build_model, keras_metrics, losses
+from motionflow.training.optimizers import Schedule, make_optimizer
+from motionflow.training.settings import Settings
+
+
+def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
+    """What config.json holds: the model, the training and the data it belongs to."""
+    model = settings.section("model")
+    return {
+        "model": {
+            "name": settings.model,
+            "num_clusters": data.codebook.num_clusters,
+            "grid_size": data.grid_size,
+            **model,
+            "untilt": model["untilt"] and settings.loss.is_tilted,
+        },
+        "training": settings.section("training"),
+        "data": {
+            "frame_size": data.frame_size,
+            "codebook_fingerprint": data.codebook.fingerprint,
+            "num_training_samples": data.num_samples("train"),
+            "num_validation_samples": data.num_samples("validation"),
+        },
+    }
+
+
+def make_schedule(settings: Settings, steps: int) -> Schedule:
+    """The learning rate of each step; `steps` are an epoch's."""
+    return Schedule(
+        settings.learning_rate_schedule,
+        settings.learning_rate,
+        total=settings.epochs * steps,
+        decay=settings.learning_rate_decay_epoch * steps,
+        factor=settings.learning_rate_decay_factor,
+        warmup=round(settings.warmup_epochs * steps),
+    )
+
+
+def make_model(settings: Settings, data: DataDir, schedule: Schedule) -> keras.Model:
+    """Builds and compiles the network; call it under the strategy."""
+    config = make_config(settings, data)["model"]
+    model = build_model(**config, mean_frame=data.mean_frame)
+    if config["untilt"]:
+        tilt = losses.tilt(data.codebook.counts, settings.loss)
+        model.get_layer("logits").tilt.assign(tilt)
+    optimizer = make_optimizer(settings.optimizer, schedule)
+    compile_model(model, optimizer, data.codebook, settings.loss)
+    return model
+
+
+def compile_model(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    codebook: Codebook,
+    options: losses.LossOptions,
+) -> None:
+    """Gives a model its optimizer, its loss and the metrics of each epoch."""
+    loss = losses.make_loss(options, codebook.counts, codebook.centers)
+    model.compile(
+        optimizer,
+        loss=lambda targets, logits: loss(pipeline.unpack_targets(targets)[0], logits),
+        metrics=keras_metrics.training_metrics(codebook),
+    )
+    # Keras makes the metrics at the first step; a checkpoint wants them before.
+    _, cells, num_clusters = model.output_shape
+    logits = tf.zeros([1, cells, num_clusters])
+    model.compiled_loss.build(logits)
+    model.compiled_metrics.build(logits, tf.zeros([1, cells, 3]))
+
+
+def check_replicas(batch_size: int, num_replicas: int) -> None:
+    """Refuses a global batch that the replicas cannot share, as an InputError."""
+    if batch_size % num_replicas:
+        fitting = math.ceil(batch_size / num_replicas) * num_replicas
+        raise InputError(
+            f"{num_replicas} replicas cannot share batches of {batch_size} evenly; "
+            f"pass --batch_size={fitting}"
+        )

@@ -1,0 +1,151 @@
+"""What TensorBoard shows of a training.
+
+    graph, settings, codebook                -> R/logs, at the start
+    row of history.csv, confusion, examples  -> R/logs/train, R/logs/validation, after
+                                                each epoch
+
+    tensorboard --logdir=R/logs
+
+`train` and `validation` have the same tags, so that TensorBoard draws both curves into
+one chart; a point's step is its epoch, and one written again takes the place of the
+first. The tab HPARAMS shows the settings beside the last of these numbers.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from tensorboard.plugins.hparams import api as hparams_api
+
+from motionflow import visualize
+from motionflow.compat import keras
+from motionflow.data import pipeline
+from motionflow.data.records import DataDir
+from motionflow.models import spatial_softmax
+from motionflow.scoring.examples import choose_examples
+
+NUM_EXAMPLES = 4
+_NUM_CANDIDATES = 64  # a split's first samples: shards mix all clips
+
+
+class Board:
+    """The event files of one run; in a cluster only the chief has one.
+
+    Everything of an epoch is on disk when `write_epoch` returns.
+
+    Args:
+      folder: R/logs.
+      data: the data directory; some of its validation samples are drawn each epoch, or
+        training samples if it has no others.
+      model: what predicts: the average of weights, where there is one.
+    """
+
+    def __init__(self, folder: str | Path, data: DataDir, model: keras.Model):
+        self._folder, self._codebook = Path(folder), data.codebook
+        self._predict = _prediction(model, data.codebook.centers)
+        self._split = "validation" if data.num_samples("validation") else "train"
+        self._examples = _read_examples(data, self._split)
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+
+    def write_run(self, hparams: Mapping[str, bool | int | float | str]) -> None:
+        """Writes what does not change: graph, hyperparameters, codebook."""
+        centers, counts = self._codebook.centers, self._codebook.counts
+        with self._writer("").as_default(step=0):
+            tf.summary.graph(self._predict.get_concrete_function().graph)
+            hparams_api.hparams(dict(hparams))
+            tf.summary.image(
+                "codebook",
+                _pixels(visualize.codebook_figure(centers, counts))[None],
+                description="The classes: each centre in the colour of its direction.",
+            )
+
+    def write_epoch(self, row: Mapping[str, float], confusion: np.ndarray) -> None:
+        """Writes the numbers and pictures of an epoch.
+
+        Args:
+          row: of history.csv.
+          confusion: [K, K], cells by true and predicted code, of the validation split,
+            or of the training split if there is no other.
+        """
+        epoch = row["epoch"]
+        for name, value in row.items():
+            split = "validation" if name.startswith("val_") else "train"
+            if name != "epoch":
+                with self._writer(split).as_default(step=epoch):
+                    tf.summary.scalar(name.removeprefix("val_"), value)
+        where = f"{self._split}, epoch {epoch}"
+        figure = visualize.confusion_figure(
+            confusion, self._codebook.zero_index, f"Confusion of classes: {where}"
+        )
+        with self._writer(self._split).as_default(step=epoch):
+            tf.summary.image("confusion_matrix", _pixels(figure)[None])
+            tf.summary.image(
+                "predictions",
+                self._draw_examples()[None],
+                description="Frame, true flow, predicted flow; both flows on the scale "
+                "of the longest true vector, colours as in the codebook's picture.",
+            )
+
+    def _draw_examples(self) -> np.ndarray:
+        """One row a sample, uint8 [n * S, 3 * S, 3]."""
+        frames, flows = self._examples["frames"], self._examples["flow"]
+        predicted = self._predict(tf.cast(frames, tf.float32)).numpy()
+        examples = zip(frames, flows, predicted, strict=True)
+        return np.concatenate([draw_example(*example) for example in examples])
+
+    def _writer(self, name: str) -> tf.summary.SummaryWriter:
+        """Made when it is first needed; TensorFlow flushes it after each `with`."""
+        if name not in self._writers:
+            path = str(self._folder / name)
+            self._writers[name] = tf.summary.create_file_writer(path)
+        return self._writers[name]
+
+
+def draw_example(
+    frame: np.ndarray, true: np.ndarray, predicted: np.ndarray
+) -> np.ndarray:
+    """A frame, its true flow and its predicted flow side by side.
+
+    Args:
+      frame: uint8 [S, S, 3].
+      true: [g, g, 2] in pixels.
+      predicted: [g, g, 2] in pixels, drawn on the scale of the true flow.
+
+    Returns:
+      uint8 [S, 3 * S, 3].
+    """
+    longest = float(np.linalg.norm(true, axis=-1).max())
+    flows = [visualize.overlay_flow(frame, flow, longest) for flow in (true, predicted)]
+    return np.concatenate([frame, *flows], axis=1)
+
+
+def _read_examples(data: DataDir, split: str) -> dict[str, np.ndarray]:
+    batches = pipeline.evaluation_batches(data, split, _NUM_CANDIDATES)
+    samples = next(batches.take(1).as_numpy_iterator())
+    moving = np.mean(samples["codes"] != data.codebook.zero_index, axis=1)
+    chosen = choose_examples(moving, NUM_EXAMPLES)
+    return {key: samples[key][chosen] for key in ("frames", "flow")}
+
+
+def _prediction(model: keras.Model, centers: np.ndarray) -> Callable:
+    """Frames float32 [n, S, S, 3] -> flow [n, g, g, 2], on this worker alone."""
+    strategy = model.distribute_strategy
+
+    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
+    def predict(frames):
+        # Outside of `run`, batch normalisation's statistics are averaged over all
+        # workers, and the chief would wait for them for ever.
+        logits = strategy.run(model, (frames,), {"training": False})
+        logits = strategy.experimental_local_results(logits)[0]
+        return spatial_softmax.expected_flow(logits, centers)
+
+    return predict
+
+
+def _pixels(figure: Figure) -> np.ndarray:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]

@@ -1,0 +1,31 @@
+"""The flags of a training, for the command that trains and the tool that sweeps.
+
+flags -> training.settings.Settings
+"""
+
+import dataclasses
+
+from absl import flags
+
+from motionflow.training.settings import Settings
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines a flag for each field of the settings on a registry."""
+    define = {
+        bool: flags.DEFINE_bool,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+    }
+    for field in dataclasses.fields(Settings):
+        limits = field.metadata["limits"]
+        function = define.get(field.type, flags.DEFINE_string)
+        function = flags.DEFINE_enum if "enum_values" in limits else function
+        options = {**limits, "help": field.metadata["help"]}
+        function(field.name, field.default, flag_values=flag_values, **options)
+
+
+def settings_from(flag_values: flags.FlagValues) -> Settings:
+    """Reads parsed flags."""
+    names = [field.name for field in dataclasses.fields(Settings)]
+    return Settings(**{name: flag_values[name].value for name in names})

@@ -1,0 +1,73 @@
+"""A training is killed at random steps, and asked to end: the weights do not notice."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from motionflow.models.run_dir import RunDir
+from tests import tiny_run
+
+FLAGS = ["--width=0.05", "--batch_size=2", "--epochs=3", "--checkpoint_steps=2"]
+FLAGS += ["--ema_decay=0.9", "--min_crop=0.7", "--learning_rate_schedule=cosine"]
+
+
+class Training:
+    """The command at work on a run directory."""
+
+    def __init__(self, data_dir, run_dir):
+        self.run_dir = run_dir
+        command = [sys.executable, "-m", "motionflow.train", *FLAGS]
+        command += [f"--data_dir={data_dir}", f"--run_dir={run_dir}"]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def saved(self):
+        """The number of steps behind the last finished checkpoint."""
+        paths = (self.run_dir / "checkpoints").glob("step-*.index")
+        return max([int(path.stem.split("-")[1]) for path in paths], default=0)
+
+    def end(self, number, after_step):
+        """Sends a signal when so many steps are saved; returns exit code and output."""
+        while self.saved() < after_step and self.process.poll() is None:
+            time.sleep(0.002)
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=120)
+        return self.process.returncode, output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+def test_killed_and_stopped_it_ends_with_the_weights_of_an_uninterrupted_run(tmp_path):
+    data_dir = tiny_run.write_data(tmp_path / "data", (40, 4, 1))
+    whole = Training(data_dir, tmp_path / "whole")
+    output, _ = whole.process.communicate(timeout=300)
+    assert whole.process.returncode == 0, output
+
+    run, draw = tmp_path / "killed", random.Random(0)
+    reached = 0
+    for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+        training = Training(data_dir, run)
+        # 60 steps in all; a kill can hit a step, a save or a validation.
+        target = reached + draw.randint(2, 16)
+        code, output = training.end(number, target)
+        assert code == (143 if number == signal.SIGTERM else -number), output
+        assert target <= training.saved() < 60, output
+        assert reached == 0 or "from step" in output or reached % 20 == 0
+        reached = training.saved()
+    assert "stopped by SIGTERM after" in output
+
+    last = Training(data_dir, run)
+    output, _ = last.process.communicate(timeout=300)
+    assert last.process.returncode == 0, output
+    weights = [RunDir(path).load_model().get_weights() for path in (whole.run_dir, run)]
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    histories = [RunDir(path).read_history() for path in (whole.run_dir, run)]
+    for one, other in zip(*histories, strict=True):
+        for name in ("epoch", "loss", "mean_recall", "epe_nz", "val_cross_entropy"):
+            assert one[name] == other[name], (name, one, other)

@@ -1,0 +1,38 @@
+import dataclasses
+
+from motionflow.data.augmentation import Augmentation
+from motionflow.models.losses import LossOptions
+from motionflow.training.settings import Settings
+
+
+def test_sections_are_disjoint_and_leave_out_what_a_resumed_run_may_change():
+    settings = Settings()
+    model, training = settings.section("model"), settings.section("training")
+    assert not model.keys() & training.keys()
+    others = {field.name for field in dataclasses.fields(settings)}
+    others -= model.keys() | training.keys()
+    assert others == {
+        "data_dir",
+        "run_dir",
+        "model",  # its name has its own place in config.json
+        "strategy",
+        "checkpoint_steps",
+        "num_checkpoints",
+        "num_best_checkpoints",
+        "profile_steps",
+    }
+    assert training["batch_size"] == 125 and model["width"] == 1.0
+
+
+def test_options_of_the_parts():
+    settings = Settings(mirror=False, min_crop=0.7, brightness=0.3)
+    assert settings.augmentation == Augmentation(False, 0.7, 0.3)
+    settings = Settings(class_weights="smoothed", focal_gamma=2.0, label_smoothing=0.1)
+    expected = LossOptions("smoothed", 0.5, focal_gamma=2.0, label_smoothing=0.1)
+    assert settings.loss == expected and settings.loss.is_tilted
+
+
+def test_flag_lines_leave_out_what_is_not_given():
+    lines = Settings(run_dir=None, width=0.25).flag_lines().splitlines()
+    assert "--width=0.25" in lines and "--mirror=True" in lines
+    assert not [line for line in lines if line.startswith("--run_dir")]

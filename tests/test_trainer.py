@@ -1,0 +1,225 @@
+"""Whole trainings, tiny."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from motionflow.data import pipeline, records
+from motionflow.errors import InputError
+from motionflow.models.run_dir import RunDir
+from motionflow.training import trainer
+from motionflow.training.trainer import train
+from tests import tiny_run
+
+METRICS = ["loss", "cross_entropy", "top1", "top5", "top10", "mean_recall"]
+METRICS += ["epe", "epe_nz"]
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tiny_run.write_data(tmp_path_factory.mktemp("train") / "data")
+
+
+@pytest.fixture(scope="module")
+def straight(data_dir, tmp_path_factory):
+    """Two epochs without a pause: the run directory, the result."""
+    run = tmp_path_factory.mktemp("straight") / "run"
+    return run, train(tiny_run.settings(data_dir, run))
+
+
+def test_a_run_leaves_all_its_files(straight):
+    run, result = straight
+    names = {"checkpoints", "logs", "codebook.npz", "mean_frame.npy", "flags.txt"}
+    names |= {"config.json", "history.csv", "result.json"}
+    assert {path.name for path in run.iterdir()} == names
+    assert json.loads((run / "result.json").read_text()) == result
+    config = RunDir(run).config
+    assert config["data"] == {
+        "frame_size": 64,
+        "codebook_fingerprint": RunDir(run).codebook.fingerprint,
+        "num_training_samples": 12,
+        "num_validation_samples": 5,
+    }
+    assert config["model"]["untilt"] is False and config["model"]["width"] == 0.05
+
+
+def test_history_has_a_row_an_epoch_and_the_result_is_its_last(straight):
+    run, result = straight
+    with (run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    for split, prefix in (("training", ""), ("validation", "val_")):
+        assert list(result[split]) == METRICS
+        for name, value in result[split].items():
+            assert float(rows[-1][prefix + name]) == value
+    assert result["epochs"] == 2 and result["images_per_second"] > 0
+    assert 0 <= result["input_share"] < 1
+
+
+def test_validation_metrics_are_those_of_the_saved_weights_over_all_samples(
+    straight, data_dir
+):
+    run, result = straight
+    model = RunDir(run).load_model()
+    data = records.open_data_dir(data_dir)
+    (batch,) = pipeline.evaluation_batches(data, "validation", 5)
+    logits, codes = model(batch["frames"]).numpy(), batch["codes"].numpy()
+    shifted = np.exp(logits - logits.max(-1, keepdims=True))
+    probabilities = shifted / shifted.sum(-1, keepdims=True)
+    right = np.take_along_axis(probabilities, codes[..., None], -1)
+    cross_entropy = -np.log(right).sum() / 5
+    kernels = [w.numpy() for w in model.weights if "kernel" in w.name]
+    penalty = sum(0.5 * 1e-5 * (kernel**2).sum() for kernel in kernels)
+    flow = batch["flow"].numpy().reshape((*codes.shape, 2))
+    error = np.linalg.norm(probabilities @ tiny_run.CENTERS - flow, axis=-1)
+    validation = result["validation"]
+    assert validation["cross_entropy"] == pytest.approx(cross_entropy, rel=1e-5)
+    assert validation["loss"] == pytest.approx(cross_entropy + penalty, rel=1e-5)
+    assert validation["top1"] == pytest.approx((logits.argmax(-1) == codes).mean())
+    assert validation["epe"] == pytest.approx(error.mean(), rel=1e-5)
+    assert validation["epe_nz"] == pytest.approx(error[codes != 0].mean(), rel=1e-5)
+
+
+def assert_same_run(one, other):
+    """Weights, and all numbers but the times."""
+    timed = ("seconds", "images_per_second", "input_share")
+    histories = [
+        [{k: v for k, v in row.items() if k not in timed} for row in rows]
+        for rows in (RunDir(one).read_history(), RunDir(other).read_history())
+    ]
+    assert histories[0] == histories[1]
+    models = [RunDir(run).load_model().get_weights() for run in (one, other)]
+    for a, b in zip(*models, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_more_epochs_go_on_where_the_run_ended(straight, data_dir, tmp_path):
+    train(tiny_run.settings(data_dir, tmp_path, epochs=1))
+    train(tiny_run.settings(data_dir, tmp_path))
+    assert_same_run(straight[0], tmp_path)
+
+
+ALL_AT_ONCE = {
+    "ema_decay": 0.9,
+    "class_weights": "smoothed",
+    "focal_gamma": 1.0,
+    "label_smoothing": 0.1,
+    "learning_rate_schedule": "cosine",
+    "warmup_epochs": 0.5,
+    "min_crop": 0.8,
+    "brightness": 0.2,
+    "optimizer": "sgd",
+    "learning_rate": 1e-4,
+}
+
+
+@pytest.mark.parametrize("place", ["training", "validation"])
+def test_stopped_anywhere_it_goes_on_to_the_same_weights_and_metrics(
+    data_dir, tmp_path, monkeypatch, place
+):
+    changes = {**ALL_AT_ONCE, "checkpoint_steps": 2}
+    train(tiny_run.settings(data_dir, tmp_path / "straight", **changes))
+
+    class Killed(BaseException):
+        """As a kill, it asks nobody."""
+
+    def kill(*_):
+        raise Killed
+
+    stopped = trainer.Trainer(tiny_run.settings(data_dir, tmp_path / "run", **changes))
+    if place == "training":
+        # Steps are 3 an epoch; the save after step 2 of the second is the last.
+        save = stopped._save
+
+        def save_and_die():
+            save()
+            if (stopped.progress.epoch, stopped.progress.step) == (1, 2):
+                kill()
+
+        monkeypatch.setattr(stopped, "_save", save_and_die)
+    else:
+        monkeypatch.setattr(
+            stopped, "_finish_epoch", lambda _: stopped._save() or kill()
+        )
+    with pytest.raises(Killed):
+        stopped.run()
+    resumed = trainer.Trainer(tiny_run.settings(data_dir, tmp_path / "run", **changes))
+    resumed.run()
+    assert_same_run(tmp_path / "straight", tmp_path / "run")
+
+
+def test_a_finished_run_is_left_alone(straight, data_dir, capsys):
+    run, result = straight
+    before = (run / "history.csv").read_bytes()
+    assert train(tiny_run.settings(data_dir, run)) == result
+    assert "is finished: 2 epochs" in capsys.readouterr().out
+    assert (run / "history.csv").read_bytes() == before
+
+
+def test_another_run_or_other_data_in_the_same_place_is_refused(
+    straight, data_dir, tmp_path
+):
+    run = straight[0]
+    with pytest.raises(InputError, match="width is 0.05 there and 0.1 now"):
+        train(tiny_run.settings(data_dir, run, width=0.1))
+    other = tiny_run.write_data(tmp_path / "other", centers=tiny_run.CENTERS + 1)
+    with pytest.raises(InputError, match="codebook_fingerprint is"):
+        train(tiny_run.settings(other, run))
+
+
+def test_too_few_samples_say_what_to_pass(data_dir, tmp_path):
+    with pytest.raises(InputError, match="pass --batch_size=12"):
+        train(tiny_run.settings(data_dir, tmp_path, batch_size=13))
+
+
+def test_a_run_directory_can_be_moved(straight, tmp_path):
+    moved = shutil.copytree(straight[0], tmp_path / "moved")
+    assert RunDir.open(moved).checkpoint_paths()[0].startswith(str(moved))
+    assert RunDir.open(moved).load_model().get_weights()
+
+
+def test_averaged_weights_are_what_predicts(data_dir, tmp_path):
+    train(tiny_run.settings(data_dir, tmp_path, ema_decay=0.9))
+    path = RunDir(tmp_path).checkpoint_paths()[0]
+    name = "/layer_with_weights-1/kernel/.ATTRIBUTES/VARIABLE_VALUE"
+    trained, averaged = (
+        tf.train.load_variable(path, kind + name) for kind in ("model", "average")
+    )
+    assert not np.array_equal(trained, averaged)
+    kernel = RunDir(tmp_path).load_model().layers[2].kernel
+    np.testing.assert_array_equal(kernel, averaged)
+
+
+def test_class_weights_tilt_training_and_not_the_predictions(data_dir, tmp_path):
+    changes = {"class_weights": "inverse_frequency", "epochs": 1}
+    for name, untilt in (("tilted", False), ("untilted", True)):
+        train(tiny_run.settings(data_dir, tmp_path / name, untilt=untilt, **changes))
+    tilted, untilted = (
+        RunDir(tmp_path / n).load_model() for n in ("tilted", "untilted")
+    )
+    frames = np.full((1, 64, 64, 3), 100.0, np.float32)
+    difference = (tilted(frames) - untilted(frames)).numpy()[0]
+    # They learn the same; between them stand the logarithms of the weights.
+    counts = RunDir(tmp_path / "tilted").codebook.counts
+    expected = -np.log(np.maximum(counts, 1) / np.maximum(counts, 1).sum())
+    relative = difference - difference[:, :1]
+    np.testing.assert_allclose(
+        relative, np.tile(expected - expected[0], (9, 1)), atol=1e-4
+    )
+
+
+def test_without_validation_samples_a_network_learns_a_batch_by_heart(tmp_path, capsys):
+    data = tiny_run.write_data(tmp_path / "data", (4, 0, 0))
+    settings = tiny_run.settings(
+        data, tmp_path / "run", epochs=40, dropout=0.0, mirror=False, l2=0.0, width=0.1
+    )
+    result = train(settings)
+    assert "NO validation samples" in capsys.readouterr().out
+    assert result["validation"] is None
+    rows = RunDir(tmp_path / "run").read_history()
+    assert result["training"]["cross_entropy"] < 0.2 * rows[0]["cross_entropy"]
+    assert result["training"]["top1"] > 0.95
