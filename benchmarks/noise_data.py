@@ -1,6 +1,6 @@
 """A data directory of noise: as large to read and decode as real frames, made at once.
 
-nothing -> records of 200x200 PNG frames with 20x20 random motions
+nothing -> records of 200x200 frames with 20x20 random motions
 """
 
 import json
@@ -17,12 +17,15 @@ FRAME_SIZE, GRID_SIZE, NUM_CLUSTERS = 200, 20, 40
 NUM_SHARDS = 10
 
 
-def write_noise_data(folder: Path, num_samples: int) -> records.DataDir:
+def write_noise_data(
+    folder: Path, num_samples: int, frame_encoding: str = "png"
+) -> records.DataDir:
     """Writes a data directory without validation and test samples.
 
     Args:
       folder: does not exist yet.
       num_samples: of the training split.
+      frame_encoding: png, jpeg or raw.
 
     Returns:
       the data directory, opened.
@@ -30,7 +33,10 @@ def write_noise_data(folder: Path, num_samples: int) -> records.DataDir:
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
     codebook = Codebook(random.normal(0, 3, (NUM_CLUSTERS, 2)))
-    samples = (_sample(random, codebook, i).encode() for i in range(num_samples))
+    samples = (
+        _sample(random, codebook, i, frame_encoding).encode()
+        for i in range(num_samples)
+    )
     shards = records.write_shards(folder, "train", samples, NUM_SHARDS)
     codebook.save(folder / "codebook.npz")
     mean_frame = np.full((FRAME_SIZE, FRAME_SIZE, 3), 128, np.float32)
@@ -41,7 +47,7 @@ def write_noise_data(folder: Path, num_samples: int) -> records.DataDir:
         "flags": {
             "frame_size": FRAME_SIZE,
             "grid_size": GRID_SIZE,
-            "frame_encoding": "png",
+            "frame_encoding": frame_encoding,
         },
         "codebook_fingerprint": codebook.fingerprint,
         "splits": {
@@ -55,14 +61,14 @@ def write_noise_data(folder: Path, num_samples: int) -> records.DataDir:
 
 
 def _sample(
-    random: np.random.Generator, codebook: Codebook, index: int
+    random: np.random.Generator, codebook: Codebook, index: int, frame_encoding: str
 ) -> records.Sample:
     # Blurred, since noise as such cannot be compressed: about 70 kB, as real frames.
     noise = random.normal(0, 1, (FRAME_SIZE, FRAME_SIZE, 3))
     frame = np.clip(128 + 400 * cv2.GaussianBlur(noise, (0, 0), 3), 0, 255)
     flow = random.normal(0, 3, (GRID_SIZE, GRID_SIZE, 2)).astype(np.float32)
     return records.Sample(
-        frame=encode_frame(frame.astype(np.uint8), "png"),
+        frame=encode_frame(frame.astype(np.uint8), frame_encoding),
         flow=flow,
         codes=codebook.encode(flow).ravel(),
         clip="noise.avi",

@@ -54,7 +54,7 @@ TARGETS = {
 # Of the logits, relative to the largest.
 TOLERANCES = {"float32": 1e-3, "mixed_bfloat16": 5e-2}
 NUM_COMPARED = 2
-MATRIX_SIZE = 3072
+MATRIX_SIZE = 2048
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:

@@ -67,6 +67,16 @@ def test_a_signal_during_validation_is_answered_too(keeper, log):
     assert log == [("save", 0)]
 
 
+def test_a_worker_of_many_does_not_save_alone(log):
+    keeper = StepKeeper(
+        Progress(), lambda: log.append("save"), 0, lambda: None, saves_alone=False
+    )
+    with pytest.raises(SystemExit), keeper.answering_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        keeper.on_test_batch_end(0, {})
+    assert log == []
+
+
 def test_restored_metrics_survive_the_reset_of_fit(keeper):
     metric = keras.metrics.Mean()
     metric.update_state([1.0, 3.0])

@@ -105,7 +105,7 @@ def test_the_best_epochs_are_kept(tmp_path):
     assert numbers == [{1}, {1, 2}, {2, 3}, {2, 3}, {2, 5}]
     folder = tmp_path / "checkpoints" / "best"
     paths = [str(folder / f"epoch-{i}") for i in (5, 2)]
-    assert run.run_dir.checkpoint_paths("best") == paths
+    assert RunDir(folder).checkpoint_paths() == paths
 
 
 @pytest.mark.parametrize("num_best, value", [(0, 1.0), (2, None)])

@@ -35,7 +35,7 @@ def test_what_was_prepared_is_read_again(run_dir):
     assert run_dir.config == CONFIG
     np.testing.assert_array_equal(run_dir.mean_frame, MEAN_FRAME)
     assert run_dir.codebook.num_clusters == 3
-    assert run_dir.checkpoint_paths() == run_dir.checkpoint_paths("best") == []
+    assert run_dir.checkpoint_paths() == []
     assert run_dir.read_history() == [] and run_dir.result is None
 
 
@@ -105,14 +105,15 @@ def test_the_best_or_the_last_weights_come_back(run_dir):
         tf.train.Checkpoint(model=model).write(str(run_dir.checkpoints / name))
     bias.assign(np.full(3, 3.0))
     save(run_dir, model=model)
-    found = [run_dir.load_model(which).layers[-3].bias[0] for which in ("best", "last")]
+    best = RunDir(run_dir.path / "checkpoints" / "best")
+    found = [run.load_model().layers[-3].bias[0] for run in (best, run_dir)]
     assert found == [1.0, 3.0]
 
 
 def test_without_a_best_checkpoint_that_is_said(run_dir):
     save(run_dir, model=build_model(mean_frame=MEAN_FRAME, **MODEL))
-    with pytest.raises(InputError, match="has no best checkpoint that can be read"):
-        run_dir.load_model("best")
+    with pytest.raises(InputError, match="holds no checkpoint"):
+        RunDir.open(run_dir.checkpoints / "best")
 
 
 def test_a_checkpoint_that_lacks_a_weight_is_an_error(run_dir):

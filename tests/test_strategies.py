@@ -90,4 +90,5 @@ def test_the_run_directory_is_one_devices(answers, strategy):
     run_dir = RunDir.open(folder / strategy)
     assert len(run_dir.read_history()) == 2
     assert run_dir.load_model().get_weights()
-    assert run_dir.load_model("best").get_weights()
+    best = RunDir.open(run_dir.checkpoints / "best")
+    assert best.load_model().get_weights()

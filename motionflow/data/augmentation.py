@@ -65,9 +65,10 @@ def augment(
     if options.moves_pixels and (options.min_crop < 1 or grid_sampling == "point"):
         frames, flow = _crop(frames, flow, draws, is_mirrored, options, grid_sampling)
     elif options.mirror:
-        where = is_mirrored[:, None, None, None]
-        frames = tf.where(where, tf.reverse(frames, [2]), frames)
-        flow = tf.where(where, tf.reverse(flow, [2]) * [-1.0, 1.0], flow)
+        # Takes whole rows of the batch, where TensorFlow 2's would take each pixel.
+        choose = tf.compat.v1.where
+        frames = choose(is_mirrored, tf.reverse(frames, [2]), frames)
+        flow = choose(is_mirrored, tf.reverse(flow, [2]) * [-1.0, 1.0], flow)
     if options.brightness:
         gain = 1 + options.brightness * (2 * draws[:, 4] - 1)
         frames = tf.cast(frames, tf.float32) * gain[:, None, None, None]

@@ -84,7 +84,7 @@ def load(path: str | os.PathLike) -> Predictor:
     """Loads the last checkpoint of a run directory, or one version of an export.
 
     Args:
-      path: a run directory (holds config.json), or an export's <version> folder (holds
+      path: a run directory (holds config.json), R/checkpoints/best in it, or an export's <version> folder (holds
         saved_model.pb). A SavedModel is a program: load only what you trust.
 
     Raises:
@@ -93,7 +93,7 @@ def load(path: str | os.PathLike) -> Predictor:
     path = Path(path)
     if (path / "saved_model.pb").is_file():
         return _from_export(path)
-    if (path / "config.json").is_file():
+    if (RunDir(path).path / "config.json").is_file():
         return _from_run_dir(RunDir.open(path))
     raise InputError(
         f"{path} {'holds no model' if path.is_dir() else 'does not exist'}: expected a "

@@ -41,10 +41,17 @@ def warn_damaged(path: str, error: Exception) -> None:
 
 
 class RunDir:
-    """Paths and files of one run directory."""
+    """Paths and files of one run directory.
+
+    Args:
+      path: the directory R; or R/checkpoints/best, to use the weights of the best epoch
+        instead of the last.
+    """
 
     def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
+        self.path, self._which = Path(path), "last"
+        if self.path.parts[-2:] == ("checkpoints", "best"):
+            self.path, self._which = self.path.parents[1], "best"
         self.checkpoints = self.path / "checkpoints"
         self.logs = self.path / "logs"
         self._config = self.path / "config.json"
@@ -123,13 +130,12 @@ class RunDir:
         """The training data's mean frame, float32 [S, S, 3]."""
         return np.load(self.path / "mean_frame.npy")
 
-    def checkpoint_paths(self, which: str = "last") -> list[str]:
+    def checkpoint_paths(self) -> list[str]:
         """Prefixes of the checkpoints in the order in which to try them.
 
-        Args:
-          which: "last", the latest first, or "best", by validation cross-entropy.
+        The last ones, latest first; or the best, by validation cross-entropy.
         """
-        if which == "last":
+        if self._which == "last":
             state = tf.train.get_checkpoint_state(str(self.checkpoints))
             return list(state.all_model_checkpoint_paths)[::-1] if state else []
         rows = [row for row in self.read_history() if "val_cross_entropy" in row]
@@ -167,14 +173,11 @@ class RunDir:
         lines += [",".join(str(row[key]) for key in rows[0]) for row in rows]
         self._write(self._history, "\n".join(lines) + "\n")
 
-    def load_model(self, which: str = "last") -> keras.Model:
+    def load_model(self) -> keras.Model:
         """Rebuilds the model in float32 with the weights of a checkpoint.
 
         The averaged weights, where training kept an average. A damaged checkpoint is
         passed over with a warning.
-
-        Args:
-          which: "last", or "best" by validation cross-entropy.
 
         Raises:
           InputError: no such checkpoint, or none that can be read.
@@ -186,9 +189,9 @@ class RunDir:
             model = build_model(**self.config["model"], mean_frame=self.mean_frame)
         finally:
             keras.mixed_precision.set_global_policy(trained_in)
-        is_averaged = self.config["training"].get("ema_decay", 0) > 0
+        is_averaged = self.config.get("training", {}).get("ema_decay", 0) > 0
         weights = tf.train.Checkpoint(**{"average" if is_averaged else "model": model})
-        for path in self.checkpoint_paths(which):
+        for path in self.checkpoint_paths():
             try:
                 restored = weights.read(path)
             except DAMAGE as error:
@@ -198,7 +201,7 @@ class RunDir:
             # The optimizer's slots are in the file too and not wanted here.
             restored.expect_partial()
             return model
-        raise InputError(f"{self.path} has no {which} checkpoint that can be read")
+        raise InputError(f"{self.path} has no checkpoint that can be read")
 
     def _write(self, path: Path, text: str) -> None:
         # Renamed into place: a reader never sees half a file.

@@ -25,6 +25,8 @@ class StepKeeper(keras.callbacks.Callback):
       save: saves it.
       save_every: steps of an epoch between two saves; 0: never.
       after_step: called after each step.
+      saves_alone: whether a signal to this process alone can be answered by saving:
+        workers of a cluster save together or wait for each other for ever.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class StepKeeper(keras.callbacks.Callback):
         save: Callable[[], None],
         save_every: int,
         after_step: Callable[[], None],
+        saves_alone: bool = True,
     ):
         super().__init__()
         self._progress, self._save = progress, save
         self._save_every, self._after_step = save_every, after_step
+        self._saves_alone = saves_alone
         self._signal: int | None = None
         self._restored: list = []
 
@@ -97,7 +101,8 @@ class StepKeeper(keras.callbacks.Callback):
     def _answer_signal(self):
         if self._signal is None:
             return
-        self._save()
+        if self._saves_alone:
+            self._save()
         name, place = signal.Signals(self._signal).name, self._progress
         print(
             f"\nstopped by {name} after {place.epoch} epochs and {place.step} steps; "

@@ -31,9 +31,9 @@ from motionflow.training.preparation import (
     make_model,
     make_schedule,
 )
+from motionflow.training.profiler import Profiler, profile_range
 from motionflow.training.progress import Progress, summarize
 from motionflow.training.settings import Settings
-from motionflow.training.profiler import Profiler, profile_range
 from motionflow.training.tensorboard import Board
 from motionflow.training.weight_average import WeightAverage
 
@@ -131,7 +131,13 @@ class Trainer:
             if averaging:
                 averaging.update(self.model.optimizer.iterations)
 
-        keeper = StepKeeper(progress, self._save, settings.checkpoint_steps, after_step)
+        keeper = StepKeeper(
+            progress,
+            self._save,
+            settings.checkpoint_steps,
+            after_step,
+            saves_alone=settings.strategy != "multi_worker",
+        )
         if progress.step and progress.training is None:
             keeper.restore_metrics(self.model.metrics)
         bar = display.ProgressBar(

@@ -1,0 +1,177 @@
+"""The benchmark of a training step: it counts, compares and divides right.
+
+What needs PyTorch is skipped without it; TORCH_PYTHON names the Python of another
+environment that has it.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from benchmarks.flops import forward_flops, training_flops
+from benchmarks.noise_data import write_noise_data
+from benchmarks.step_ours import BareStep, WholeTraining
+from benchmarks.step_peer import Peer, compare_networks, has_torch
+from benchmarks.step_results import BARE, COMPILED, EAGER, TRAINING, Results
+from motionflow.compat import keras
+from motionflow.models import build_model
+from motionflow.models.run_dir import RunDir
+from motionflow.training.settings import Settings
+from tests.test_benchmarks import cells
+
+ROOT = Path(__file__).parent.parent
+TORCH_PYTHON = os.environ.get("TORCH_PYTHON", sys.executable)
+# Output side, side of the window, channels in and out; fully connected: 1, 1, in, out.
+ALLCONV = [
+    (50, 7, 3, 96),
+    (25, 3, 96, 128),
+    (22, 4, 128, 256),
+    (22, 3, 256, 256),
+    (20, 3, 256, 512),
+    (20, 3, 512, 512),
+    (20, 3, 512, 512),
+    (20, 1, 512, 40),
+]
+ALEXNET = [
+    (49, 11, 3, 96),
+    (24, 5, 96, 256),
+    (11, 3, 256, 384),
+    (11, 3, 384, 384),
+    (11, 3, 384, 256),
+    (1, 1, 6400, 4096),
+    (1, 1, 4096, 4096),
+    (1, 1, 4096, 16000),
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_noise_data(tmp_path_factory.mktemp("noise") / "data", 4)
+
+
+def settings(data, **changes):
+    values = {"width": 0.05, "batch_size": 2, "epochs": 3}
+    return Settings(data_dir=str(data.path), **values | changes)
+
+
+def test_operations_by_hand():
+    frames = keras.Input((4, 4, 2))
+    x = keras.layers.Conv2D(5, 3)(frames)  # 2x2 outputs of 5, windows of 3x3x2
+    x = keras.layers.Dense(7)(keras.layers.Flatten()(x))
+    model = keras.Model(frames, x)
+    assert forward_flops(model) == [2 * 4 * 5 * 18, 2 * 20 * 7]
+    # Output, kernel's and input's gradient of the second; no input's of the first.
+    assert training_flops(model) == 2 * 720 + 3 * 280
+
+
+@pytest.mark.parametrize(
+    "name,rows,gigaflops", [("allconv", ALLCONV, 18.00), ("alexnet", ALEXNET, 5.36)]
+)
+def test_operations_of_the_tables(name, rows, gigaflops):
+    # In a graph the weights are declared but not filled.
+    with tf.Graph().as_default():
+        model = build_model(
+            name,
+            mean_frame=np.zeros((200, 200, 3), np.float32),
+            num_clusters=40,
+            grid_size=20,
+        )
+        assert forward_flops(model) == [
+            2 * side**2 * window**2 * depth * filters
+            for side, window, depth, filters in rows
+        ]
+        assert training_flops(model) / 1e9 == pytest.approx(gigaflops, abs=0.005)
+
+
+def test_results_by_hand():
+    results = Results(
+        batch_size=10,
+        num_steps=2,
+        flops=4e9,
+        turns={BARE: [1.2, 1.0], EAGER: [2.0, 2.4], COMPILED: [1.5, 1.6]},
+        epochs=[1.1, 1.04],
+        breaks=[2.0, 1.0],
+        checkpoint_steps=100,
+        products={"TensorFlow": [90e9, 100e9], "PyTorch": [80e9, 70e9]},
+    )
+    # 0.5 s a bare step; 0.52 s and a hundredth of a second in training.
+    assert results.overhead == pytest.approx(0.06)
+    lines = "\n".join(results.lines())
+    assert "Peak 100.0 GFLOP/s (TensorFlow 100.0, PyTorch 80.0)" in lines
+    assert cells(lines, "bare step       ") == [
+        "0.500",
+        "20.00",
+        "80.0",
+        "80.0%",
+        "1.50",
+    ]
+    assert cells(lines, "training        ")[0] == "0.530"
+    assert cells(lines, "PyTorch eager   ")[-1] == "0.75"
+    assert cells(lines, "PyTorch compiled")[-1] == "1.00"
+    assert "costs 6.0% on top of the bare step, checkpoints 2.0% of" in lines
+
+
+def test_others_turns_do_not_count(data, tmp_path):
+    calls = []
+
+    def others():
+        calls.append(len(calls))
+        time.sleep(1)
+
+    training = WholeTraining(settings(data, run_dir=str(tmp_path), width=0.02))
+    training.run(others)
+    rows = RunDir(tmp_path).read_history()
+    assert len(calls) == len(training.epochs) == len(training.breaks) == 3
+    for row, seconds in zip(rows, training.epochs, strict=True):
+        assert 0 < seconds < row["seconds"] - 1
+    assert 0 <= training.input_share < 1
+
+
+def test_without_pytorch():
+    flags = ["--model=allconv", "--width=0.05", "--batch_size=2", "--num_steps=2"]
+    flags += ["--num_rounds=1", "--num_threads=1", "--torch_python=false"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "step.py", *flags],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "PyTorch left out: false has none" in done.stdout
+    assert "0.06 GFLOP an image and step" in done.stdout
+    seconds, images, rate, fraction, ratio = cells(done.stdout, BARE)
+    assert float(images) == pytest.approx(2 / float(seconds), rel=0.1)
+    assert ratio == "-" and float(rate) > 0 and 0 < float(fraction[:-1]) < 100
+    assert cells(done.stdout, f"{TRAINING} ")
+
+
+@pytest.mark.skipif(not has_torch(TORCH_PYTHON), reason="no PyTorch, see the module")
+@pytest.mark.parametrize("name", ["allconv", "alexnet"])
+def test_pytorchs_network_is_ours(name, data, tmp_path):
+    # Without dropout training leaves nothing to chance; with much L2 it is seen.
+    chosen = settings(data, model=name, dropout=0.0, l2=0.1, learning_rate=3e-3)
+    bare = BareStep(chosen, data)
+    random = np.random.default_rng(0)
+    for weight in bare.model.weights:
+        if weight.dtype.is_floating and "mean_frame" not in weight.name:
+            weight.assign_add(random.uniform(0, 0.1, weight.shape))
+    frames = random.integers(0, 256, (2, 200, 200, 3), np.uint8)
+    codes = random.integers(0, 40, (2, 400)).astype(np.int32)
+    np.savez(tmp_path / "batch.npz", frames=frames, codes=codes)
+    options = {"l2": chosen.l2, "learning_rate": chosen.learning_rate}
+    options |= {"dropout": 0.0, "precision": "float32", "num_clusters": 40}
+    with Peer(TORCH_PYTHON, 1, name=name, width=chosen.width, **options) as peer:
+        assert compare_networks(bare.model, peer, frames, tmp_path) < 1e-4
+        peer.ask("batch", str(tmp_path / "batch.npz"))
+        theirs = [peer.ask("eager", 1)[1] for _ in range(6)]
+        assert peer.ask("multiply", 64) > 0
+    ours = [float(bare(frames, codes)) for _ in range(6)]
+    assert ours[-1] < 0.99 * ours[0]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3)
