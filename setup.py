@@ -13,7 +13,7 @@ CURRENT = 'python_version >= "3.12"'
 
 setup(
     name="motionflow",
-    version="0.3.0",
+    version="0.4.0",
     description="Predict how a still frame will move, and play it as a video.",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -5,9 +5,9 @@
 The limit is reading the same records and decoding their frames on all cores, and
 nothing else: no order, no labels, no batches. The whole pipeline is `training_batches`,
 as `fit` gets it: shuffled, with targets, in batches; plain, mirrored (what the recipes
-do), and with everything (mirror, crop and rescale, brightness). Frames are blurred noise
-of the size of real ones. One row an encoding; the limit and the pipelines alternate, and
-the fastest round of each counts.
+do), and with everything (mirror, crop and rescale, brightness). Frames are blurred
+noise of the size of real ones. One row an encoding; the limit and the pipelines
+alternate, and the fastest round of each counts.
 """
 
 import os

@@ -4,9 +4,9 @@
 
 Trains a few steps on noise, in processes of their own: on one device; on two logical
 CPU devices (`mirrored`); and as two worker processes on this machine (`multi_worker`,
-over loopback). Each replica gets `--threads` threads: with half of the cores, the second
-replica is a second device; with all of them, one device is split. The fastest epoch but
-the first counts.
+over loopback). Each replica gets `--threads` threads: with half of the cores, the
+second replica is a second device; with all of them, one device is split. The fastest
+epoch but the first counts.
 """
 
 import json

@@ -105,3 +105,15 @@ def test_evaluation(tiny_data_dir):
     # Printed to a tenth of a millisecond.
     assert ratio == pytest.approx(scoring / forward, rel=0.1 / forward + 0.01)
     assert difference == pytest.approx(scoring - forward, abs=0.11)
+
+
+def test_input():
+    done = run("input.py", "--encodings=raw,png", "--num_samples=40", "--batch_size=8")
+    assert done.returncode == 0, done.stderr
+    for encoding in ("raw", "png"):
+        limit, *pipelines = cells(done.stdout, encoding + " " * (6 - len(encoding)))
+        assert len(pipelines) == 3
+        for cell in pipelines:
+            rate, share = re.fullmatch(r"([\d,]+) \((\d\.\d\d)\)", cell).groups()
+            rate, whole = (float(text.replace(",", "")) for text in (rate, limit))
+            assert float(share) == pytest.approx(rate / whole, abs=0.03)

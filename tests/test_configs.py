@@ -17,8 +17,11 @@ CONFIGS = sorted(CONFIG_DIR.glob("*.flags"))
 # Convolution and dense weights and biases, for 200x200 frames, 20x20 cells, 40 motions.
 NUM_PARAMETERS = {
     "allconv": 7_159_848,
+    "allconv_literal": 7_159_848,
+    "best": 7_159_848,
     "alexnet": 112_299_008,
     "walker": 122_420_224,
+    "vgg": 172_549_568,
     "demo": 454_440,
 }
 
@@ -62,7 +65,10 @@ def test_the_reports_recipes():
     }
     assert recipes["allconv"] == [125, 81, 1e-3, 1e-5, 0.3]
     assert recipes["alexnet"] == [125, 55, 1e-4, 0.0, 0.5]
-    assert recipes["walker"] == [100, 55, 1e-4, 5e-4, 0.5]
+    assert recipes["allconv_literal"] == recipes["allconv"]
+    assert parse(CONFIG_DIR / "allconv_literal.flags").literal_head
+    assert recipes["walker"] == [100, 55, 1e-5, 5e-4, 0.5]
+    assert parse(CONFIG_DIR / "walker.flags").optimizer == "sgd"
     decay = ["learning_rate_decay_epoch", "learning_rate_decay_factor"]
     allconv, alexnet = (
         parse(CONFIG_DIR / f"{name}.flags") for name in ("allconv", "alexnet")

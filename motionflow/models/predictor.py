@@ -84,8 +84,9 @@ def load(path: str | os.PathLike) -> Predictor:
     """Loads the last checkpoint of a run directory, or one version of an export.
 
     Args:
-      path: a run directory (holds config.json), R/checkpoints/best in it, or an export's <version> folder (holds
-        saved_model.pb). A SavedModel is a program: load only what you trust.
+      path: a run directory (holds config.json) or R/checkpoints/best in it, or an
+        export's <version> folder (holds saved_model.pb). A SavedModel is a program:
+        load only what you trust.
 
     Raises:
       InputError: `path` is neither.
