@@ -38,7 +38,7 @@ class Run:
 def restored(path):
     run = Run(path)
     run.checkpoints.restore()
-    return float(run.model.weights[0]), run.progress.step
+    return run.model.weights[0].numpy().item(), run.progress.step
 
 
 def best_files(path):

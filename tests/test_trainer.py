@@ -117,11 +117,13 @@ ALL_AT_ONCE = {
 }
 
 
-@pytest.mark.parametrize("place", ["training", "validation"])
+@pytest.mark.parametrize("place", ["training", "last step", "validation"])
 def test_stopped_anywhere_it_goes_on_to_the_same_weights_and_metrics(
     data_dir, tmp_path, monkeypatch, place
 ):
-    changes = {**ALL_AT_ONCE, "checkpoint_steps": 2}
+    # An epoch has 3 steps; the kill comes after the last save of the second one.
+    saved = 3 if place == "last step" else 2
+    changes = {**ALL_AT_ONCE, "checkpoint_steps": saved}
     train(tiny_run.settings(data_dir, tmp_path / "straight", **changes))
 
     class Killed(BaseException):
@@ -131,13 +133,12 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights_and_metrics(
         raise Killed
 
     stopped = trainer.Trainer(tiny_run.settings(data_dir, tmp_path / "run", **changes))
-    if place == "training":
-        # Steps are 3 an epoch; the save after step 2 of the second is the last.
+    if place != "validation":
         save = stopped._save
 
         def save_and_die():
             save()
-            if (stopped.progress.epoch, stopped.progress.step) == (1, 2):
+            if (stopped.progress.epoch, stopped.progress.step) == (1, saved):
                 kill()
 
         monkeypatch.setattr(stopped, "_save", save_and_die)

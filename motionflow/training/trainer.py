@@ -121,6 +121,8 @@ class Trainer:
             self._go_through_epochs(averaging)
         result = summarize(progress.rows)
         if self.is_chief:
+            # The history too: a kill may have come between a checkpoint and its row.
+            self.run_dir.write_history(progress.rows)
             self.run_dir.write_result(result)
         return result
 
@@ -138,7 +140,7 @@ class Trainer:
             after_step,
             saves_alone=settings.strategy != "multi_worker",
         )
-        if progress.step and progress.training is None:
+        if 0 < progress.step < self.steps:
             keeper.restore_metrics(self.model.metrics)
         bar = display.ProgressBar(
             progress, self.steps, settings.epochs, settings.batch_size, self.is_chief
@@ -181,7 +183,7 @@ class Trainer:
         board.write_epoch(row, confusion)
 
     def _fit(self, callbacks: list[keras.callbacks.Callback]) -> None:
-        """Trains for the steps that the epoch still has."""
+        """Trains for the steps that the epoch still has, if any."""
         progress = self.progress
         if progress.training is not None:
             return
@@ -198,16 +200,18 @@ class Trainer:
                 context,
             )
 
-        logs = self.model.fit(
-            self.strategy.distribute_datasets_from_function(batches),
-            steps_per_epoch=self.steps - first_step,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            callbacks=callbacks,
-            verbose=0,
-        ).history
-        progress.training = {name: float(values[0]) for name, values in logs.items()}
-        progress.input_seconds += self.model.input_clock.read()
+        if first_step < self.steps:
+            self.model.fit(
+                self.strategy.distribute_datasets_from_function(batches),
+                steps_per_epoch=self.steps - first_step,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                callbacks=callbacks,
+                verbose=0,
+            )
+        progress.training = {
+            metric.name: float(metric.result()) for metric in self.model.metrics
+        }
 
     def _validate(self, callbacks: list[keras.callbacks.Callback]) -> dict[str, float]:
         if not self.data.num_samples("validation"):
@@ -235,6 +239,7 @@ class Trainer:
 
     def _finish_epoch(self, validation: dict[str, float]) -> None:
         progress = self.progress
+        self._read_clock()
         rate = self.schedule((progress.epoch + 1) * self.steps - 1)
         num_images = self.steps * self.settings.batch_size
         progress.finish_epoch(
@@ -251,9 +256,12 @@ class Trainer:
         self._save()
         self._checkpoints.save_best()
 
-    def _save(self) -> None:
-        if self.model.input_clock:
+    def _read_clock(self) -> None:
+        if self.model.input_clock:  # else there was nothing left to fit
             self.progress.input_seconds += self.model.input_clock.read()
+
+    def _save(self) -> None:
+        self._read_clock()
         self._checkpoints.save(self.progress.epoch * self.steps + self.progress.step)
 
     def _summary(self) -> str:
