@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks import step_ours
 from benchmarks.flops import forward_flops, training_flops
 from benchmarks.noise_data import write_noise_data
-from benchmarks.step_ours import BareStep, WholeTraining
+from benchmarks.step_ours import BareStep
 from benchmarks.step_peer import Peer, compare_networks, has_torch
 from benchmarks.step_results import BARE, COMPILED, EAGER, TRAINING, Results
 from motionflow.compat import keras
@@ -117,20 +118,51 @@ def test_results_by_hand():
     assert "costs 6.0% on top of the bare step, checkpoints 2.0% of" in lines
 
 
-def test_others_turns_do_not_count(data, tmp_path):
-    calls = []
+class SleepingTrainer:
+    """Stands for a trainer: 2 epochs of 3 steps of 0.1 s and 0.2 s between them.
 
-    def others():
-        calls.append(len(calls))
-        time.sleep(1)
+    It waits 0.2 s for the first batch of an epoch, 0.05 s for each of the others.
+    """
 
-    training = WholeTraining(settings(data, run_dir=str(tmp_path), width=0.02))
-    training.run(others)
-    rows = RunDir(tmp_path).read_history()
-    assert len(calls) == len(training.epochs) == len(training.breaks) == 3
-    for row, seconds in zip(rows, training.epochs, strict=True):
-        assert 0 < seconds < row["seconds"] - 1
-    assert 0 <= training.input_share < 1
+    def __init__(self, chosen):
+        self.run_dir, self.model, self.waited = RunDir(chosen.run_dir), self, 0.0
+        self.input_clock = self.progress = self
+        self.step = 0
+
+    def make_train_function(self):
+        return self.take_step
+
+    def take_step(self, iterator):
+        wait = 0.05 if self.step else 0.2
+        self.waited += wait
+        time.sleep(0.1 + wait)
+
+    def read(self):
+        waited, self.waited = self.waited, 0.0
+        return waited
+
+    def run(self):
+        rows = []
+        for epoch in range(2):
+            begin = time.monotonic()
+            for self.step in range(3):
+                self.train_function(None)
+            seconds = time.monotonic() - begin
+            row = {"epoch": epoch + 1, "seconds": seconds}
+            rows.append({**row, "input_share": self.read() / seconds})
+            self.step = 0
+            time.sleep(0.2)
+        self.run_dir.write_history(rows)
+
+
+def test_neither_others_turns_nor_the_first_batch_are_steps(monkeypatch, tmp_path):
+    monkeypatch.setattr(step_ours, "Trainer", SleepingTrainer)
+    training = step_ours.WholeTraining(Settings(run_dir=str(tmp_path)))
+    training.run(lambda: time.sleep(0.5))
+    # Three steps of 0.1 s, and two waits of 0.05 s.
+    assert training.epochs == pytest.approx([0.4, 0.4], abs=0.1)
+    assert training.breaks[1] == pytest.approx(0.2 + 0.2, abs=0.1)
+    assert training.input_share == pytest.approx(0.1 / 0.4, rel=0.3)
 
 
 def test_without_pytorch():
