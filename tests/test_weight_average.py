@@ -24,7 +24,7 @@ def test_it_follows_the_weights_and_statistics_by_hand():
         weight.assign(tf.fill(weight.shape, 2.0))
     # After one step the decay is 2/11, after many it is 0.5.
     averaging.update(tf.constant(1, tf.int64))
-    assert float(average.weights[0]) == pytest.approx(2 - 2 / 11)
+    assert average.weights[0].numpy().item() == pytest.approx(2 - 2 / 11)
     averaging.update(tf.constant(1000, tf.int64))
     for weight in average.weights:
         np.testing.assert_allclose(weight, 2 - 2 / 11 / 2, rtol=1e-6)
