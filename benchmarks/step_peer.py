@@ -78,7 +78,8 @@ class Peer:
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         if not line:
-            raise InputError("the process with PyTorch has ended, see above")
+            code = self._process.wait()
+            raise InputError(f"PyTorch's process has ended with code {code}, see above")
         busy, answer = json.loads(line)
         self._busy += busy + time.process_time() - before
         return answer
