@@ -25,7 +25,6 @@ TABLE = (
     (256, 3, 1, 1),
     POOL,
 )
-NUM_UNITS = 4096
 
 
 def final_size(frame_size: int) -> int:
@@ -75,18 +74,5 @@ def build_alexnet(
             x = keras.layers.MaxPooling2D(3, 2)(x)
         else:
             x = blocks.conv_bn(x, blocks.scaled(row[0], width), *row[1:], l2)
-    x = keras.layers.Flatten()(x)
-    for name in ("fc6", blocks.FEATURES):
-        units = blocks.scaled(NUM_UNITS, width)
-        x = _dense(units, l2, activation="relu", name=name)(x)
-        x = blocks.CountedDropout(dropout)(x)
-    return _dense(grid_size * grid_size * num_clusters, l2)(x)
-
-
-def _dense(units: int, l2: float, **options) -> keras.layers.Layer:
-    return keras.layers.Dense(
-        units,
-        kernel_initializer=blocks.INITIALIZER,
-        kernel_regularizer=blocks.l2_penalty(l2),
-        **options,
-    )
+    num_scores = grid_size * grid_size * num_clusters
+    return blocks.fully_connected(x, num_scores, width, l2, dropout)

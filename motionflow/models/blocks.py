@@ -25,6 +25,7 @@ from motionflow.compat import keras
 INITIALIZER = "glorot_uniform"
 # Name of the layer whose output the scores are made from; every network has one.
 FEATURES = "features"
+NUM_UNITS = 4096  # of a fully connected layer in table 1
 
 
 class Standardize(keras.layers.Layer):
@@ -208,6 +209,37 @@ def conv_bn(
     if dropout:
         x = CountedDropout(dropout)(x)
     return keras.layers.ReLU(name=name)(x)
+
+
+def fully_connected(
+    inputs: tf.Tensor, num_scores: int, width: float, l2: float, dropout: float
+) -> tf.Tensor:
+    """Table 1's fully connected layers: 4096, 4096, scores, with dropout after two.
+
+    Args:
+      inputs: [B, H, W, C].
+      num_scores: units of the last layer.
+      width: factor on the units of the others.
+      l2: weight of the L2 regularisation, see `l2_penalty`.
+      dropout: share dropped after the first two layers.
+
+    Returns:
+      [B, num_scores].
+    """
+
+    def dense(units: int, **options) -> keras.layers.Layer:
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=INITIALIZER,
+            kernel_regularizer=l2_penalty(l2),
+            **options,
+        )
+
+    x = keras.layers.Flatten()(inputs)
+    for name in ("fc6", FEATURES):
+        x = dense(scaled(NUM_UNITS, width), activation="relu", name=name)(x)
+        x = CountedDropout(dropout)(x)
+    return dense(num_scores)(x)
 
 
 def count_parameters(model: keras.Model) -> int:

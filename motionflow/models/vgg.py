@@ -22,7 +22,6 @@ from motionflow.models import blocks
 
 # Configuration D: (filters, number of convolutions) of each stage.
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-NUM_UNITS = 4096
 
 
 def build_vgg(
@@ -62,18 +61,5 @@ def build_vgg(
         for _ in range(num_convolutions):
             x = blocks.conv_bn(x, blocks.scaled(num_filters, width), 3, 1, 1, l2)
         x = keras.layers.MaxPooling2D(2)(x)
-    x = keras.layers.Flatten()(x)
-    for name in ("fc6", blocks.FEATURES):
-        units = blocks.scaled(NUM_UNITS, width)
-        x = _dense(units, l2, activation="relu", name=name)(x)
-        x = blocks.CountedDropout(dropout)(x)
-    return _dense(grid_size * grid_size * num_clusters, l2)(x)
-
-
-def _dense(units: int, l2: float, **options) -> keras.layers.Layer:
-    return keras.layers.Dense(
-        units,
-        kernel_initializer=blocks.INITIALIZER,
-        kernel_regularizer=blocks.l2_penalty(l2),
-        **options,
-    )
+    num_scores = grid_size * grid_size * num_clusters
+    return blocks.fully_connected(x, num_scores, width, l2, dropout)
