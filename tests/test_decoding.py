@@ -50,7 +50,7 @@ def test_probabilities_of_zero_stay_finite():
 
 
 def test_futures_follow_the_distribution():
-    noise = decoding.future_noise(2000, 6, 3, seed=0)
+    noise = decoding.future_noise(2000, (6, 6), 3, seed=0)
     chances = np.tile(CHANCES[:, :1], (1, 36, 1))
     flows = decoding.sample_flows(chances, CENTERS, noise)
     assert flows.shape == (2000, 1, 36, 2)
@@ -62,7 +62,7 @@ def test_futures_follow_the_distribution():
 
 
 def test_futures_are_coherent_and_repeatable():
-    noise = decoding.future_noise(400, 20, 3, seed=1)
+    noise = decoding.future_noise(400, (20, 20), 3, seed=1)
     chances = np.tile(CHANCES[:, :1], (1, 400, 1))
     flows = decoding.sample_flows(chances, CENTERS, noise).reshape(400, 20, 20, 2)
     same = (flows[:, :, 1:] == flows[:, :, :-1]).all(axis=-1).mean()
@@ -70,13 +70,13 @@ def test_futures_are_coherent_and_repeatable():
     # Independent cells agree with probability .5^2 + .3^2 + .2^2 = .38.
     assert far == pytest.approx(0.38, abs=0.02)
     assert same > 0.75
-    again = decoding.future_noise(400, 20, 3, seed=1)
+    again = decoding.future_noise(400, (20, 20), 3, seed=1)
     np.testing.assert_array_equal(noise, again)
-    assert not np.array_equal(noise, decoding.future_noise(400, 20, 3, seed=2))
+    assert not np.array_equal(noise, decoding.future_noise(400, (20, 20), 3, seed=2))
 
 
 def test_a_repeated_distribution_is_drawn_once():
-    noise = decoding.future_noise(5, 4, 3, seed=0)
+    noise = decoding.future_noise(5, (4, 4), 3, seed=0)
     one = np.tile(CHANCES[:, :1], (1, 16, 1))
     repeated = decoding.sample_flows(
         np.broadcast_to(one[0], (3, 16, 3)), CENTERS, noise

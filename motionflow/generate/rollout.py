@@ -9,73 +9,253 @@ What a prediction means in time: one f is one label, by default the mean of the 
 the next three frames, so the motion of about two frames of the training videos. Its m
 frames divide that way evenly: at the training videos' rate, m > 2 is slow motion.
 
-A warp of a warp of a warp gets blurred. Here each frame is looked up in the *first*
-one: the roll-out composes positions (Holynski 2021), `d(y) <- g(y) + d(y + g(y))` for
-an inverse flow g and an offset d into the first frame, and interpolates colours once.
+    recursive   the report: each prediction moves the frame that the last one ended
+                with. A warp of a warp of a warp gets blurred.
+    composed    the flow is predicted as above, but each frame is looked up in the
+                *first* one: positions are composed, `d(y) <- g(y) + d(y + g(y))` for an
+                inverse flow g and an offset d into the first frame, colours are
+                interpolated once.
+    euler       one prediction M, a field that stands still while things move through
+                it (Holynski et al. 2021): displacements are integrated,
+                `F_t(x) = F_{t-1}(x) + M(x + F_{t-1}(x)) / m`, and the first frame is
+                moved by F_t.
+    loop        the same forwards from the first frame and backwards from the last,
+                which is the first again; the two are blended (symmetric splatting, the
+                same paper): the video ends where it begins.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import warp
+from motionflow.generate import picture_flow, warp
+from motionflow.models import decoding
+from motionflow.models.predictor import Predictor
+
+MODES = ("recursive", "composed", "euler", "loop")
+# Where pixels meet, the faster ones are in front; the report leaves that case open.
+_IMPORTANCE = "magnitude"
+# Of a frame that covers a pixel, against one that leaves a hole there.
+_HOLE = 1e-3
+
+FlowFunction = Callable[[tf.Tensor], tf.Tensor]
 
 
 def generate(
-    predict_flow: Callable[[tf.Tensor], tf.Tensor],
+    model: FlowFunction,
     frames: tf.Tensor,
     num_predictions: int = 5,
     frames_per_prediction: int = 5,
+    mode: str = "composed",
 ) -> tf.Tensor:
     """Rolls frames forward; runs eagerly or inside a `tf.function`.
 
-    Where moving pixels meet, the faster ones are in front ("magnitude" in
-    `warp.invert`); the report's interpolation leaves that case open.
-
     Args:
-      predict_flow: from frames float32 [B, H, W, 3] in 0..255 to flow [B, g, g, 2] in
-        pixels of these frames; called `num_predictions` times.
-      frames: [B, H, W, 3], uint8 or float in 0..255.
+      model: from frames float32 [B, H, W, 3] in 0..255 to flow [B, h, w, 2] in pixels
+        of these frames: `picture_flow.flow_function(predictor)`, or any function.
+        `recursive` and `composed` call it `num_predictions` times, the others once.
+      frames: [B, H, W, 3], uint8 or float in 0..255, any size.
       num_predictions: n, at least 1.
       frames_per_prediction: m, at least 1.
+      mode: one of `MODES`.
 
     Returns:
-      float32 [B, n * m, H, W, 3] in 0..255, without the input itself.
+      float32 [B, n * m, H, W, 3] in 0..255, without the input itself; the last frame
+      of a `loop` is the input.
 
     Raises:
-      InputError: n or m is below 1.
+      InputError: n or m is below 1, or the mode is unknown.
     """
+    arguments = model, frames, num_predictions, frames_per_prediction, mode
+    return tf.stack(list(iterate(*arguments)), axis=1)
+
+
+def iterate(
+    model: FlowFunction,
+    frames: tf.Tensor,
+    num_predictions: int = 5,
+    frames_per_prediction: int = 5,
+    mode: str = "composed",
+) -> Iterator[tf.Tensor]:
+    """Yields the frames of `generate` one by one, float32 [B, H, W, 3] each."""
     for name, value in (
         ("num_predictions", num_predictions),
         ("frames_per_prediction", frames_per_prediction),
     ):
         if value < 1:
             raise InputError(f"{name} is {value}, expected at least 1")
-    first = current = tf.cast(frames, tf.float32)
-    height, width = tf.shape(first)[1], tf.shape(first)[2]
-    start = tf.zeros_like(first[..., :2])
-    video = []
+    if mode not in MODES:
+        raise InputError(f"mode is {mode!r}, expected one of {', '.join(MODES)}")
+    first = tf.cast(frames, tf.float32)
+    num_frames = num_predictions * frames_per_prediction
+    if mode == "euler":
+        flow = _full_size(model, first) / frames_per_prediction
+        return _integrated(first, flow, num_frames)
+    if mode == "loop":
+        flow = _full_size(model, first) / frames_per_prediction
+        return _blended((first, flow), (first, flow), num_frames)
+    step = _moved if mode == "recursive" else _composed
+    return _predicted(model, first, num_predictions, frames_per_prediction, step)
+
+
+def generate_futures(
+    predictor: Predictor,
+    frames: tf.Tensor,
+    num_futures: int,
+    seed: int = 0,
+    **options: int | str,
+) -> Iterator[tf.Tensor]:
+    """Yields rolled-out futures that are drawn from the predicted distributions.
+
+    Neighbouring cells are drawn together, and a future keeps its noise through all of
+    its predictions, so that a motion once begun goes on.
+
+    Args:
+      predictor: predicts squares.
+      frames: [B, H, W, 3].
+      num_futures: how many.
+      seed: of the noise; a future depends on the seed and its number only.
+      **options: of `generate`.
+
+    Yields:
+      float32 [B, n * m, H, W, 3] each.
+    """
+    shape = picture_flow.grid_shape(predictor, *frames.shape[1:3])
+    num_clusters = len(predictor.centers)
+    for noise in decoding.future_noise(num_futures, shape, num_clusters, seed):
+        model = picture_flow.flow_function(predictor, temperature=0, noise=noise)
+        yield generate(model, frames, **options)
+
+
+def between(
+    model: FlowFunction,
+    first: tf.Tensor,
+    last: tf.Tensor,
+    num_frames: int,
+    frames_per_prediction: int,
+) -> Iterator[tf.Tensor]:
+    """Fills a gap: predicted forwards from its first frame and backwards from its last.
+
+    Args:
+      model: as in `generate`; called once for each of the two.
+      first: [B, H, W, 3] before the gap.
+      last: [B, H, W, 3] after it.
+      num_frames: that are missing between the two.
+      frames_per_prediction: m, how many frames one predicted flow takes.
+
+    Yields:
+      float32 [B, H, W, 3], `num_frames` times.
+    """
+    ends = []
+    for frames in (first, last):
+        frames = tf.cast(frames, tf.float32)
+        ends.append((frames, _full_size(model, frames) / frames_per_prediction))
+    *gap, _ = _blended(*ends, num_frames + 1)
+    yield from gap
+
+
+def _full_size(model: FlowFunction, frames: tf.Tensor) -> tf.Tensor:
+    shape = tf.shape(frames)
+    return warp.resize_flow(model(frames), shape[1], shape[2])
+
+
+def _predicted(
+    model: FlowFunction,
+    first: tf.Tensor,
+    num_predictions: int,
+    frames_per_prediction: int,
+    step: Callable,
+) -> Iterator[tf.Tensor]:
+    """Predicts, moves, and predicts again from where the movement ended.
+
+    A state is a frame and the offsets [B, H, W, 2] at which its colours are looked up.
+    """
+    current, state = first, (first, tf.zeros_like(first[..., :2]))
     for _ in range(num_predictions):
-        flow = warp.resize_flow(predict_flow(current), height, width)
+        flow = _full_size(model, current)
         for k in range(1, frames_per_prediction + 1):
             share = tf.constant(k / frames_per_prediction, tf.float32)
-            current, offset = _look_up(first, start, share * flow)
-            video.append(current)
-        start = offset
-    return tf.stack(video, axis=1)
+            current, moved = step(*state, share * flow)
+            yield current
+        state = moved
 
 
 @tf.function(reduce_retracing=True)
-def _look_up(
-    first: tf.Tensor, start: tf.Tensor, flow: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Moves the frame `first(x + start(x))` by flow.
+def _moved(
+    frames: tf.Tensor, offset: tf.Tensor, flow: tf.Tensor
+) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+    """The report's step: the moved frame is the next state."""
+    moved, _ = warp.forward(frames, flow, _IMPORTANCE)
+    return moved, (moved, offset)
 
-    Returns:
-      the moved frame, and its offset into `first`: float32 [B, H, W, 3] and
-      [B, H, W, 2].
+
+@tf.function(reduce_retracing=True)
+def _composed(
+    frames: tf.Tensor, offset: tf.Tensor, flow: tf.Tensor
+) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+    """Moves the frame `frames(x + offset(x))`, keeping where its colours come from."""
+    inverse, _ = warp.invert(flow, _IMPORTANCE)
+    offset = inverse + warp.backward(offset, inverse)
+    return warp.backward(frames, offset), (frames, offset)
+
+
+def _integrated(
+    frames: tf.Tensor, flow: tf.Tensor, num_frames: int
+) -> Iterator[tf.Tensor]:
+    for displacement in _displacements(flow, num_frames):
+        yield _forward(frames, displacement)[0]
+
+
+def _displacements(flow: tf.Tensor, num_frames: int) -> Iterator[tf.Tensor]:
+    """Where each pixel is after 1, 2, ... frames in a field that stands still."""
+    displacement = flow
+    for _ in range(num_frames):
+        yield displacement
+        displacement = _carried_on(displacement, flow)
+
+
+def _blended(
+    start: tuple[tf.Tensor, tf.Tensor],
+    end: tuple[tf.Tensor, tf.Tensor],
+    num_frames: int,
+) -> Iterator[tf.Tensor]:
+    """Frames 1..num_frames on the way from one frame to another; the last is the other.
+
+    Args:
+      start: frames and their flow to the next frame.
+      end: the frames at `num_frames`, and their flow.
+      num_frames: how many.
     """
-    inverse, _ = warp.invert(flow, importance="magnitude")
-    offset = inverse + warp.backward(start, inverse)
-    return warp.backward(first, offset), offset
+    backwards = list(_displacements(-end[1], num_frames - 1))[::-1]
+    forwards = _displacements(start[1], num_frames - 1)
+    for t, (there, back) in enumerate(zip(forwards, backwards, strict=True), start=1):
+        yield _mixed(start[0], there, end[0], back, tf.constant(t / num_frames))
+    yield end[0]
+
+
+@tf.function(reduce_retracing=True)
+def _mixed(
+    first: tf.Tensor,
+    there: tf.Tensor,
+    last: tf.Tensor,
+    back: tf.Tensor,
+    time: tf.Tensor,
+) -> tf.Tensor:
+    """Both frames moved to `time`, the nearer in time counting more."""
+    early, early_coverage = warp.forward(first, there, _IMPORTANCE)
+    late, late_coverage = warp.forward(last, back, _IMPORTANCE)
+    before = (1.0 - time) * tf.clip_by_value(early_coverage, _HOLE, 1.0)
+    after = time * tf.clip_by_value(late_coverage, _HOLE, 1.0)
+    share = (after / (before + after))[..., tf.newaxis]
+    return early + share * (late - early)
+
+
+@tf.function(reduce_retracing=True)
+def _forward(frames: tf.Tensor, flow: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    return warp.forward(frames, flow, _IMPORTANCE)
+
+
+@tf.function(reduce_retracing=True)
+def _carried_on(displacement: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+    return displacement + warp.backward(flow, displacement)

@@ -58,7 +58,7 @@ def mode_flow(probabilities: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 
 def future_noise(
-    num_futures: int, grid_size: int, num_clusters: int, seed: int
+    num_futures: int, grid_shape: tuple[int, int], num_clusters: int, seed: int
 ) -> np.ndarray:
     """Gumbel noise that is smooth over the grid, to draw coherent futures with.
 
@@ -68,20 +68,26 @@ def future_noise(
     its own distribution needs (the Gumbel-max trick), independent between classes;
     only neighbouring cells agree.
 
+    Args:
+      num_futures: how many draws.
+      grid_shape: (rows, columns).
+      num_clusters: K.
+      seed: of the noise.
+
     Returns:
-      float32 [num_futures, grid_size^2, num_clusters].
+      float32 [num_futures, rows * columns, num_clusters].
     """
-    shape = (num_futures, grid_size, grid_size, num_clusters)
+    shape = (num_futures, *grid_shape, num_clusters)
     white = np.random.default_rng(seed).normal(size=shape)
     smooth = ndimage.gaussian_filter(white, COHERENCE, mode="wrap", axes=(1, 2))
-    smooth /= _kernel_norm(grid_size)
+    smooth /= _kernel_norm(grid_shape)
     noise = -np.log(-special.log_ndtr(smooth))
     return noise.reshape(num_futures, -1, num_clusters).astype(np.float32)
 
 
-def _kernel_norm(grid_size: int) -> float:
+def _kernel_norm(grid_shape: tuple[int, int]) -> float:
     """Standard deviation of smoothed white noise."""
-    impulse = np.zeros((grid_size, grid_size))
+    impulse = np.zeros(grid_shape)
     impulse[0, 0] = 1
     response = ndimage.gaussian_filter(impulse, COHERENCE, mode="wrap")
     return float(np.sqrt((response**2).sum()))

@@ -224,7 +224,8 @@ def score(
         index["clip"], return_index=True, return_inverse=True
     )
     size = (data.grid_size, data.codebook.num_clusters)
-    noise = decoding.future_noise(NUM_FUTURES, *size, seed)
+    grid_shape = data.grid_size, data.grid_size
+    noise = decoding.future_noise(NUM_FUTURES, grid_shape, size[1], seed)
     found_sums = collections.defaultdict(lambda: ClipSums(len(clips), *size))
     batches = pipeline.evaluation_batches(data, split, batch_size).as_numpy_iterator()
     progress = tqdm(total=expected, desc=split, unit="frame", disable=None)
