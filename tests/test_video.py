@@ -7,7 +7,6 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from PIL import Image
 
 from motionflow.data import video
 from motionflow.errors import InputError
@@ -107,27 +106,6 @@ def test_fit_frame_is_square_and_keeps_the_centre(shape):
 def test_a_fitting_frame_is_left_alone():
     frame = texture(0, 200, 200)
     np.testing.assert_array_equal(video.fit_frame(frame, 200), frame)
-
-
-def test_pictures(tmp_path):
-    picture = texture(1, 30, 40)
-    Image.fromarray(picture).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(video.read_image(tmp_path / "a.png"), picture)
-    turned = Image.Exif()
-    turned[274] = 6  # orientation: the camera was turned right by 90 degrees
-    Image.fromarray(picture).save(tmp_path / "b.png", exif=turned)
-    expected = np.rot90(picture, -1)
-    np.testing.assert_array_equal(video.read_image(tmp_path / "b.png"), expected)
-    Image.fromarray(picture[..., 0]).save(tmp_path / "gray.png")
-    assert video.read_image(tmp_path / "gray.png").shape == (30, 40, 3)
-
-
-def test_what_is_no_picture(tmp_path):
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(InputError, match="cannot be read as a picture"):
-        video.read_image(tmp_path / "text.png")
-    with pytest.raises(InputError, match="there is no picture"):
-        video.read_image(tmp_path / "missing.png")
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])

@@ -13,7 +13,7 @@ import numpy as np
 from absl import flags
 
 from motionflow import cli
-from motionflow.data import video
+from motionflow.data import picture, video
 from motionflow.errors import InputError
 from motionflow.generate import rollout
 from motionflow.models import predictor
@@ -68,7 +68,7 @@ def read_frame(path: str | Path) -> np.ndarray:
     try:
         # Pillow would give an animation's first frame.
         if path.suffix.lower() != ".gif":
-            return video.read_image(path)
+            return picture.read_image(path)
     except InputError:
         pass
     try:

@@ -1,7 +1,6 @@
-"""Files to RGB frames, and RGB frames to files.
+"""Video files to RGB frames, and RGB frames to video files.
 
     video file --iter_frames--> uint8 [H, W, 3] RGB, one at a time
-    picture    --read_image---> uint8 [H, W, 3] RGB
     any frame  --fit_frame----> uint8 [size, size, 3]   (the report's section 2)
     frames     --write_video--> MP4 or GIF
 
@@ -18,7 +17,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
 from motionflow.errors import InputError
 
@@ -138,23 +136,6 @@ def _pyav_frames(path: str | Path) -> Iterator[np.ndarray]:
         for frame in container.decode(video=0) if container.streams.video else ():
             turns = frame.rotation // 90
             yield np.rot90(frame.to_ndarray(format="rgb24"), turns)
-
-
-def read_image(path: str | Path) -> np.ndarray:
-    """Reads a picture as uint8 [H, W, 3] RGB, turned as its EXIF orientation says.
-
-    Pillow reads the header first and refuses pictures of more than 179 megapixels.
-
-    Raises:
-      InputError: the file is missing, no picture, damaged or too large.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except FileNotFoundError as error:
-        raise InputError(f"there is no picture {path}") from error
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} cannot be read as a picture: {error}") from error
 
 
 def fit_frame(frame: np.ndarray, size: int) -> np.ndarray:

@@ -1,0 +1,131 @@
+"""Picture files to RGB frames, and RGB frames to numbered picture files.
+
+    picture file --read_image---> uint8 [H, W, 3] RGB
+    frames       --write_frames-> folder/frame-0000.png, frame-0001.png, ...
+
+Whatever a picture holds becomes what a viewer shows on a white page: turned as its EXIF
+orientation says, transparency over white, grey as grey, 16 bits a channel rounded to 8.
+Colour profiles are not applied.
+"""
+
+import os
+import re
+import struct
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from motionflow.errors import InputError
+
+# Formats whose pictures are the frames of one animation (the second "frame" of a TIFF
+# is another page, that of a telephone's JPEG a thumbnail).
+_ANIMATIONS = ("GIF", "PNG", "WEBP")
+# Pillow may hold their 16-bit grey in 32-bit numbers; these formats have no others.
+_GRAY16_AS_INT = ("PNG", "PPM")
+_FRAME_NAME = re.compile(r"frame-\d{4,}\.png")
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a picture as uint8 [H, W, 3] RGB; of an animation its last frame.
+
+    The header is read first: pictures of more than 179 megapixels (Pillow's limit) are
+    refused before anything is decoded. Grey of 16 bits is divided by 257 and rounded;
+    of 16-bit colours Pillow keeps the high byte, which is at most 1 larger.
+
+    Raises:
+      InputError: the file is missing, no picture, damaged or too large, or its numbers
+        (32-bit integers, floats) do not tell what is white.
+    """
+    if not Path(path).is_file():  # a pipe would be waited for
+        raise InputError(f"there is no picture {path}")
+    try:
+        return _to_rgb(*_decode(path))
+    # Pillow's answers to damage, from the header to the last chunk.
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        struct.error,
+        Image.DecompressionBombError,
+    ) as error:
+        raise InputError(f"{path} cannot be read as a picture: {error}") from error
+
+
+def write_frames(folder: str | Path, frames: Iterable[np.ndarray]) -> None:
+    """Writes a folder of PNGs, `frame-0000.png` on; it appears whole or not at all.
+
+    An empty folder, or one of such frames only, is replaced.
+
+    Args:
+      folder: of the new files; its parent must exist.
+      frames: uint8 [H, W, 3] RGB each.
+
+    Raises:
+      InputError: see `check_frames_folder`.
+    """
+    check_frames_folder(folder)
+    folder = Path(folder).resolve()
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+        draft = Path(work, "draft")
+        draft.mkdir()
+        for i, frame in enumerate(frames):
+            Image.fromarray(frame).save(draft / f"frame-{i:04d}.png")
+        if folder.exists():
+            os.rename(folder, Path(work, "replaced"))
+        os.rename(draft, folder)
+
+
+def check_frames_folder(folder: str | Path) -> None:
+    """Refuses a folder whose content `write_frames` would destroy.
+
+    Raises:
+      InputError: it is a file, it holds something else than numbered frames, or its
+        parent does not exist.
+    """
+    folder = Path(folder).resolve()
+    if not folder.parent.is_dir():
+        raise InputError(f"there is no folder {folder.parent} to write {folder} into")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file, expected a folder for PNG frames")
+    for path in folder.iterdir():
+        if not _FRAME_NAME.fullmatch(path.name):
+            raise InputError(
+                f"{folder} holds {path.name}; PNG frames go into a new folder, an "
+                f"empty one, or one that holds such frames only"
+            )
+
+
+def _decode(path: str | Path) -> tuple[Image.Image, bool]:
+    """The upright picture in the file's own mode, and whether it is 16-bit grey."""
+    with Image.open(path) as image:
+        gray16 = image.mode.startswith("I;16") or (
+            image.mode == "I" and image.format in _GRAY16_AS_INT
+        )
+        if image.mode in ("I", "F") and not gray16:
+            kind = "integers" if image.mode == "I" else "floats"
+            raise ValueError(
+                f"its pixels are 32-bit {kind}, which do not tell what is white; "
+                f"convert it to 8 or 16 bits"
+            )
+        if image.format in _ANIMATIONS:
+            image.seek(getattr(image, "n_frames", 1) - 1)
+        return ImageOps.exif_transpose(image), gray16
+
+
+def _to_rgb(image: Image.Image, gray16: bool) -> np.ndarray:
+    if gray16:
+        values = np.asarray(image).astype(np.uint32)
+        # Pillow's own conversion would clip: all from 256 on would be white.
+        gray = ((values + 128) // 257).astype(np.uint8)
+        gray[values == image.info.get("transparency", -1)] = 255
+        return np.repeat(gray[..., np.newaxis], 3, axis=-1)
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
