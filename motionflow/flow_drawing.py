@@ -1,0 +1,202 @@
+"""Flow as something to look at: arrows over a frame, colours with their legend.
+
+    frame, flow --draw_arrows--> the frame under one arrow a cell that moves
+    flow        --flow_panel---> colours (see `visualize`), a wheel that explains them
+
+Both take flow in pixels of the picture that is drawn, whatever the size of its grid.
+"""
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from motionflow.visualize import color_wheel, flow_to_color
+
+NUM_CELLS = 20  # arrows along the short side, fewer where these would be too small
+_SMALLEST_CELL = 14  # pixels
+# The longest and the shortest arrow, in cells: longer ones would hide each other,
+# shorter ones show no direction.
+_LONGEST, _SHORTEST = 1.6, 0.2
+_SHIFT = 4  # bits behind the point in OpenCV's coordinates
+_SMALLEST_TEXT = 9  # pixels
+_DARK = (0, 0, 0, 160)
+
+
+def arrow_scale(max_magnitude: float, height: int, width: int) -> float:
+    """How many times longer than the motion arrows are drawn: 1, 2, 5, 10, 20, ...
+
+    Args:
+      max_magnitude: length of the longest flow vector, pixels.
+      height: of the picture.
+      width: of the picture.
+
+    Returns:
+      The largest number that leaves the longest arrow within about a cell and a half;
+      1 where the motion is longer than that itself.
+    """
+    reach = _LONGEST * _cell(height, width)
+    scale = 1
+    for step in (1, 2, 5, 10, 20, 50, 100):
+        if step * max_magnitude <= reach:
+            scale = step
+    return float(scale)
+
+
+def draw_arrows(frame: np.ndarray, flow: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """Draws an arrow from the centre of each cell that moves to where it goes.
+
+    White with a black rim, so that it shows on any ground. The scale is written into
+    the upper left corner if it is not 1 and there is room.
+
+    Args:
+      frame: uint8 RGB [H, W, 3].
+      flow: [h, w, 2] in pixels of the frame; flow that is finer than the arrows (20
+        along the short side, 14 pixels apart at least) is averaged.
+      scale: length of an arrow divided by that of the motion. Cells whose arrow would
+        be shorter than a fifth of a cell are left empty.
+
+    Returns:
+      A new frame, uint8 [H, W, 3].
+    """
+    height, width = frame.shape[:2]
+    cells = scale * _to_cells(flow, height, width)
+    rows, columns = cells.shape[:2]
+    drawn = frame.copy()
+    shortest = _SHORTEST * _cell(height, width)
+    for row, column in np.argwhere(np.linalg.norm(cells, axis=-1) >= shortest):
+        # Pixel 0 has its centre at 0.
+        x = (column + 0.5) * width / columns - 0.5
+        y = (row + 0.5) * height / rows - 0.5
+        start = np.array([x, y])
+        _arrow(drawn, start, start + cells[row, column])
+    if scale != 1:
+        _write_note(drawn, f"arrows: {scale:g} x the motion")
+    return drawn
+
+
+def flow_panel(
+    flow: np.ndarray, height: int, width: int, max_magnitude: float, legend: bool = True
+) -> np.ndarray:
+    """Draws the flow in colours, with their legend in the lower left corner.
+
+    The legend says in words what the wheel shows; on a panel too small for words there
+    is the wheel alone.
+
+    Args:
+      flow: [h, w, 2] in pixels of the panel; a coarse grid is drawn as blocks.
+      height: of the panel.
+      width: of the panel.
+      max_magnitude: length that gets full brightness, pixels per prediction.
+      legend: False leaves it out.
+
+    Returns:
+      uint8 RGB [height, width, 3]; black where nothing moves.
+    """
+    flow = np.asarray(flow, np.float32)
+    if flow.shape[:2] != (height, width):
+        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_NEAREST)
+    panel = flow_to_color(flow, max_magnitude)
+    if legend:
+        _lay_over(panel, _legend(height, width, max_magnitude), height)
+    return panel
+
+
+def _cell(height: int, width: int) -> float:
+    """Distance of the arrows, pixels."""
+    return max(min(height, width) / NUM_CELLS, _SMALLEST_CELL)
+
+
+def _to_cells(flow: np.ndarray, height: int, width: int) -> np.ndarray:
+    flow, cell = np.asarray(flow, np.float32), _cell(height, width)
+    rows, columns = (max(round(side / cell), 1) for side in (height, width))
+    if flow.shape[0] <= rows and flow.shape[1] <= columns:
+        return flow
+    return cv2.resize(flow, (columns, rows), interpolation=cv2.INTER_AREA)
+
+
+def _arrow(picture: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
+    thickness = max(1, round(min(picture.shape[:2]) / 400))
+    points = [
+        tuple(round(float(n) * 2**_SHIFT) for n in point) for point in (start, end)
+    ]
+    for color, width in ((0, 0, 0), 2 * thickness + 1), ((255, 255, 255), thickness):
+        cv2.arrowedLine(
+            picture, *points, color, width, cv2.LINE_AA, _SHIFT, tipLength=0.35
+        )
+
+
+def _text_size(height: int, width: int) -> int:
+    return max(_SMALLEST_TEXT, min(height, width) // 36)
+
+
+def _text_box(lines: list[str], size: int) -> Image.Image:
+    """White text on a dark box that lets some of the picture through, RGBA."""
+    font, step = ImageFont.load_default(size), round(1.25 * size)
+    margin = size // 2
+    widest = max(font.getlength(line) for line in lines)
+    shape = round(widest) + 2 * margin, step * len(lines) + 2 * margin
+    box = Image.new("RGBA", shape, _DARK)
+    draw = ImageDraw.Draw(box)
+    for i, line in enumerate(lines):
+        draw.text((margin, margin + i * step), line, "white", font)
+    return box
+
+
+def _write_note(picture: np.ndarray, text: str) -> None:
+    box = _text_box([text], _text_size(*picture.shape[:2]))
+    height, width = picture.shape[:2]
+    if box.width <= 0.9 * width and box.height <= 0.4 * height:
+        _lay_over(picture, box, box.height)
+
+
+def _legend(height: int, width: int, max_magnitude: float) -> Image.Image:
+    """The wheel, and beside it what it means where there is room; RGBA."""
+    size, longest = _text_size(height, width), f"{max_magnitude:.3g} px"
+    wide = [
+        "hue: direction of motion",
+        "right red, down yellow-green,",
+        "left cyan, up violet",
+        f"full brightness: {longest}",
+        "per prediction",
+    ]
+    narrow = [
+        "right red, left cyan,",
+        "down yellow-green,",
+        "up violet; full",
+        f"brightness: {longest}",
+        "per prediction",
+    ]
+    for lines in wide, narrow:
+        box = _beside_wheel(_text_box(lines, size), size // 2)
+        if box.width <= 0.8 * width and box.height <= 0.4 * height:
+            return box
+    short = min(height, width)
+    return _wheel(min(max(short // 4, 9), short))
+
+
+def _beside_wheel(words: Image.Image, margin: int) -> Image.Image:
+    wheel = _wheel(words.height - 2 * margin)
+    box = Image.new("RGBA", (words.height + words.width, words.height), _DARK)
+    box.paste(words, (words.height, 0))
+    box.alpha_composite(wheel, (margin, margin))
+    return box
+
+
+def _wheel(diameter: int) -> Image.Image:
+    """The colour wheel with a grey rim, nothing outside of it; RGBA."""
+    large = 4 * diameter  # drawn large and averaged: a smooth rim
+    axis = np.linspace(-1, 1, large)
+    radius = np.hypot(axis, axis[:, np.newaxis])
+    colors = color_wheel(large)
+    colors[radius > 1 - 2 / diameter] = 128
+    alpha = np.where(radius <= 1, 255, 0).astype(np.uint8)
+    wheel = Image.fromarray(np.dstack([colors, alpha]))
+    return wheel.resize((diameter, diameter), Image.Resampling.BOX)
+
+
+def _lay_over(picture: np.ndarray, box: Image.Image, bottom: int) -> None:
+    """Lays an RGBA box over the left edge of a picture; its last row is bottom - 1."""
+    part = picture[bottom - box.height : bottom, : box.width]
+    below = Image.fromarray(part).convert("RGBA")
+    below.alpha_composite(box)
+    part[:] = np.asarray(below.convert("RGB"))
