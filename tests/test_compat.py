@@ -1,6 +1,5 @@
-"""Which Keras and whether Addons, by the line of the stack."""
+"""Which Keras, by the line of the stack."""
 
-import importlib.util
 import sys
 
 import tensorflow as tf
@@ -14,8 +13,3 @@ def test_keras_2_on_both_lines():
     # Keras 3 has no such module; Keras 2 has it under both names.
     assert hasattr(compat.keras.utils, "get_custom_objects")
     assert hasattr(compat.keras.optimizers, "legacy")
-
-
-def test_addons_on_the_default_line_only():
-    installed = importlib.util.find_spec("tensorflow_addons") is not None
-    assert (compat.addons is not None) == installed == (sys.version_info < (3, 12))

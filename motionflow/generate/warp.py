@@ -1,19 +1,20 @@
 """Moves pixels: (frames, flow) -> the frames after the motion.
 
-Arrow in: frames `[B, H, W, 3]` and flow `[B, h, w, 2]` (dx right, dy down, in pixels;
+Arrow in: frames `[B, H, W, C]` and flow `[B, H, W, 2]` (dx right, dy down, in pixels;
 the content of pixel i goes to `x_i + f_i`). Arrow out: warped frames, float32.
 
 The report paints the colour of each pixel i at `x_i + f_i` and fills the regular grid
 by bilinear interpolation of those scattered colours (section 3). `forward` interpolates
 where the pixels came *from* in place of their colours, which keeps textures sharp:
 
-1. splat: each pixel adds `(-dx, -dy, 1)` to the four grid points around its target,
-   with bilinear weights. The sum of the weights says how often a grid point was hit.
+1. splat: each pixel adds `(-dx, -dy)` to the four grid points around its target, with
+   bilinear weights. The sum of the weights says how often a grid point was hit.
 2. fill: grid points that nothing hit take the inverse flow of their surroundings
-   (pull-push; Gortler 1996, Kraus 2009).
-3. refine: a true inverse g solves `g(y) + f(y + g(y)) = 0`. A few quasi-Newton steps
-   `g <- g - (I + dg/dy) (g + f(y + g))` bring it there; each pixel keeps its best g.
-4. look up: the colour at y is that of the original frame at `y + g(y)`.
+   (pull-push).
+3. refine: a true inverse g solves `p + f(p) = y` at `p = y + g(y)`. One Newton step,
+   whose Jacobian is that of the bilinear flow in the cell of p, so it needs the same
+   four vectors as f(p), and is exact wherever the flow is affine.
+4. look up: the colour at y is that of the original frame at p.
 
 All of it is float32 whatever the precision policy, pure TensorFlow, differentiable, and
 takes any size, known or not when it is traced.
@@ -21,15 +22,21 @@ takes any size, known or not when it is traced.
 
 import tensorflow as tf
 
-from motionflow.compat import addons
+from motionflow.generate import splatting
 
-# Without known shapes: enough halvings for holes of 1024 pixels.
-MAX_LEVELS = 10
+MODES = ("inverse", "splat")
 # Vectors of this many pixels or more are no motion: they are left out.
 LONGEST = 1e5
-SMALLEST_WEIGHT = 1e-12
+# The Newton step is taken where the cell keeps its orientation and is not torn: the
+# area that it becomes, in pixels.
+_SMALLEST_AREA, _LARGEST_AREA = 0.05, 50.0
+# Grid points that less of a pixel than this reached are filled, in part.
+_SURE = 1e-3
+# Far outside of every frame, so that no cell with such a corner passes for untorn.
+_NOWHERE = 1e6
 
 
+@tf.function(reduce_retracing=True)
 def backward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """Looks frames up where flow points: `out(x) = frames(x + flow(x))`, bilinear.
 
@@ -41,15 +48,17 @@ def backward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     Returns:
       float32 [B, H, W, C].
     """
-    frames = tf.cast(frames, tf.float32)
-    return _sample(frames, _finite(flow)[0])
+    vectors, _ = _finite(flow)
+    return _look_up(tf.cast(frames, tf.float32), _pixels(tf.shape(flow)) + vectors)
 
 
+@tf.function(reduce_retracing=True)
 def forward(
     frames: tf.Tensor,
     flow: tf.Tensor,
     importance: tf.Tensor | str | None = None,
-    num_steps: int = 2,
+    num_steps: int = 1,
+    mode: str = "inverse",
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Moves each pixel by its flow: the colour at x goes to `x + flow(x)`.
 
@@ -63,16 +72,34 @@ def forward(
         left out.
       importance: who is in front where pixels meet; see `invert`.
       num_steps: refinement steps; see `invert`.
+      mode: "inverse", or "splat": the colours themselves are scattered, normalised,
+        and holes filled with the colours around them (softmax splatting, Niklaus
+        2020, with these weights): blurs, and its gradient reaches the importance.
 
     Returns:
       warped float32 [B, H, W, C] and coverage float32 [B, H, W]; see `invert`.
+
+    Raises:
+      ValueError: unknown importance or mode.
     """
-    inverse, coverage = invert(flow, importance, num_steps)
-    return backward(frames, inverse), coverage
+    if mode not in MODES:
+        raise ValueError(f"mode is {mode!r}; expected one of {MODES}")
+    frames = tf.cast(frames, tf.float32)
+    vectors, usable = _finite(flow)
+    pixels = _pixels(tf.shape(flow))
+    weights = usable * _importance(importance, vectors)
+    if mode == "inverse":
+        inverse, coverage = _invert(vectors, usable, weights, pixels, num_steps)
+        return _look_up(frames, pixels + inverse), coverage
+    colors = tf.transpose(frames, [3, 0, 1, 2])
+    mean = tf.reduce_mean(colors, [2, 3], keepdims=True)
+    moved, coverage = _scatter(colors, pixels + vectors, weights, usable, mean)
+    return tf.ensure_shape(tf.transpose(moved, [1, 2, 3, 0]), frames.shape), coverage
 
 
+@tf.function(reduce_retracing=True)
 def invert(
-    flow: tf.Tensor, importance: tf.Tensor | str | None = None, num_steps: int = 2
+    flow: tf.Tensor, importance: tf.Tensor | str | None = None, num_steps: int = 1
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Turns "where it goes" into "where it came from".
 
@@ -81,7 +108,7 @@ def invert(
       importance: None weighs all pixels equally; a tensor [B, H, W] of weights > 0
         lets the larger win (1,000 to 1 is as good as in front); "magnitude" puts what
         moves faster in front (as Generative Image Dynamics, 2024).
-      num_steps: refinement steps, 0 or more.
+      num_steps: Newton steps, 0 or more.
 
     Returns:
       inverse float32 [B, H, W, 2]: `backward(frames, inverse)` is the warped frame.
@@ -91,11 +118,11 @@ def invert(
     Raises:
       ValueError: importance is a string other than "magnitude".
     """
-    flow, usable = _finite(flow)
-    weights = usable * _importance(importance, flow)
-    votes, coverage = _splat(flow, weights, usable)
-    inverse = _fill_holes(votes, fallback=-tf.reduce_mean(flow, [1, 2], keepdims=True))
-    return _refine(inverse, flow, usable, num_steps), coverage
+    vectors, usable = _finite(flow)
+    pixels = _pixels(tf.shape(flow))
+    weights = usable * _importance(importance, vectors)
+    inverse, coverage = _invert(vectors, usable, weights, pixels, num_steps)
+    return tf.transpose(inverse, [1, 2, 3, 0]), coverage
 
 
 def resize_flow(flow: tf.Tensor, height: int, width: int) -> tf.Tensor:
@@ -117,178 +144,135 @@ def resize_flow(flow: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 def _finite(flow: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Flow with zeros for unusable vectors, and a mask [B, H, W, 1] of the others."""
-    flow = tf.cast(flow, tf.float32)
+    """Planes [2, B, H, W], zero where unusable; a mask [B, H, W] of the others."""
+    vectors = tf.transpose(tf.cast(flow, tf.float32), [3, 0, 1, 2])
     # False for undefined numbers too.
-    usable = tf.abs(flow[..., :1]) + tf.abs(flow[..., 1:]) < LONGEST
-    return tf.where(usable, flow, 0.0), tf.cast(usable, tf.float32)
+    usable = tf.reduce_sum(vectors**2, axis=0) < LONGEST**2
+    return tf.where(usable, vectors, 0.0), tf.cast(usable, tf.float32)
 
 
-def _targets(flow: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Columns and rows, float32 [B, H, W], that each pixel's vector points to."""
-    shape = tf.shape(flow)
-    columns = tf.range(tf.cast(shape[2], tf.float32))
-    rows = tf.range(tf.cast(shape[1], tf.float32))
-    return columns + flow[..., 0], rows[:, tf.newaxis] + flow[..., 1]
+def _pixels(shape: tf.Tensor) -> tf.Tensor:
+    """Columns and rows of the pixels, [2, 1, H, W]."""
+    sides = [tf.range(tf.cast(shape[axis], tf.float32)) for axis in (2, 1)]
+    return tf.stack(tf.meshgrid(*sides))[:, tf.newaxis]
 
 
-def _sample(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    """`backward` for float32 frames and finite flow."""
-    shape = tf.shape(frames)
-    x, y = _targets(flow)
-    x = tf.clip_by_value(x, 0.0, tf.cast(shape[2] - 1, tf.float32))
-    y = tf.clip_by_value(y, 0.0, tf.cast(shape[1] - 1, tf.float32))
-    points = tf.reshape(tf.stack([y, x], axis=-1), [shape[0], -1, 2])
-    # One repeated row and column, so that each point has four neighbours.
-    padded = tf.pad(frames, [[0, 0], [0, 1], [0, 1], [0, 0]], "SYMMETRIC")
-    if addons is not None:
-        values = addons.image.interpolate_bilinear(padded, points)
-    else:
-        values = _interpolate_bilinear(padded, points)
-    return tf.ensure_shape(tf.reshape(values, shape), frames.shape)
-
-
-def _importance(importance: tf.Tensor | str | None, flow: tf.Tensor) -> tf.Tensor:
-    """Weights that broadcast to [B, H, W, 1]."""
+def _importance(importance: tf.Tensor | str | None, vectors: tf.Tensor) -> tf.Tensor:
+    """Weights that broadcast to [B, H, W]."""
     if importance is None:
         return tf.ones([], tf.float32)
     if isinstance(importance, str):
         if importance != "magnitude":
             raise ValueError(f"importance is {importance!r}; expected 'magnitude'")
-        # It decides who wins, it carries no gradient (a norm has none at zero).
-        length = tf.norm(tf.stop_gradient(flow), axis=-1, keepdims=True)
-        # A ratio of speeds decides, whatever their scale; below 0.1 all is still.
-        return (length + 0.1) ** 4
-    return tf.cast(importance, tf.float32)[..., tf.newaxis]
+        # It decides who wins, it carries no gradient. A ratio of speeds decides,
+        # whatever their scale; below 0.1 px all is still.
+        return (tf.reduce_sum(tf.stop_gradient(vectors) ** 2, axis=0) + 0.02) ** 2
+    return tf.cast(importance, tf.float32)
 
 
-def _splat(
-    flow: tf.Tensor, weights: tf.Tensor, usable: tf.Tensor
+def _invert(
+    vectors: tf.Tensor,
+    usable: tf.Tensor,
+    weights: tf.Tensor,
+    pixels: tf.Tensor,
+    num_steps: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Adds each pixel's vector to the four grid points around its target.
-
-    Args:
-      flow: [B, H, W, 2], finite.
-      weights: [B, H, W, 1].
-      usable: [B, H, W, 1], 0 or 1: the pixels that count for coverage.
-
-    Returns:
-      votes [B, H, W, 3], the weighted mean of -flow and 1, or zeros where nothing
-      arrived; coverage [B, H, W], the sum of bilinear shares.
-    """
-    shape = tf.shape(flow)
-    batch, height, width = shape[0], shape[1], shape[2]
-    x, y = _targets(flow)
-    left, top = tf.floor(x), tf.floor(y)
-    right, down = x - left, y - top
-    column, row = tf.cast(left, tf.int32), tf.cast(top, tf.int32)
-    first = tf.reshape(tf.range(batch) * height * width, [-1, 1, 1])
-    ids, shares = [], []
-    for r, share_down in ((row, 1.0 - down), (row + 1, down)):
-        for c, share_right in ((column, 1.0 - right), (column + 1, right)):
-            inside = (r >= 0) & (r < height) & (c >= 0) & (c < width)
-            # Negative ids are dropped, on CPU and GPU alike.
-            ids.append(tf.where(inside, first + r * width + c, -1))
-            shares.append(share_down * share_right)
-    message = tf.concat([-flow * weights, weights, usable], axis=-1)
-    sums = tf.math.unsorted_segment_sum(
-        tf.stack(shares)[..., tf.newaxis] * message,
-        tf.stack(ids),
-        batch * height * width,
-    )
-    sums = tf.reshape(sums, [batch, height, width, 4])
-    total = sums[..., 2:3]
-    known = total > SMALLEST_WEIGHT
-    # The inner `where` keeps the gradient of the unused branch finite.
-    votes = tf.where(known, sums[..., :3] / tf.where(known, total, 1.0), 0.0)
-    return votes, sums[..., 3]
-
-
-def _fill_holes(votes: tf.Tensor, fallback: tf.Tensor) -> tf.Tensor:
-    """Pull-push: holes take the weighted mean of the smallest block that knows more.
-
-    Args:
-      votes: [B, H, W, 3], values times confidence, and the confidence in [0, 1].
-      fallback: [B, 1, 1, 2], the value where no pixel is known at all.
-
-    Returns:
-      [B, H, W, 2].
-    """
-    height, width = votes.shape[1:3]
-    levels = MAX_LEVELS
-    if height and width:
-        levels = (max(height, width) - 1).bit_length()
-    pyramid = [votes]
-    for _ in range(levels):
-        pooled = 4.0 * tf.nn.avg_pool2d(pyramid[-1], 2, 2, "SAME")
-        pyramid.append(pooled / tf.maximum(pooled[..., 2:], 1.0))
-    values = fallback
-    for level in reversed(pyramid):
-        shape = tf.shape(level)[1:3]
-        wide = tf.image.resize(values, 2 * tf.shape(values)[1:3])
-        wide = wide[:, : shape[0], : shape[1]]
-        values = level[..., :2] + (1.0 - level[..., 2:]) * wide
-    return values
-
-
-def _refine(
-    inverse: tf.Tensor, flow: tf.Tensor, usable: tf.Tensor, num_steps: int
-) -> tf.Tensor:
-    """Steps on `g(y) + f(y + g(y)) = 0`; a pixel takes those that bring it closer.
-
-    A plain fixed-point step lacks the factor `I + dg/dy` and diverges where the flow
-    stretches by 2 or more. Steps are short, so that none leaps to another surface.
-    """
-    known = tf.concat([flow, usable], axis=-1)
-    residual, error = _residual(inverse, known)
+    """`invert`, of planes and in planes [2, B, H, W]."""
+    targets = pixels + vectors
+    mean = -tf.reduce_mean(vectors, [2, 3], keepdims=True)
+    inverse, coverage = _scatter(-vectors, targets, weights, usable, mean)
+    table = tf.transpose(targets + _NOWHERE * (1.0 - usable), [1, 2, 3, 0])
     for _ in range(num_steps):
-        step = tf.clip_by_value(_times_jacobian(inverse, residual), -1.0, 1.0)
-        trial_residual, trial_error = _residual(inverse - step, known)
-        closer = trial_error < error
-        inverse = tf.where(closer, inverse - step, inverse)
-        residual = tf.where(closer, trial_residual, residual)
-        error = tf.minimum(trial_error, error)
-    return inverse
+        inverse = _newton_step(inverse, table, pixels)
+    return inverse, coverage
 
 
-def _residual(inverse: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """`g + f(y + g)` and its square; none, but a large error, where f is unusable."""
-    found = _sample(known, inverse)
-    certain = found[..., 2:] > 0.999
-    residual = tf.where(certain, inverse + found[..., :2], 0.0)
-    error = tf.reduce_sum(residual**2, axis=-1, keepdims=True)
-    return residual, tf.where(certain, error, LONGEST**2)
+def _scatter(
+    values: tf.Tensor,
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    usable: tf.Tensor,
+    fallback: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Weighted means [C, B, H, W] of what arrives, holes filled; coverage [B, H, W]."""
+    sums, total, coverage = splatting.splat(values, targets, weights, usable)
+    means = tf.math.divide_no_nan(sums, total)
+    # No jump where a share that is next to nothing becomes nothing.
+    known = tf.minimum(coverage / _SURE, 1.0)
+    return splatting.fill(means * known, known, fallback), coverage
 
 
-def _times_jacobian(g: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
-    """`(I + dg/dy) v` by central differences, one-sided at the border."""
-    padded = tf.pad(g, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
-    along_x = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2.0
-    along_y = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2.0
-    return v + along_x * v[..., :1] + along_y * v[..., 1:]
+def _newton_step(inverse: tf.Tensor, table: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
+    """Solves `target(y + g) = y` for g, with targets linear around where g points.
 
-
-def _interpolate_bilinear(grid: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
-    """Addons' `interpolate_bilinear` for points inside the grid.
+    It is no longer than a pixel, so that none leaps to another surface; where the map
+    folds, tears or is unknown there is no such solution, and g stays.
 
     Args:
-      grid: float32 [B, H, W, C].
-      points: float32 [B, N, 2], (row, column) with row <= H - 1, column <= W - 1.
+      inverse: g, [2, B, H, W].
+      table: the targets of all pixels, [B, H, W, 2].
+      pixels: y, [2, 1, H, W].
+    """
+    corners, fraction = _corners(table, pixels + inverse)
+    right, down = tf.unstack(fraction)
+    corners = tf.reshape(
+        tf.transpose(corners), tf.concat([[4], tf.shape(inverse)], axis=0)
+    )
+    top, bottom = corners[1] - corners[0], corners[3] - corners[2]
+    along_y = corners[2] + right * bottom - corners[0] - right * top
+    along_x = top + down * (bottom - top)
+    error = corners[0] + right * top + down * along_y - pixels
+    area = along_x[0] * along_y[1] - along_x[1] * along_y[0]
+    whole = (area > _SMALLEST_AREA) & (area < _LARGEST_AREA)
+    step = tf.stack(
+        [
+            along_y[1] * error[0] - along_y[0] * error[1],
+            along_x[0] * error[1] - along_x[1] * error[0],
+        ]
+    )
+    step = tf.math.divide_no_nan(step, tf.where(whole, area, 0.0))
+    return inverse - tf.clip_by_value(step, -1.0, 1.0)
+
+
+def _look_up(frames: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Bilinear values [B, H, W, C] of frames at places [2, B, H, W]."""
+    size = tf.shape(frames)[-1]
+    places = tf.clip_by_value(places, 0.0, _last_pixel(frames))
+    corners, fraction = _corners(frames, places)
+    shares = splatting.corner_shares(fraction)
+    corners *= tf.matmul(shares, splatting.repeat(size), transpose_a=True)
+    values = tf.matmul(corners, splatting.tile(size), transpose_b=True)
+    return tf.ensure_shape(tf.reshape(values, tf.shape(frames)), frames.shape)
+
+
+def _last_pixel(frames: tf.Tensor) -> tf.Tensor:
+    """Its column and row, [2, 1, 1, 1]."""
+    shape = tf.shape(frames)
+    return tf.reshape(tf.cast(shape[2:0:-1] - 1, tf.float32), [2, 1, 1, 1])
+
+
+def _corners(table: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The four pixels around each place; for one outside those nearest to it.
+
+    Args:
+      table: [B, H, W, C].
+      places: columns and rows, [2, B, H, W].
 
     Returns:
-      float32 [B, N, C].
+      their values [B * H * W, 4 * C], upper left first, then upper right, lower left
+      and lower right, and the places' fractions [2, B, H, W] of the way between them,
+      outside of [0, 1] for places outside of the frame.
     """
-    shape = tf.shape(grid)
-    sizes = shape[1:3]
-    corner = tf.minimum(tf.floor(points), tf.cast(sizes - 2, tf.float32))
-    down, right = tf.split(points - corner, 2, axis=-1)
-    row, column = tf.unstack(tf.cast(corner, tf.int32), axis=-1)
-    start = tf.range(shape[0])[:, tf.newaxis] * sizes[0] * sizes[1]
-    index = start + row * sizes[1] + column
-    flat = tf.reshape(grid, [-1, shape[3]])
-    top_left, top_right = tf.gather(flat, index), tf.gather(flat, index + 1)
-    index += sizes[1]
-    low_left, low_right = tf.gather(flat, index), tf.gather(flat, index + 1)
-    top = top_left + right * (top_right - top_left)
-    low = low_left + right * (low_right - low_left)
-    return top + down * (low - top)
+    batch, height, width, size = tf.unstack(tf.shape(table))
+    # A frame of one row or column has no lower or right neighbours.
+    last = tf.maximum(_last_pixel(table) - 1.0, 0.0)
+    corner = tf.clip_by_value(tf.floor(places), 0.0, last)
+    column, row = tf.unstack(tf.cast(corner, tf.int32))
+    start = tf.range(batch)[:, tf.newaxis, tf.newaxis] * (height * width)
+    first = tf.reshape(start + row * width + column, [-1, 1])
+    right, below = tf.minimum(width - 1, 1), width * tf.minimum(height - 1, 1)
+    values = tf.gather(
+        tf.reshape(table, [-1, size]),
+        first + tf.stack([0, right, below, below + right]),
+    )
+    return tf.reshape(values, [-1, 4 * size]), places - corner
