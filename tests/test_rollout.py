@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from motionflow.errors import InputError
 from motionflow.generate import rollout, warp
+from tests.conftest import texture
 
 HEIGHT, WIDTH = 24, 32
 
@@ -99,3 +100,151 @@ def test_eager_equals_graph_and_graph_is_traced_once():
 def test_numbers_below_one_are_refused(numbers):
     with pytest.raises(InputError, match="expected at least 1"):
         rollout.generate(ConstantFlow(1, 0), noise(), *numbers)
+
+
+# The modes.
+
+
+def moved_by(frames, model, num_predictions, frames_per_prediction, mode):
+    return rollout.generate(model, frames, num_predictions, frames_per_prediction, mode)
+
+
+@pytest.mark.parametrize("mode", ["recursive", "composed", "euler"])
+def test_one_vector_for_all_is_the_same_in_every_mode(mode):
+    video = moved_by(noise(), ConstantFlow(6, 3), 2, 3, mode)
+    for k in range(6):
+        expected = shifted(noise(), 2 * (k + 1), k + 1)
+        np.testing.assert_allclose(video[:, k], expected, atol=1e-2)
+
+
+def test_recursive_warps_the_warped_frame():
+    flow = np.random.default_rng(2).normal(0, 1, (1, 4, 4, 2)).astype(np.float32)
+    video = moved_by(noise(), lambda frames: flow, 2, 1, "recursive")
+    full = warp.resize_flow(flow, HEIGHT, WIDTH)
+    once, _ = warp.forward(noise(), full, "magnitude")
+    twice, _ = warp.forward(once, full, "magnitude")
+    np.testing.assert_allclose(video[:, 0], once, atol=1e-3)
+    np.testing.assert_allclose(video[:, 1], twice, atol=1e-3)
+
+
+def test_recursive_blurs_where_composed_does_not():
+    model = ConstantFlow(0.5, 0)
+    blurred = moved_by(noise(), model, 4, 1, "recursive")[:, 3]
+    sharp = moved_by(noise(), model, 4, 1, "composed")[:, 3]
+    inner = (slice(None), slice(4, -4), slice(4, -4))
+    assert np.std(blurred[inner]) < 0.8 * np.std(sharp[inner])
+
+
+def test_euler_integrates_one_field():
+    # A quarter of a radian a prediction; z -> z (1 + i w / m) in each of the m frames.
+    size, turn, m = 61, 0.25, 4
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    calls = []
+
+    def model(frames):
+        calls.append(1)
+        return np.float32(turn * np.stack([-y, x], axis=-1))[None]
+
+    def picture(z):
+        return 127 + 100 * np.sin(0.2 * z.real + 0.1 * z.imag) * np.cos(0.15 * z.imag)
+
+    start = np.float32(picture(x + 1j * y))[None, ..., None]
+    video = moved_by(start, model, 2, m, "euler")
+    assert len(calls) == 1 and video.shape[1] == 8
+    for t in (1, 8):
+        expected = picture((x + 1j * y) / (1 + 1j * turn / m) ** t)
+        inner = np.hypot(x, y) < 18
+        error = np.abs(video[0, t - 1, ..., 0] - expected)[inner]
+        assert error.max() < 2
+
+
+def test_a_loop_ends_where_it_begins_without_a_jump():
+    frames = texture(0, 48, 64)[None].astype(np.float32)
+    model = ConstantFlow(6, 2)
+    video = moved_by(frames, model, 2, 4, "loop")
+    assert len(model.seen) == 1
+    np.testing.assert_array_equal(video[:, -1], frames)
+    closed = np.concatenate([frames[:, None], video], axis=1)
+    steps = np.abs(np.diff(closed, axis=1)).mean(axis=(0, 2, 3, 4))
+    assert steps.min() > 1 and steps.max() < 2 * steps.min()
+
+
+def test_a_loop_moves_forwards_at_both_ends():
+    frames = texture(0, 48, 64)[None].astype(np.float32)
+    video = moved_by(frames, ConstantFlow(8, 0), 1, 8, "loop")
+    inner = (slice(None), slice(None), slice(12, -12))
+    for found, way in ((video[:, 0], 1), (video[:, -2], -1)):
+        ahead, behind = (
+            np.abs(found[inner] - np.roll(frames, way * pixels, axis=2)[inner]).mean()
+            for pixels in (1, -1)
+        )
+        assert ahead < 0.4 * behind
+
+
+def test_a_gap_is_filled_from_both_sides():
+    scene = texture(3, 40, 80).astype(np.float32)
+    # A camera that pans: content moves 2 pixels left a frame.
+    film = [scene[None, :, 2 * t : 2 * t + 48] for t in range(5)]
+    gap = list(rollout.between(ConstantFlow(-4, 0), film[0], film[4], 3, 2))
+    assert len(gap) == 3
+    for found, expected in zip(gap, film[1:4], strict=True):
+        # What enters at the right is in the last frame only.
+        np.testing.assert_allclose(found[:, :, :40], expected[:, :, :40], atol=0.5)
+        alone, _ = warp.forward(film[0], np.full((1, 40, 48, 2), [-6, 0]))
+        assert np.abs(gap[2] - film[3]).mean() < np.abs(alone - film[3]).mean()
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(InputError, match="'magic'.*recursive, composed"):
+        rollout.generate(ConstantFlow(1, 0), noise(), mode="magic")
+
+
+# Sampled futures.
+
+
+class Undecided:
+    """Left or right, as likely as not."""
+
+    frame_size, grid_size = HEIGHT, 4
+    centers = np.float32([[-3, 0], [3, 0]])
+
+    def __call__(self, frames):
+        return {"probabilities": tf.fill([tf.shape(frames)[0], 16, 2], 0.5)}
+
+
+def futures(seed, num_futures=6, **options):
+    frames = texture(1, HEIGHT, WIDTH)[None].astype(np.float32)
+    found = rollout.generate_futures(Undecided(), frames, num_futures, seed, **options)
+    return np.stack([one.numpy() for one in found])
+
+
+def test_futures_differ_and_can_be_had_again():
+    drawn = futures(0, num_predictions=1, frames_per_prediction=2)
+    assert drawn.shape == (6, 1, 2, HEIGHT, WIDTH, 3)
+    ends = np.unique(drawn[:, 0, -1].round(2), axis=0)
+    assert len(ends) > 1
+    again = futures(0, num_predictions=1, frames_per_prediction=2)
+    np.testing.assert_array_equal(drawn, again)
+    other = futures(1, num_predictions=1, frames_per_prediction=2)
+    assert np.abs(other - drawn).mean() > 1
+    # A future does not depend on how many others are asked for.
+    np.testing.assert_array_equal(
+        futures(0, 2, num_predictions=1), futures(0, 4, num_predictions=1)[:2]
+    )
+
+
+def test_a_future_goes_on_as_it_began(monkeypatch):
+    moved, resize_flow = [], warp.resize_flow
+
+    def remember(flow, *size):
+        if flow.shape[1] == 4:  # the grid, not the picture
+            moved.append(flow.numpy())
+        return resize_flow(flow, *size)
+
+    monkeypatch.setattr(warp, "resize_flow", remember)
+    futures(2, 1, num_predictions=3, frames_per_prediction=1)
+    assert len(moved) == 3
+    # 4 x 5 cells of 6 pixels cover 24 x 30 of 24 x 32.
+    np.testing.assert_allclose(np.abs(moved[0][..., 0]), 3 * 32 / 30, rtol=1e-5)
+    for flow in moved[1:]:
+        np.testing.assert_array_equal(flow, moved[0])
