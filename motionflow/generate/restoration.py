@@ -1,0 +1,236 @@
+"""Frames that a video lacks -> frames, from the good ones around them.
+
+    good frames with their numbers --restore(filler)--> every frame, and how it came
+
+A gap has a good frame before it, one after it, or both. What fills it:
+
+    predicted  where both are known, the model predicts the first forwards and the last
+               backwards, and the two are blended (`rollout.between`); at an end of the
+               video the one that is known is played on, or back
+    forward    the frame before the gap is played on, whatever comes after it
+    flow       nothing is predicted: optical flow computed between the two frames (DIS)
+               moves both of them to the time in between (as in Baker et al. 2011,
+               section 3.3.4, with the holes of one filled by the other)
+    blend      a mixture of the two: (1 - t) first + t last
+    repeat     the frame before the gap
+
+Across a shot cut nothing is mixed: predicted plays the frame before it on, flow and
+blend repeat it, as they do at the ends of the video, where they have one frame only.
+
+Time: one prediction is what a training label is, by default the mean flow to the next
+three frames, which is the motion of two frames of the training videos. So two frames a
+prediction keep the pace; labels of the `flow_average` "consecutive" or "velocity" are
+the motion of one.
+"""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from motionflow.data.continuity import is_cut
+from motionflow.data.flow import make_flow_function
+from motionflow.errors import InputError
+from motionflow.generate import rollout, warp
+
+METHODS = ("predicted", "forward", "flow", "blend", "repeat")
+WITH_MODEL = ("predicted", "forward")
+KEPT = "kept"
+# Two frames whose pixels are carried to one time: of a pixel that nothing reached.
+_HOLE = 1e-3
+_SMALLEST = 16  # pixels a side; DIS has no pyramid for less
+
+Filled = Iterator[tuple[np.ndarray, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Filler:
+    """Fills gaps, all of them in one way.
+
+    Attributes:
+      method: one of `METHODS`.
+      model: from frames to flow, as `rollout.generate` takes it; for `WITH_MODEL` only.
+      frames_per_prediction: m, how many frames one predicted motion takes.
+      max_gap: the longest gap that moving pixels fill; longer ones, of which a model
+        knows nothing and flow little, repeat the frame before them.
+    """
+
+    method: str = "predicted"
+    model: rollout.FlowFunction | None = None
+    frames_per_prediction: int = 2
+    max_gap: int = 8
+
+    def __post_init__(self):
+        """Refuses what no gap could be filled with."""
+        if self.method not in METHODS:
+            raise InputError(
+                f"method is {self.method!r}, expected one of {', '.join(METHODS)}"
+            )
+        if self.method in WITH_MODEL and self.model is None:
+            raise InputError(f"the method {self.method} needs a model")
+        for name in ("frames_per_prediction", "max_gap"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
+
+    def fill(
+        self, before: np.ndarray | None, after: np.ndarray | None, num_frames: int
+    ) -> Filled:
+        """Yields the frames of one gap, each with how it came.
+
+        Args:
+          before: uint8 [H, W, 3], the good frame before the gap; None at the start.
+          after: the good frame behind it; None at the end. One of the two is given.
+          num_frames: that are missing.
+
+        Yields:
+          uint8 [H, W, 3] and "symmetric", "forward", "backward", "flow", "blend" or
+          "repeat", with the reason behind it where the method is another.
+        """
+        if num_frames < 1:
+            return
+        how, reason = self._choose(before, after, num_frames)
+        start = after if before is None else before
+        if how in ("forward", "backward"):
+            frames = self._played(start, num_frames, backwards=how == "backward")
+        elif how == "symmetric":
+            arguments = before[np.newaxis], after[np.newaxis], num_frames
+            frames = rollout.between(self.model, *arguments, self.frames_per_prediction)
+        elif how == "flow":
+            frames = _along_flow(before, after, num_frames, self._compute)
+        elif how == "blend":
+            frames = _blended(before, after, num_frames)
+        else:
+            frames = itertools.repeat(start, num_frames)
+        for frame in frames:
+            yield _as_bytes(frame), how + reason
+
+    def _choose(
+        self, before: np.ndarray | None, after: np.ndarray | None, num_frames: int
+    ) -> tuple[str, str]:
+        """How a gap is filled, and why otherwise than the method says."""
+        if self.method == "repeat":
+            return "repeat", ""
+        if self.method != "blend" and num_frames > self.max_gap:
+            return "repeat", " (long gap)"
+        predicts = self.method in WITH_MODEL
+        if before is None:
+            return ("backward" if predicts else "repeat"), " (start of the video)"
+        if self.method == "forward":
+            return "forward", ""
+        one_sided = "forward" if predicts else "repeat"
+        if after is None:
+            return one_sided, " (end of the video)"
+        if is_cut(before, after):
+            return one_sided, " (shot cut)"
+        return ("symmetric" if predicts else self.method), ""
+
+    def _played(
+        self, frame: np.ndarray, num_frames: int, backwards: bool
+    ) -> Iterable[tf.Tensor]:
+        """The frames after `frame`, or those before it, in the order of the video."""
+
+        def reverse(frames: tf.Tensor) -> tf.Tensor:
+            return -self.model(frames)
+
+        frames = rollout.iterate(
+            reverse if backwards else self.model,
+            frame[np.newaxis],
+            math.ceil(num_frames / self.frames_per_prediction),
+            self.frames_per_prediction,
+        )
+        frames = itertools.islice(frames, num_frames)
+        return list(frames)[::-1] if backwards else frames
+
+    @functools.cached_property
+    def _compute(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        return make_flow_function("dis")
+
+
+def restore(
+    numbered: Iterable[tuple[int, np.ndarray]], first: int, last: int, filler: Filler
+) -> Filled:
+    """Yields every frame of a video; holds two good frames and one gap at a time.
+
+    Args:
+      numbered: good frames, uint8 [H, W, 3] of one size, numbers ascending.
+      first: number of the first frame wanted, at most the first good one.
+      last: number of the last, at least the last good one.
+      filler: fills the gaps.
+
+    Yields:
+      uint8 [H, W, 3] and `KEPT`, or how it came, `last - first + 1` times.
+
+    Raises:
+      InputError: there is no good frame; sizes differ; a number is out of order.
+    """
+    before, expected = None, first
+    for number, frame in numbered:
+        if not expected <= number <= last:
+            raise InputError(
+                f"frame number {number} where {expected} to {last} are expected"
+            )
+        if before is not None and frame.shape != before.shape:
+            sizes = "{1}x{0} and {4}x{3}".format(*before.shape, *frame.shape)
+            raise InputError(f"the frames have several sizes: {sizes}")
+        yield from filler.fill(before, frame, number - expected)
+        yield frame, KEPT
+        before, expected = frame, number + 1
+    if before is None:
+        raise InputError("there is no good frame to restore others from")
+    yield from filler.fill(before, None, last + 1 - expected)
+
+
+def _as_bytes(frame: tf.Tensor | np.ndarray) -> np.ndarray:
+    """uint8 [H, W, 3] from a batch of one, or from a frame."""
+    frame = np.asarray(frame)
+    frame = frame[0] if frame.ndim == 4 else frame
+    return np.rint(frame).clip(0, 255).astype(np.uint8)
+
+
+def _blended(
+    first: np.ndarray, last: np.ndarray, num_frames: int
+) -> Iterator[np.ndarray]:
+    for i in range(1, num_frames + 1):
+        share = i / (num_frames + 1)
+        yield (1 - share) * first.astype(np.float32) + share * last.astype(np.float32)
+
+
+def _along_flow(
+    first: np.ndarray, last: np.ndarray, num_frames: int, compute: Callable
+) -> Iterator[tf.Tensor]:
+    """Moves both frames along the straight lines between them."""
+    if min(first.shape[:2]) < _SMALLEST:
+        raise InputError(
+            f"frames of {first.shape[1]}x{first.shape[0]} are too small for optical "
+            f"flow; expected {_SMALLEST} pixels a side or more"
+        )
+    grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, last)]
+    there, back = (
+        tf.constant(compute(*pair)[np.newaxis]) for pair in (grays, grays[::-1])
+    )
+    ends = [tf.constant(f[np.newaxis], tf.float32) for f in (first, last)]
+    for i in range(1, num_frames + 1):
+        time = tf.constant(i / (num_frames + 1), tf.float32)
+        yield _met(ends[0], there, ends[1], back, time)
+
+
+@tf.function(reduce_retracing=True)
+def _met(
+    first: tf.Tensor,
+    there: tf.Tensor,
+    last: tf.Tensor,
+    back: tf.Tensor,
+    time: tf.Tensor,
+) -> tf.Tensor:
+    """Both frames at `time`; where only one of them reaches, that one."""
+    early, early_coverage = warp.forward(first, time * there, "magnitude")
+    late, late_coverage = warp.forward(last, (1.0 - time) * back, "magnitude")
+    before = (1.0 - time) * tf.clip_by_value(early_coverage, _HOLE, 1.0)
+    after = time * tf.clip_by_value(late_coverage, _HOLE, 1.0)
+    share = (after / (before + after))[..., tf.newaxis]
+    return early + share * (late - early)

@@ -1,0 +1,201 @@
+"""Which frames of a video can be left out, because the others tell them.
+
+    frames --choose(filler, min_psnr)--> for each: kept, or its PSNR when restored
+
+A run of frames is dropped where each of them, restored by `restoration` from the two
+frames that stay, is within the bound. What fills a gap depends on its two ends only. So
+from each kept frame on the longest run is dropped that holds the bound: no choice of
+frames drops more, as long as what can be dropped can also be dropped in part (Belady's
+argument for intervals). A run is grown frame by frame and ends where it first fails, so
+that the search costs little more than the restoration.
+
+The first frame always stays; the last ones may go where playing on tells them.
+"""
+
+import dataclasses
+import itertools
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from motionflow.data.video import write_video
+from motionflow.errors import InputError
+from motionflow.generate.restoration import METHODS, Filler
+
+IDENTICAL = 100.0  # dB, of frames that do not differ: JSON has no infinity
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What may be dropped from one video, and how it is to be restored.
+
+    Attributes:
+      num_frames: of the whole video.
+      dropped: frame number, from 0, -> PSNR of the restored frame in dB.
+      method, frames_per_prediction, max_gap: of the `Filler` that keeps the promise.
+      min_psnr: the promise, dB.
+      bytes_full, bytes_thinned: of the two videos, encoded alike; 0 if not measured.
+    """
+
+    num_frames: int
+    dropped: dict[int, float]
+    method: str
+    frames_per_prediction: int
+    max_gap: int
+    min_psnr: float
+    bytes_full: int = 0
+    bytes_thinned: int = 0
+
+    @property
+    def kept(self) -> list[int]:
+        """Numbers of the frames that stay."""
+        return [i for i in range(self.num_frames) if i not in self.dropped]
+
+    @property
+    def share_dropped(self) -> float:
+        """Dropped frames of all frames."""
+        return len(self.dropped) / self.num_frames
+
+    @property
+    def saving(self) -> float:
+        """Bytes saved of those of the full video; 0 if not measured."""
+        return 1 - self.bytes_thinned / self.bytes_full if self.bytes_full else 0.0
+
+    def save(self, path: str | Path) -> None:
+        """Writes plan.json."""
+        values = dataclasses.asdict(self)
+        rows = [{"frame": i, "psnr": round(p, 2)} for i, p in self.dropped.items()]
+        values |= {"dropped": rows, "share_dropped": self.share_dropped}
+        Path(path).write_text(json.dumps(values | {"saving": self.saving}, indent=2))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Plan":
+        """Reads what `save` wrote.
+
+        Raises:
+          InputError: there is no such file, or it is no plan.
+        """
+        try:
+            values = json.loads(Path(path).read_text())
+            values = {f.name: values[f.name] for f in dataclasses.fields(cls)}
+            rows = values["dropped"]
+            values["dropped"] = {int(row["frame"]): float(row["psnr"]) for row in rows}
+            plan = cls(**values)
+            numbers_fit = all(0 < i < plan.num_frames for i in plan.dropped)
+        except FileNotFoundError as error:
+            raise InputError(f"there is no plan {path}") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is no plan of restore_frames: {error}") from error
+        if plan.method not in METHODS or not numbers_fit:
+            raise InputError(f"{path} is no plan: its method or numbers are impossible")
+        return plan
+
+
+def choose(
+    frames: Iterable[np.ndarray], filler: Filler, min_psnr: float
+) -> Iterator[float | None]:
+    """Decides about each frame; holds `filler.max_gap + 2` frames at a time.
+
+    Args:
+      frames: uint8 [H, W, 3] of one size.
+      filler: restores the frames, now as later.
+      min_psnr: dB that each dropped frame has at least.
+
+    Yields:
+      None for a frame that stays, else its PSNR in dB when restored.
+    """
+    frames = iter(frames)
+    window = list(itertools.islice(frames, 1))
+    while window:
+        window += itertools.islice(frames, filler.max_gap + 2 - len(window))
+        run = _longest_run(window, filler, min_psnr)
+        yield None
+        yield from run
+        window = window[1 + len(run) :]
+
+
+def make_plan(frames: Iterable[np.ndarray], filler: Filler, min_psnr: float) -> Plan:
+    """Makes the plan of a video, without its bytes.
+
+    Raises:
+      InputError: there is no frame.
+    """
+    found = list(choose(frames, filler, min_psnr))
+    if not found:
+        raise InputError("there is no frame to plan for")
+    return Plan(
+        num_frames=len(found),
+        dropped={i: value for i, value in enumerate(found) if value is not None},
+        method=filler.method,
+        frames_per_prediction=filler.frames_per_prediction,
+        max_gap=filler.max_gap,
+        min_psnr=min_psnr,
+    )
+
+
+def measure_bytes(
+    plan: Plan, read: Callable[[], Iterable[np.ndarray]], fps: float
+) -> Plan:
+    """The plan with the bytes of both videos, in H.264 of the same quality.
+
+    Args:
+      plan: of these frames.
+      read: gives all frames, each time anew.
+      fps: frames a second of both.
+    """
+    sizes = []
+    with tempfile.TemporaryDirectory() as folder:
+        for frames in (read(), thin(plan, read())):
+            path = Path(folder, "video.mp4")
+            write_video(path, frames, fps)
+            sizes.append(path.stat().st_size)
+    return dataclasses.replace(plan, bytes_full=sizes[0], bytes_thinned=sizes[1])
+
+
+def thin(plan: Plan, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yields the frames that stay."""
+    return (frame for i, frame in enumerate(frames) if i not in plan.dropped)
+
+
+def psnr(restored: np.ndarray, truth: np.ndarray) -> float:
+    """Peak signal to noise ratio of two uint8 frames, dB; `IDENTICAL` at most."""
+    error = np.mean((restored.astype(np.float64) - truth) ** 2)
+    if not error:
+        return IDENTICAL
+    return float(min(IDENTICAL, 10 * np.log10(255**2 / error)))
+
+
+def _longest_run(
+    window: list[np.ndarray], filler: Filler, min_psnr: float
+) -> list[float]:
+    """PSNR of the frames that can go behind the window's first; [] for none."""
+    longest: list[float] = []
+    for length in range(1, min(filler.max_gap + 1, len(window))):
+        # A window that is not full ends with the video: its tail has no other side.
+        after = window[length + 1] if length + 1 < len(window) else None
+        found = _run(window[0], window[1 : length + 1], after, filler, min_psnr)
+        if len(found) < length:
+            break
+        longest = found
+    return longest
+
+
+def _run(
+    before: np.ndarray,
+    truth: list[np.ndarray],
+    after: np.ndarray | None,
+    filler: Filler,
+    min_psnr: float,
+) -> list[float]:
+    """PSNR of the restored frames up to the first that fails."""
+    found = []
+    filled = filler.fill(before, after, len(truth))
+    for (frame, _), true_frame in zip(filled, truth, strict=True):
+        value = psnr(frame, true_frame)
+        if value < min_psnr:
+            break
+        found.append(value)
+    return found

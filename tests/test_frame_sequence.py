@@ -1,0 +1,187 @@
+"""Which frames there are: by names, by time stamps, and behind damage."""
+
+import re
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from motionflow.data.frame_sequence import (
+    number_stamps,
+    open_sequence,
+    parse_numbers,
+)
+from motionflow.errors import InputError
+from tests.conftest import moving_square, texture, write_avi
+
+
+def write_video(path, frames, numbers, codec="libx264", rate=25):
+    """Encodes frames with the time stamps of these numbers."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.time_base = Fraction(1, rate)
+        for frame, number in zip(frames, numbers, strict=True):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, rate)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+
+
+def nearest(frame, truth):
+    """Number of the true frame that a decoded one is most like."""
+    return int(np.abs(frame.astype(int) - truth).mean(axis=(1, 2, 3)).argmin())
+
+
+def test_lists_of_numbers():
+    assert parse_numbers("3,7-9") == [3, 7, 8, 9]
+    assert parse_numbers(" 9, 1-2,2-3,,") == [1, 2, 3, 9]
+    assert parse_numbers("0") == [0]
+    assert parse_numbers("") == []
+
+
+@pytest.mark.parametrize("text", ["a", "3-", "-3", "3..5", "1;2", "9" * 10])
+def test_what_is_no_list(text):
+    with pytest.raises(InputError, match="is no frame number"):
+        parse_numbers(text)
+
+
+def test_a_list_that_runs_backwards():
+    with pytest.raises(InputError, match="'9-7' runs backwards"):
+        parse_numbers("9-7")
+
+
+def stamps(numbers, rate=25, unit=None):
+    """Seconds, rounded to a container's unit."""
+    times = [Fraction(number, rate) for number in numbers]
+    return [Fraction(round(t / unit)) * unit for t in times] if unit else times
+
+
+@pytest.mark.parametrize("rate", [24, 25, 30, 60, Fraction(30000, 1001)])
+def test_time_stamps_number_frames(rate):
+    numbers = [0, 1, 2, 5, 6, 10, 11, 12]
+    for unit in (None, Fraction(1, 1000)):  # Matroska rounds to milliseconds
+        found, step = number_stamps(stamps(numbers, rate, unit))
+        assert found == numbers
+        assert float(1 / step) == pytest.approx(float(rate), rel=3e-3)
+
+
+def test_rounding_does_not_add_up():
+    numbers = [*range(2000), *range(2003, 6000)]
+    found, step = number_stamps(stamps(numbers, 60, Fraction(1, 1000)))
+    assert found == numbers
+    assert float(1 / step) == pytest.approx(60, rel=1e-5)
+
+
+def test_most_steps_may_be_gaps():
+    numbers = [0, 1, 5, 9, 13, 14, 18, 22, 26]
+    assert number_stamps(stamps(numbers))[0] == numbers
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [None, None],
+        [Fraction(1)],
+        [Fraction(0), Fraction(0), Fraction(1)],
+        [Fraction(n, 100) for n in (0, 4, 10, 14, 21, 25, 31, 36, 42)],
+    ],
+)
+def test_without_regular_stamps_there_are_no_gaps(times):
+    assert number_stamps(times) == (list(range(len(times))), None)
+
+
+@pytest.mark.parametrize("name, codec", [("a.mp4", "libx264"), ("a.mkv", "mjpeg")])
+def test_a_video_whose_stamps_jump(tmp_path, name, codec):
+    frames = moving_square((4, 0), 12, seed=0)
+    numbers = [0, 1, 2, 5, 6, 7, 8, 11]
+    write_video(tmp_path / name, frames[numbers], numbers, codec)
+    found = open_sequence(tmp_path / name)
+    assert (found.numbers, found.first, found.last) == (numbers, 0, 11)
+    assert found.num_missing == 4
+    assert found.fps == pytest.approx(25)
+    for _ in range(2):  # it can be read again
+        assert [nearest(frame, frames) for frame in found.read()] == numbers
+
+
+def test_a_whole_video_has_no_gap(tmp_path):
+    write_avi(tmp_path / "a.avi", moving_square((2, 0), 9, seed=0))
+    found = open_sequence(tmp_path / "a.avi")
+    assert (found.numbers, found.remarks) == (list(range(9)), [])
+    assert found.fps == pytest.approx(30)
+
+
+def test_damaged_frames_leave_gaps(tmp_path):
+    """Motion JPEG: each frame stands alone, so only the damaged ones are lost."""
+    frames = moving_square((4, 0), 9, seed=0)
+    write_avi(tmp_path / "a.avi", frames)
+    data = bytearray((tmp_path / "a.avi").read_bytes())
+    movie = data.index(b"movi")
+    starts = [m.start() for m in re.finditer(b"00dc", data) if m.start() > movie]
+    for lost in (3, 4):
+        begin = starts[lost] + 8
+        size = int.from_bytes(data[begin - 4 : begin], "little")
+        data[begin : begin + size] = bytes(size)
+    (tmp_path / "a.avi").write_bytes(data)
+    found = open_sequence(tmp_path / "a.avi")
+    assert found.numbers == [0, 1, 2, 5, 6, 7, 8]
+    assert any("2 packets that could not be decoded" in r for r in found.remarks)
+    assert [nearest(frame, frames) for frame in found.read()] == found.numbers
+
+
+def write_pictures(folder, names):
+    folder.mkdir()
+    for i, name in enumerate(names):
+        Image.fromarray(texture(i, 16, 20)).save(folder / name)
+    return folder
+
+
+def test_a_folder_of_numbered_pictures(tmp_path):
+    folder = write_pictures(tmp_path / "f", ["a2-9.png", "a2-10.png", "a2-12.png"])
+    (folder / "note.txt").write_text("not a picture")
+    found = open_sequence(folder)
+    assert (found.numbers, found.first, found.last) == ([9, 10, 12], 9, 12)
+    assert (found.num_missing, found.fps) == (1, 0)
+    assert found.remarks == [f"1 files in {folder} are no pictures"]
+    for i, frame in enumerate(found.read()):
+        np.testing.assert_array_equal(frame, texture(i, 16, 20))
+
+
+def test_folders_that_cannot_be_numbered(tmp_path):
+    with pytest.raises(InputError, match="have the same number"):
+        open_sequence(write_pictures(tmp_path / "a", ["1.png", "01.png"]))
+    with pytest.raises(InputError, match=r"cover.png has no number in its name"):
+        open_sequence(write_pictures(tmp_path / "b", ["1.png", "cover.png"]))
+    with pytest.raises(InputError, match="holds no picture"):
+        open_sequence(write_pictures(tmp_path / "c", []))
+
+
+def test_what_is_no_video(tmp_path):
+    (tmp_path / "a.mp4").write_text("no video")
+    with pytest.raises(InputError, match="no frame that can be decoded"):
+        open_sequence(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match="there is no file"):
+        open_sequence(tmp_path / "b.mp4")
+
+
+def test_other_numbers(tmp_path):
+    found = open_sequence(write_pictures(tmp_path / "f", ["5.png", "7.png", "8.png"]))
+    assert found.without_gaps().numbers == [5, 6, 7]
+    assert found.without_gaps().num_missing == 0
+    other = found.lacking([6, 8])
+    assert (other.numbers, other.first, other.last) == ([5, 7, 9], 5, 9)
+    other = found.lacking([3, 4, 8])
+    assert (other.numbers, other.first, other.last) == ([5, 6, 7], 3, 8)
+    other = found.lacking([1, 4], first=0)
+    assert (other.numbers, other.first, other.last) == ([0, 2, 3], 0, 4)
+    with pytest.raises(InputError, match="frame 12 cannot be missing: 3 frames and 2"):
+        found.lacking([6, 12])
+
+
+def test_duplicates_are_found(tmp_path):
+    frames = moving_square((4, 0), 8, seed=0)
+    write_avi(tmp_path / "a.avi", frames[[0, 1, 2, 2, 3, 4, 4, 5]])
+    assert open_sequence(tmp_path / "a.avi").find_duplicates() == {3, 6}

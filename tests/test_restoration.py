@@ -1,0 +1,221 @@
+"""Gaps of scenes whose motion is known are filled with what was there."""
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from motionflow.errors import InputError
+from motionflow.generate.restoration import KEPT, METHODS, Filler, restore
+from tests.conftest import moving_square, texture
+
+SIZE, STEP = 64, 2
+INSIDE = slice(16, -16)
+
+
+def panning(num_frames, step=STEP):
+    """The whole picture moves `step` pixels to the right in each frame."""
+    # Coarse enough not to be taken for another shot when it has moved.
+    scene = cv2.resize(texture(0, 16, 32), None, fx=4, fy=4)
+    starts = [step * (num_frames - i) for i in range(num_frames)]
+    return [scene[:, start : start + SIZE] for start in starts]
+
+
+def constant(dx):
+    def model(frames):
+        return tf.broadcast_to(tf.constant([dx, 0], tf.float32), [len(frames), 4, 4, 2])
+
+    return model
+
+
+def filled(filler, before, after, num_frames):
+    pairs = list(filler.fill(before, after, num_frames))
+    return [frame for frame, _ in pairs], [how for _, how in pairs]
+
+
+def numbered(frames, missing):
+    return [(i, f) for i, f in enumerate(frames) if i not in missing]
+
+
+@pytest.mark.parametrize("m", [1, 2, 4])
+@pytest.mark.parametrize(
+    "method, how", [("predicted", "symmetric"), ("forward", "forward")]
+)
+def test_a_steady_motion_is_restored_exactly(method, how, m):
+    frames = panning(5)
+    filler = Filler(method, constant(m * STEP), frames_per_prediction=m)
+    found, hows = filled(filler, frames[0], frames[4], 3)
+    assert hows == [how] * 3
+    for frame, truth in zip(found, frames[1:4], strict=True):
+        assert frame.dtype == np.uint8
+        np.testing.assert_array_equal(frame[:, INSIDE], truth[:, INSIDE])
+
+
+def test_two_frames_take_one_prediction_by_default():
+    frames = panning(4)
+    found, _ = filled(Filler("forward", constant(2 * STEP)), frames[0], None, 3)
+    np.testing.assert_array_equal(found[2][:, INSIDE], frames[3][:, INSIDE])
+
+
+def test_both_ends_know_what_one_end_cannot():
+    """A red square uncovers background that only the frame after the gap shows."""
+    background = cv2.resize(texture(1, 16, 16), (SIZE, SIZE))
+    frames = []
+    for left in (10, 18, 26):
+        frame = background.copy()
+        frame[20:40, left : left + 16] = (255, 0, 0)
+        frames.append(frame)
+
+    def model(images):  # what is red moves 8 pixels a frame, the rest stands still
+        red = (images[..., 0] > 200) & (images[..., 1] < 50)
+        return tf.cast(red, tf.float32)[..., tf.newaxis] * [8.0, 0.0]
+
+    uncovered = (slice(24, 36), slice(11, 17))
+    errors = {}
+    for method in ("predicted", "forward"):
+        filler = Filler(method, model, frames_per_prediction=1)
+        (frame,), _ = filled(filler, frames[0], frames[2], 1)
+        error = np.abs(frame.astype(int) - frames[1])
+        errors[method] = error[uncovered].mean()
+    assert errors["predicted"] < 2 < 10 < errors["forward"]
+
+
+def test_flow_that_is_computed_needs_no_model():
+    frames = panning(5)
+    found, hows = filled(Filler("flow"), frames[0], frames[4], 3)
+    assert hows == ["flow"] * 3
+    mixed, _ = filled(Filler("blend"), frames[0], frames[4], 3)
+    for frame, other, truth in zip(found, mixed, frames[1:4], strict=True):
+        error, worse = (
+            np.abs(f.astype(int) - truth)[INSIDE, INSIDE].mean() for f in (frame, other)
+        )
+        assert 4 * error < worse
+
+
+def test_flow_finds_a_square_half_way():
+    frames = moving_square((4, 0), 3, seed=0)
+    (frame,), _ = filled(Filler("flow"), frames[0], frames[2], 1)
+    error = np.abs(frame.astype(int) - frames[1]).mean(axis=-1)
+    inside = error[70:130, 74:134]
+    assert inside.mean() < 2
+    nothing = np.abs(frames[0].astype(int) - frames[1]).mean(axis=-1)[70:130, 74:134]
+    assert nothing.mean() > 20
+
+
+def test_blend_and_repeat_by_hand():
+    black, gray = (np.full((4, 6, 3), value, np.uint8) for value in (0, 100))
+    found, hows = filled(Filler("blend"), black, gray, 3)
+    assert [int(frame.mean()) for frame in found] == [25, 50, 75]
+    assert hows == ["blend"] * 3
+    found, hows = filled(Filler("repeat"), gray, black, 2)
+    assert [int(frame.mean()) for frame in found] == [100, 100]
+    assert hows == ["repeat"] * 2
+
+
+@pytest.mark.parametrize(
+    "method, at_cut, at_start, at_end",
+    [
+        ("predicted", "forward", "backward", "forward"),
+        ("forward", "forward", "backward", "forward"),
+        ("flow", "repeat", "repeat", "repeat"),
+        ("blend", "repeat", "repeat", "repeat"),
+    ],
+)
+def test_what_is_done_with_one_good_side(method, at_cut, at_start, at_end):
+    filler = Filler(method, constant(0))
+    one, other = texture(1, SIZE, SIZE), 255 - texture(7, SIZE, SIZE) // 3
+    found, hows = filled(filler, one, other, 1)
+    np.testing.assert_array_equal(found[0], one)
+    assert hows == [at_cut + ("" if method == "forward" else " (shot cut)")]
+    found, hows = filled(filler, None, other, 2)
+    np.testing.assert_array_equal(found[0], other)
+    assert hows == [f"{at_start} (start of the video)"] * 2
+    found, hows = filled(filler, one, None, 2)
+    np.testing.assert_array_equal(found[1], one)
+    assert hows == [at_end + ("" if method == "forward" else " (end of the video)")] * 2
+
+
+def test_backwards_is_the_motion_before():
+    frames = panning(6)
+    filler = Filler(model=constant(2 * STEP))
+    found, _ = filled(filler, None, frames[5], 5)
+    for frame, truth in zip(found, frames[:5], strict=True):
+        np.testing.assert_array_equal(frame[:, INSIDE], truth[:, INSIDE])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_long_gap_is_not_filled_by_motion(method):
+    frames = panning(6)
+    filler = Filler(method, constant(4), max_gap=3)
+    found, hows = filled(filler, frames[0], frames[5], 4)
+    if method in ("blend", "repeat"):
+        assert hows == [method] * 4
+    else:
+        assert hows == ["repeat (long gap)"] * 4
+        assert all((frame == frames[0]).all() for frame in found)
+    _, hows = filled(filler, frames[0], frames[4], 3)
+    assert "long" not in hows[0]
+
+
+def test_every_frame_comes_once():
+    frames = panning(12)
+    missing = {0, 1, 4, 6, 7, 8, 11}
+    filler = Filler(model=constant(2 * STEP))
+    pairs = list(restore(numbered(frames, missing), 0, 11, filler))
+    assert len(pairs) == 12
+    assert {i for i, (_, how) in enumerate(pairs) if how != KEPT} == missing
+    for i, (frame, _) in enumerate(pairs):
+        np.testing.assert_array_equal(frame[:, INSIDE], frames[i][:, INSIDE])
+
+
+def test_frames_are_read_as_they_are_needed():
+    read = []
+
+    def source():
+        for number, frame in numbered(panning(30), {3}):
+            read.append(number)
+            yield number, frame
+
+    restored = restore(source(), 0, 29, Filler("blend"))
+    for _ in range(4):  # 0, 1, 2 and the missing 3
+        next(restored)
+    assert read == [0, 1, 2, 4]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_gap_of_nothing_and_odd_sizes(method):
+    filler = Filler(method, constant(1))
+    first, last = texture(0, 17, 31), texture(1, 17, 31)
+    assert list(filler.fill(first, last, 0)) == []
+    found, _ = filled(filler, first, last, 2)
+    assert [frame.shape for frame in found] == [(17, 31, 3)] * 2
+
+
+def test_what_cannot_be_restored_is_said():
+    frame, filler = texture(0, SIZE, SIZE), Filler("repeat")
+    with pytest.raises(InputError, match="no good frame"):
+        list(restore([], 0, 3, filler))
+    with pytest.raises(InputError, match="frame number 2 where 3 to 5 are expected"):
+        list(restore([(2, frame), (2, frame)], 0, 5, filler))
+    with pytest.raises(InputError, match="frame number 6 where 0 to 5"):
+        list(restore([(6, frame)], 0, 5, filler))
+    with pytest.raises(InputError, match="several sizes: 64x64 and 64x60"):
+        list(restore([(0, frame), (1, frame[:60])], 0, 5, filler))
+    tiny = frame[:8, :8]
+    with pytest.raises(InputError, match="8x8 are too small for optical flow"):
+        list(Filler("flow").fill(tiny, tiny, 1))
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"method": "magic"}, "'magic', expected one of predicted, forward, flow"),
+        ({"method": "predicted"}, "predicted needs a model"),
+        ({"method": "forward"}, "forward needs a model"),
+        ({"method": "flow", "max_gap": 0}, "max_gap is 0"),
+        ({"method": "flow", "frames_per_prediction": 0}, "frames_per_prediction is 0"),
+    ],
+)
+def test_impossible_fillers(options, message):
+    with pytest.raises(InputError, match=message):
+        Filler(**options)
