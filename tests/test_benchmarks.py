@@ -1,5 +1,6 @@
 """The benchmarks that need data, on tiny input: what they print is right."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests import tiny_run
 from tests.conftest import moving_square, texture, write_avi
 
 ROOT = Path(__file__).parent.parent
@@ -117,3 +119,44 @@ def test_input():
             rate, share = re.fullmatch(r"([\d,]+) \((\d\.\d\d)\)", cell).groups()
             rate, whole = (float(text.replace(",", "")) for text in (rate, limit))
             assert float(share) == pytest.approx(rate / whole, abs=0.03)
+
+
+def test_restoration(tiny_videos, tiny_data_dir, tmp_path):
+    done = run(
+        "restoration.py",
+        f"--model={tiny_run.write_run(tmp_path / 'run')}",
+        f"--data_dir={tiny_data_dir}",
+        f"--video_dir={tiny_videos}",
+        "--split=train",
+        "--num_clips=2",
+        "--num_gaps=1",
+        "--num_plan_frames=4",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "train: 2 clips, 16 frames; 0 duplicated frames dropped" in done.stdout
+    single, *others = done.stdout.split("\nGaps of ")[1:]
+    assert single.startswith("1: 2 clips, 2 with moving cells") and len(others) == 8
+    # One gap a clip: its second frame, once the first again and once a mixture.
+    expected = {"repeat": [], "blend": []}
+    lines = (tiny_data_dir / "clips.jsonl").read_text().splitlines()
+    names = [row["clip"] for row in map(json.loads, lines) if row["split"] == "train"]
+    for name in names[:2]:
+        capture = cv2.VideoCapture(str(tiny_videos / name))
+        first, truth, last = (capture.read()[1].astype(float) for _ in range(3))
+        for method, found in (
+            ("repeat", first),
+            ("blend", np.rint((first + last) / 2)),
+        ):
+            error = np.mean((found - truth) ** 2)
+            expected[method].append(10 * np.log10(255**2 / error))
+    for method, values in expected.items():
+        psnr, ssim, moving, _ = (float(c.split()[0]) for c in cells(single, method))
+        assert psnr == pytest.approx(np.mean(values), abs=0.006)
+        assert 0 < ssim < 1 and moving < psnr
+    better = cells(others[0], "flow")
+    assert float(better[2].split()[0]) > 3 and better[2].endswith("better")
+    dropped = done.stdout.split("Frames dropped / bytes saved, %: 2 clips, 8 frames")[1]
+    shares = [
+        float(cell.split()[0]) for m in ("flow", "repeat") for cell in cells(dropped, m)
+    ]
+    assert shares[:3] == sorted(shares[:3], reverse=True) and shares[0] > shares[3] == 0

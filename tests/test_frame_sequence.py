@@ -17,9 +17,10 @@ from motionflow.errors import InputError
 from tests.conftest import moving_square, texture, write_avi
 
 
-def write_video(path, frames, numbers, codec="libx264", rate=25):
+def write_video(path, frames, numbers, codec="libx264", rate=25, title=""):
     """Encodes frames with the time stamps of these numbers."""
     with av.open(str(path), "w") as container:
+        container.metadata["title"] = title
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
@@ -130,6 +131,15 @@ def test_damaged_frames_leave_gaps(tmp_path):
     assert found.numbers == [0, 1, 2, 5, 6, 7, 8]
     assert any("2 packets that could not be decoded" in r for r in found.remarks)
     assert [nearest(frame, frames) for frame in found.read()] == found.numbers
+
+
+def test_a_title_that_is_no_text(tmp_path):
+    frames = moving_square((4, 0), 3, seed=0)
+    write_video(tmp_path / "a.mkv", frames, range(3), title="TITLE")
+    data = (tmp_path / "a.mkv").read_bytes()
+    assert b"TITLE" in data
+    (tmp_path / "a.mkv").write_bytes(data.replace(b"TITLE", b"TITL\xd3"))
+    assert len(list(open_sequence(tmp_path / "a.mkv").read())) == 3
 
 
 def write_pictures(folder, names):

@@ -104,6 +104,10 @@ def main(argv: Sequence[str]) -> None:
     values = flags.FLAGS
     if not values.input:
         raise InputError(f"--input is missing: {values['input'].help}")
+    for name in ("output", "thinned_output"):
+        path = values[name].value
+        if path and Path(path).resolve() == Path(values.input).resolve():
+            raise InputError(f"--{name}={path} is the input itself")
     (_plan if values.plan else _restore)(values)
 
 

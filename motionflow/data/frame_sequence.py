@@ -199,10 +199,12 @@ def _container(path: Path) -> Iterator:
     import av
 
     # Only local files: a playlist that poses as a video must not fetch others.
-    options = {"protocol_whitelist": "file"}
+    arguments = {"file": str(path), "options": {"protocol_whitelist": "file"}}
     try:
-        # Titles that are no text are no reason to refuse a video.
-        container = av.open(str(path), options=options, metadata_errors="replace")
+        try:
+            container = av.open(**arguments)
+        except UnicodeDecodeError:  # PyAV 18, for a title that is no text
+            container = av.open(**arguments, metadata_errors="replace")
     except av.error.FFmpegError as error:
         raise InputError(f"{path} cannot be opened by PyAV") from error
     with container:
