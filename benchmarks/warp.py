@@ -1,101 +1,188 @@
 """Forward warp against SciPy's griddata, the report's way of interpolating.
 
-    python benchmarks/warp.py
+    python benchmarks/warp.py [FOLDER]
 
-Both move the same 200x200 frame by the same flow, in turns, on the CPU. Printed for
-each motion: milliseconds (median of 3 turns), how many times faster the warp is, and
-the PSNR in dB against the exact result, on a smooth and on a detailed texture that are
-known at every point. What lies within 4 pixels of the border of either frame does not
-count. griddata triangulates once for all three channels.
+FOLDER holds pairs of frames with their true flow, as in benchmarks/flow_methods.py.
+Everything in one run, on the CPU:
+
+1. Known motions, 200x200: PSNR in dB against the analytic result, on a smooth and on a
+   detailed texture, and under occlusion. `warp` is `warp.forward` with the faster
+   pixels in front, as roll-outs use it; `splat` scatters colours; `gather` is the
+   common shortcut of looking up at -flow; griddata triangulates once for all channels.
+   What neither frame shows does not count.
+2. True flow: drawn clips, and the pairs of FOLDER at full size. PSNR of the warped
+   frame against the next one, where a pixel of known flow arrives within a pixel.
+3. Speed: milliseconds in turns, the warp's the median of several calls.
 """
 
 import os
+import sys
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import flow_methods
+import known_motions
 import numpy as np
 import tensorflow as tf
+from known_motions import Scene
 from scipy.interpolate import griddata
+from scipy.spatial import cKDTree
 
+from motionflow.data import drawn
+from motionflow.data.picture import read_image
 from motionflow.generate import warp
 
-SIZE = 200
-NUM_TURNS = 3
-COLUMNS, ROWS = np.meshgrid(np.arange(SIZE), np.arange(SIZE))
-POINTS = np.stack([COLUMNS, ROWS], axis=-1).astype(np.float64)
-CENTER = (SIZE - 1) / 2
-TURN = np.deg2rad(12)
-MOTIONS = {
-    "translation": (np.eye(2), (3.25, -1.75)),
-    "zoom 1.15": (1.15 * np.eye(2), (0, 0)),
-    "zoom 1.6": (1.6 * np.eye(2), (0, 0)),
-    "rotation 12": (
-        [[np.cos(TURN), -np.sin(TURN)], [np.sin(TURN), np.cos(TURN)]],
-        (0, 0),
-    ),
-}
-TEXTURES = {"smooth": 0.1, "detailed": 0.6}  # radians a pixel
+NUM_TURNS, NUM_CALLS = 5, 15
+METHODS = ("warp", "splat", "gather", "griddata")
 
 
-def texture(points: np.ndarray, frequency: float) -> np.ndarray:
-    """Colours float32 [..., 3] at any points [..., 2]."""
-    x, y = frequency * points[..., 0], frequency * points[..., 1]
-    waves = np.sin(x + 0.3 * y), np.cos(0.8 * y - 0.4 * x), np.sin(0.7 * y) * np.cos(x)
-    return (127.5 + 120 * np.stack(waves, axis=-1)).astype(np.float32)
+def ours(frames: np.ndarray, flow: np.ndarray) -> tf.Tensor:
+    """The full scheme, [B, H, W, 3]."""
+    return warp.forward(frames, flow, "magnitude")[0]
 
 
-def psnr(found: np.ndarray, expected: np.ndarray, origin: np.ndarray) -> float:
-    """PSNR in dB over the pixels that both frames show."""
-    shown = np.all((origin > 4) & (origin < SIZE - 5), axis=-1)
-    shown &= np.all((POINTS > 4) & (POINTS < SIZE - 5), axis=-1)
-    return 10 * np.log10(255**2 / np.mean((found - expected)[shown] ** 2))
+def scattered(scene: Scene) -> np.ndarray:
+    """The report: colours at their targets, linear between three points."""
+    shape = scene.frame.shape
+    pixels = np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), axis=-1)
+    known = np.isfinite(scene.flow).all(axis=-1)
+    return griddata(
+        (pixels + scene.flow)[known],
+        scene.frame[known],
+        (pixels[..., 0], pixels[..., 1]),
+        method="linear",
+    )
 
 
-def timed(function, *arguments) -> tuple[np.ndarray, float]:
-    """Result and milliseconds of one call."""
-    start = time.perf_counter()
-    result = np.asarray(function(*arguments))
-    return result, 1000 * (time.perf_counter() - start)
+def results(scene: Scene) -> dict[str, np.ndarray]:
+    """The warped frame by each method."""
+    frames, flow = tf.constant(scene.frame[None]), tf.constant(scene.flow[None])
+    return {
+        "warp": ours(frames, flow)[0].numpy(),
+        "splat": warp.forward(frames, flow, "magnitude", mode="splat")[0][0].numpy(),
+        "gather": warp.backward(frames, -flow)[0].numpy(),
+        "griddata": scattered(scene),
+    }
 
 
-@tf.function
-def ours(frame: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    """The package's warp of one frame."""
-    return warp.forward(frame[tf.newaxis], flow[tf.newaxis])[0][0]
+def quality(scene: Scene) -> list[float]:
+    """PSNR in dB of each method, over what counts and griddata reaches."""
+    found = results(scene)
+    counts = scene.counts & np.isfinite(found["griddata"]).all(axis=-1)
+    errors = [np.mean((found[m] - scene.expected)[counts] ** 2) for m in METHODS]
+    return [10 * np.log10(255**2 / max(error, 1e-9)) for error in errors]
 
 
-def report(frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Scattered colours to the regular grid, linear between three points."""
-    targets = (POINTS + flow).reshape(-1, 2)
-    return griddata(targets, frame.reshape(-1, 3), (COLUMNS, ROWS), method="linear")
+def true_flow_scenes(folder: Path | None) -> Iterator[tuple[str, Scene]]:
+    """Drawn clips, and pairs of real frames (or rendered ones) from the folder."""
+    for index in range(6):
+        clip = drawn.make_clip(index)
+        frame, after = (clip.frame(t).astype(np.float32) for t in (6, 7))
+        flow = clip.true_flow(6)
+        yield f"drawn: {clip.action}", Scene(frame, flow, after, reached(flow))
+    for name, pair in flow_methods.PAIRS.items() if folder else ():
+        if not (folder / pair.truth).is_file():
+            print(f"{name} left out: there is no {pair.truth} in {folder}")
+            continue
+        frame, after = (
+            read_image(folder / path).astype(np.float32)
+            for path in (pair.first, pair.second)
+        )
+        flow, known = flow_methods.read_flow(folder / pair.truth)
+        flow = np.where(known[..., None], flow, np.nan).astype(np.float32)
+        yield name, Scene(frame, flow, after, reached(flow))
+
+
+def reached(flow: np.ndarray) -> np.ndarray:
+    """Pixels that a pixel of known flow comes within one pixel of, bool [H, W]."""
+    height, width = flow.shape[:2]
+    pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
+    targets = (pixels + flow)[np.isfinite(flow).all(axis=-1)]
+    distance, _ = cKDTree(targets).query(pixels.reshape(-1, 2), distance_upper_bound=2)
+    return (distance < 1).reshape(height, width)
+
+
+def milliseconds(function: Callable, *arguments: tf.Tensor) -> float:
+    """Median of several calls."""
+    times = []
+    for _ in range(NUM_CALLS):
+        start = time.perf_counter()
+        np.asarray(function(*arguments))
+        times.append(1000 * (time.perf_counter() - start))
+    return float(np.median(times))
+
+
+def print_quality(title: str, scenes: Iterator[tuple[str, Scene]]) -> None:
+    """One row a scene."""
+    print(f"\n| {title} | {' | '.join(METHODS)} | warp - griddata |")
+    print("|---|" + "---:|" * (len(METHODS) + 1))
+    for name, scene in scenes:
+        values = quality(scene)
+        cells = [*values, values[0] - values[-1]]
+        print(f"| {name} | {' | '.join(f'{value:.1f}' for value in cells)} |")
+
+
+def print_against_griddata() -> None:
+    """Batch 1, 200x200: medians over turns, and of their ratios."""
+    print("\n| 200x200, ms | warp | griddata | times faster |")
+    print("|---|---:|---:|---:|")
+    scenes = [s for s in known_motions.one_to_one() if s[0].endswith("smooth")]
+    for name, scene in [*scenes, *known_motions.occlusions()]:
+        frames, flow = tf.constant(scene.frame[None]), tf.constant(scene.flow[None])
+        ours(frames, flow)
+        turns = []
+        for _ in range(NUM_TURNS):
+            fast = milliseconds(ours, frames, flow)
+            start = time.perf_counter()
+            scattered(scene)
+            turns.append((fast, 1000 * (time.perf_counter() - start)))
+        fast, slow = np.transpose(turns)
+        name = name.removesuffix(", smooth")
+        ratio = np.median(slow / fast)
+        print(
+            f"| {name} | {np.median(fast):.1f} | {np.median(slow):.0f} | {ratio:.0f} |"
+        )
+
+
+def print_against_gather() -> None:
+    """The scheme beside one bare look-up, of rough motion."""
+    print("\n| frames, ms a frame | warp | splat | one gather | warp / gather |")
+    print("|---|---:|---:|---:|---:|")
+    random = np.random.default_rng(0)
+    for shape in ((1, 200, 200), (8, 200, 200), (1, 1080, 1920)):
+        frames = tf.constant(random.uniform(0, 255, (*shape, 3)), tf.float32)
+        flow = tf.image.resize(random.normal(0, 6, (*shape[:1], 20, 20, 2)), shape[1:])
+        functions = (
+            ours,
+            lambda frames, flow: warp.forward(frames, flow, "magnitude", mode="splat")[
+                0
+            ],
+            warp.backward,
+        )
+        for function in functions:
+            function(frames, flow)
+        turns = [
+            [milliseconds(function, frames, flow) for function in functions]
+            for _ in range(NUM_TURNS)
+        ]
+        fast, splat, gather = np.median(turns, axis=0) / shape[0]
+        ratio = np.median([turn[0] / turn[2] for turn in turns])
+        name = "x".join(map(str, shape))
+        print(f"| {name} | {fast:.1f} | {splat:.1f} | {gather:.1f} | {ratio:.1f} |")
 
 
 def main() -> None:
-    """Prints one line a motion and texture."""
-    print(f"TensorFlow {tf.__version__}, {SIZE}x{SIZE}x3, batch 1")
-    print(f"{'':22s}{'ms: warp griddata':>20s}{'faster':>9s}{'dB: warp griddata':>20s}")
-    for motion, (matrix, shift) in MOTIONS.items():
-        centered = POINTS - CENTER
-        flow = (centered @ np.transpose(matrix) + shift - centered).astype(np.float32)
-        origin = (centered - shift) @ np.linalg.inv(matrix).T + CENTER
-        for name, frequency in TEXTURES.items():
-            frame, exact = texture(POINTS, frequency), texture(origin, frequency)
-            ours(frame, flow)
-            milliseconds = []
-            for _ in range(NUM_TURNS):
-                warped, our_time = timed(ours, frame, flow)
-                scattered, peer_time = timed(report, frame, flow)
-                milliseconds.append((our_time, peer_time))
-            fast, slow = np.median(milliseconds, axis=0)
-            ours_db, peer_db = (
-                psnr(warped, exact, origin),
-                psnr(scattered, exact, origin),
-            )
-            print(
-                f"{motion:12s}{name:10s}{fast:10.1f}{slow:10.1f}{slow / fast:8.0f}x"
-                f"{ours_db:10.1f}{peer_db:10.1f}"
-            )
+    """Prints the tables."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores")
+    print_quality("known motion, PSNR in dB", known_motions.one_to_one())
+    print_quality("occlusion, PSNR in dB", known_motions.occlusions())
+    print_quality("true flow, PSNR in dB", true_flow_scenes(folder))
+    print_against_griddata()
+    print_against_gather()
 
 
 if __name__ == "__main__":
