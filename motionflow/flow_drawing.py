@@ -70,7 +70,7 @@ def draw_arrows(frame: np.ndarray, flow: np.ndarray, scale: float = 1.0) -> np.n
         start = np.array([x, y])
         _arrow(drawn, start, start + cells[row, column])
     if scale != 1:
-        _write_note(drawn, f"arrows: {scale:g} x the motion")
+        drawn = write_note(drawn, f"arrows: {scale:g} x the motion")
     return drawn
 
 
@@ -99,6 +99,24 @@ def flow_panel(
     if legend:
         _lay_over(panel, _legend(height, width, max_magnitude), height)
     return panel
+
+
+def write_note(picture: np.ndarray, text: str, at_bottom: bool = False) -> np.ndarray:
+    """Writes a line into the upper or lower left corner, if there is room.
+
+    Args:
+      picture: uint8 RGB [H, W, 3].
+      text: one line.
+      at_bottom: takes the lower corner.
+
+    Returns:
+      A new picture, uint8 [H, W, 3].
+    """
+    height, width = picture.shape[:2]
+    noted, box = picture.copy(), _text_box([text], _text_size(height, width))
+    if box.width <= 0.9 * width and box.height <= 0.4 * height:
+        _lay_over(noted, box, height if at_bottom else box.height)
+    return noted
 
 
 def _cell(height: int, width: int) -> float:
@@ -140,13 +158,6 @@ def _text_box(lines: list[str], size: int) -> Image.Image:
     for i, line in enumerate(lines):
         draw.text((margin, margin + i * step), line, "white", font)
     return box
-
-
-def _write_note(picture: np.ndarray, text: str) -> None:
-    box = _text_box([text], _text_size(*picture.shape[:2]))
-    height, width = picture.shape[:2]
-    if box.width <= 0.9 * width and box.height <= 0.4 * height:
-        _lay_over(picture, box, box.height)
 
 
 def _legend(height: int, width: int, max_magnitude: float) -> Image.Image:

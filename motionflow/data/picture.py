@@ -55,6 +55,18 @@ def read_image(path: str | Path) -> np.ndarray:
         raise InputError(f"{path} cannot be read as a picture: {error}") from error
 
 
+def is_picture(path: str | Path) -> bool:
+    """Whether a file's header is that of a picture, even of one that is refused."""
+    try:
+        with Image.open(path) as image:
+            # Pillow knows videos by their first bytes, but does not decode them.
+            return image.format != "MPEG"
+    except Image.DecompressionBombError:
+        return True
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error):
+        return False
+
+
 def write_frames(folder: str | Path, frames: Iterable[np.ndarray]) -> None:
     """Writes a folder of PNGs, `frame-0000.png` on; it appears whole or not at all.
 

@@ -174,16 +174,12 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> N
       fps: frames a second.
 
     Raises:
-      InputError: another suffix, or a folder that does not exist.
+      InputError: see `check_output`.
     """
     import imageio.v2 as imageio
 
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in VIDEO_OUTPUTS:
-        raise InputError(f"{path} must end in {' or '.join(VIDEO_OUTPUTS)}")
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} into")
+    check_output(path)
+    path, suffix = Path(path), Path(path).suffix.lower()
     options = {"fps": fps, "codec": "libx264", "quality": 8, "macro_block_size": 1}
     if suffix == ".gif":
         options = {"duration": 1000 / fps, "loop": 0}
@@ -197,3 +193,16 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> N
                     frame = np.pad(frame, pad, mode="edge")
                 writer.append_data(frame)
         os.replace(draft, path)
+
+
+def check_output(path: str | Path) -> None:
+    """Refuses what `write_video` cannot write.
+
+    Raises:
+      InputError: another suffix, or a folder that does not exist.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in VIDEO_OUTPUTS:
+        raise InputError(f"{path} must end in {' or '.join(VIDEO_OUTPUTS)}")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} into")

@@ -1,0 +1,127 @@
+"""A predicted film beside the real one: PSNR and SSIM of each frame.
+
+    video --real_frames--> the start frame and what really followed
+    predicted, real --compare--> scores, beside those of repeating the start frame
+
+Repeating the start frame is the film of a model that predicts no motion.
+
+Both measures are TensorFlow's, on RGB of 0..255. PSNR is 10 log10(255^2 / MSE) in dB,
+infinite for equal frames. SSIM (Wang et al. 2004) is at most 1; it looks at windows of
+11x11 pixels.
+
+Time: a predicted frame is compared with a real one, so both must go at one pace. One
+prediction is a training label: by default (`flow_average` "anchored" over 3 frames) the
+motion of 2 frames of the training videos, with "consecutive" or "velocity" that of 1.
+So `FRAMES_PER_PREDICTION` frames to a prediction keep the default's pace, on videos of
+the training videos' frame rate.
+"""
+
+import csv
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.errors import InputError
+
+FRAMES_PER_PREDICTION = 2
+SMALLEST = 11  # pixels, SSIM's window
+
+
+class FrameScores(NamedTuple):
+    """One predicted frame against the real one.
+
+    Attributes:
+      frame: its number in the video, the first is 0.
+      predicted_psnr: dB.
+      predicted_ssim: at most 1.
+      repeated_psnr: of the start frame in the predicted one's place.
+      repeated_ssim: the same.
+    """
+
+    frame: int
+    predicted_psnr: float
+    predicted_ssim: float
+    repeated_psnr: float
+    repeated_ssim: float
+
+
+def real_frames(
+    frames: Iterable[np.ndarray], num_following: int, start: int | None = None
+) -> tuple[int, list[np.ndarray]]:
+    """Takes a start frame and up to `num_following` frames after it from a video.
+
+    Args:
+      frames: uint8 [H, W, 3], all of the video.
+      num_following: how many frames are predicted.
+      start: number of the start frame; None takes the last that has `num_following`
+        frames after it, or the first of a video that is too short.
+
+    Returns:
+      number of the start frame; the frames, the start frame first.
+
+    Raises:
+      InputError: no frame follows the start frame.
+    """
+    if start is None:
+        numbered = deque(enumerate(frames), maxlen=num_following + 1)
+    else:
+        numbered = list(
+            itertools.islice(enumerate(frames), start, start + num_following + 1)
+        )
+    if len(numbered) < 2:
+        place = "its first frame" if start is None else f"frame {start}"
+        raise InputError(f"the video has no frame after {place} to compare with")
+    return numbered[0][0], [frame for _, frame in numbered]
+
+
+def compare(
+    predicted: Sequence[np.ndarray], real: Sequence[np.ndarray], start: int = 0
+) -> list[FrameScores]:
+    """Scores predicted frames, and the start frame in their place.
+
+    Args:
+      predicted: uint8 [H, W, 3] each; the first is the start frame, not scored.
+      real: as many, of the same size.
+      start: number of the start frame.
+
+    Raises:
+      InputError: a side is shorter than 11 pixels.
+    """
+    height, width = real[0].shape[:2]
+    if min(height, width) < SMALLEST:
+        raise InputError(
+            f"frames are {width}x{height}; SSIM needs {SMALLEST} pixels a side"
+        )
+    pairs = itertools.islice(zip(predicted, real, strict=True), 1, None)
+    return [
+        FrameScores(number, *_scores(frame, truth), *_scores(real[0], truth))
+        for number, (frame, truth) in enumerate(pairs, start=start + 1)
+    ]
+
+
+def mean_scores(rows: Sequence[FrameScores]) -> tuple[float, float, float, float]:
+    """Means over the frames of the four scores."""
+    return tuple(np.mean([row[1:] for row in rows], axis=0).tolist())
+
+
+def write_csv(path: str | Path, rows: Sequence[FrameScores]) -> None:
+    """Writes a line a frame under the names of `FrameScores`' attributes."""
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.tmp")
+    with draft.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(FrameScores._fields)
+        writer.writerows([row.frame, *(f"{x:.6g}" for x in row[1:])] for row in rows)
+    os.replace(draft, path)
+
+
+def _scores(frame: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    psnr = tf.image.psnr(frame, truth, max_val=255)
+    ssim = tf.image.ssim(tf.constant(frame), tf.constant(truth), max_val=255)
+    return float(psnr), float(ssim)

@@ -1,0 +1,81 @@
+"""Scores by hand and by SciPy; the frames that are compared."""
+
+import csv
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from motionflow.errors import InputError
+from motionflow.generate import comparison
+from tests.conftest import texture
+
+
+def ssim(a, b):
+    """SSIM by its definition (Wang et al. 2004), inside of the border."""
+    a, b = a.astype(float), b.astype(float)
+
+    def mean(x):
+        return ndimage.gaussian_filter(x, 1.5, truncate=5 / 1.5, axes=(0, 1))
+
+    mean_a, mean_b = mean(a), mean(b)
+    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
+    cov = mean(a * b) - mean_a * mean_b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    values = (2 * mean_a * mean_b + c1) * (2 * cov + c2)
+    values /= (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
+    return values[5:-5, 5:-5].mean()
+
+
+def test_scores():
+    start, real = texture(0, 30, 40), texture(1, 30, 40)
+    near = np.clip(real.astype(int) + np.where(real < 128, 5, -5), 0, 255)
+    near = near.astype(np.uint8)
+    (row,) = comparison.compare([start, near], [start, real], start=7)
+    assert row.frame == 8
+    # Each value is off by 5: 10 log10(255^2 / 25) = 34.15.
+    assert row.predicted_psnr == pytest.approx(34.151, abs=0.001)
+    mse = np.mean((start.astype(float) - real) ** 2)
+    assert row.repeated_psnr == pytest.approx(10 * np.log10(255**2 / mse), abs=1e-3)
+    assert row.predicted_ssim == pytest.approx(ssim(near, real), abs=1e-4)
+    assert row.repeated_ssim == pytest.approx(ssim(start, real), abs=1e-4)
+
+
+def test_equal_frames_and_means():
+    frame, other = texture(0, 20, 20), texture(1, 20, 20)
+    rows = comparison.compare([frame, other, frame], [frame, other, other])
+    assert rows[0].predicted_psnr == np.inf and rows[0].predicted_ssim == 1
+    assert rows[0][3:] == rows[1][3:] == rows[1][1:3]
+    means = comparison.mean_scores(rows)
+    assert means[0] == np.inf
+    assert means[1] == pytest.approx((1 + rows[1].predicted_ssim) / 2)
+
+
+def test_frames_too_small_for_ssim():
+    frames = [texture(0, 10, 40)] * 2
+    with pytest.raises(InputError, match="frames are 40x10; SSIM needs 11"):
+        comparison.compare(frames, frames)
+
+
+def test_which_frames_are_compared():
+    numbers = range(10)
+    # The last start that 4 frames follow.
+    assert comparison.real_frames(iter(numbers), 4) == (5, [5, 6, 7, 8, 9])
+    assert comparison.real_frames(iter(numbers), 4, 2) == (2, [2, 3, 4, 5, 6])
+    # The video ends earlier.
+    assert comparison.real_frames(iter(numbers), 4, 7) == (7, [7, 8, 9])
+    assert comparison.real_frames(iter(numbers), 40) == (0, list(numbers))
+    for start in (9, 10, 99):
+        with pytest.raises(InputError, match=f"no frame after frame {start}"):
+            comparison.real_frames(iter(numbers), 4, start)
+    with pytest.raises(InputError, match="no frame after its first frame"):
+        comparison.real_frames(iter([0]), 4)
+
+
+def test_csv(tmp_path):
+    rows = [comparison.FrameScores(3, float("inf"), 1.0, 20.25, 0.5)]
+    comparison.write_csv(tmp_path / "a.csv", rows)
+    with (tmp_path / "a.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert {name: float(value) for name, value in row.items()} == rows[0]._asdict()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
