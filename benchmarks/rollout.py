@@ -91,7 +91,7 @@ def sharpness(frames: np.ndarray) -> float:
 
 
 def print_sharpness(predict: Callable, starts: list[list[np.ndarray]]) -> None:
-    """One row a mode: moved by the expected flow, the likeliest class, the true label."""
+    """One row a mode: moved by expected flow, likeliest class, the true label."""
     print("\n| 25th frame | expected | mode | true flow | ms a frame |")
     print("|---|---:|---:|---:|---:|")
     for mode in rollout.MODES[:3]:
