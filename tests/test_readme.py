@@ -46,6 +46,7 @@ def clone(tmp_path_factory) -> Path:
         frames = moving_square((2 - i, i), 24, seed=i)
         write_avi(folder / "data/ucf101/Jump" / f"v_Jump_g0{i}_c01.avi", frames)
         write_avi(folder / "videos" / f"{i}.avi", frames)
+    write_avi(folder / "clip.avi", moving_square((2, 0), 12, seed=0))
     Image.fromarray(texture(0, 240, 320)).save(folder / "picture.jpg")
     return folder
 
