@@ -1,5 +1,6 @@
 """The benchmarks that need data, on tiny input: what they print is right."""
 
+import importlib.util
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 from tests import tiny_run
 from tests.conftest import moving_square, texture, write_avi
@@ -160,3 +162,74 @@ def test_restoration(tiny_videos, tiny_data_dir, tmp_path):
         float(cell.split()[0]) for m in ("flow", "repeat") for cell in cells(dropped, m)
     ]
     assert shares[:3] == sorted(shares[:3], reverse=True) and shares[0] > shares[3] == 0
+
+
+def test_rollout(tmp_path):
+    frames = moving_square((4, 0), 14, seed=3)
+    write_avi(tmp_path / "a.avi", frames)
+    write_avi(tmp_path / "b.avi", frames[:8])
+    lines = (json.dumps({"clip": f"{n}.avi", "split": "test"}) for n in "ab")
+    (tmp_path / "clips.jsonl").write_text("\n".join(lines))
+    done = run(
+        "rollout.py",
+        f"--model={tiny_run.write_run(tmp_path / 'run')}",
+        f"--data_dir={tmp_path}",
+        f"--video_dir={tmp_path}",
+        "--split=test",
+        "--num_starts=1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 clips of test, 1 long enough" in done.stdout
+    moving = frames[:, 60:140, 60:140].astype(float)
+    # The measured motion reaches a little beyond the square.
+    copied = [
+        10 * np.log10(255**2 / np.mean((moving[k] - moving[0]) ** 2)) for k in (1, 5)
+    ]
+    copy = cells(done.stdout, "copy")
+    assert [float(cell) for cell in copy[:2]] == pytest.approx(copied, abs=1.5)
+    assert copy[3:] == ["-"] * 3
+    truth = cells(done.stdout, "true flow")
+    assert float(truth[0]) > copied[0] + 6 and truth[3].endswith("better")
+    # The second table; a picture moved as a whole stays as sharp as it is.
+    sharpness = done.stdout.split("| 25th frame |")[1]
+    for mode in ("recursive", "composed", "euler"):
+        expected, _, true_flow, milliseconds = cells(sharpness, mode)
+        assert 0.3 < float(expected.split()[0]) < 1.2 and float(milliseconds) > 0
+        assert 0.3 < float(true_flow.split()[0]) < 1.2
+
+
+@pytest.fixture
+def benchmark_warp(monkeypatch):
+    """The module, from its folder."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    spec = importlib.util.spec_from_file_location(
+        "benchmark_warp", ROOT / "benchmarks" / "warp.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_warp_measures_against_the_analytic_answer(benchmark_warp):
+    scenes = dict(benchmark_warp.known_motions.one_to_one())
+    for name in ("rotation 12 degrees, smooth", "waves, smooth"):
+        scene = scenes[name]
+        # Backwards, by SciPy: the result at a pixel's target is the pixel.
+        rows, columns = np.mgrid[40:160, 40:160]
+        flow = scene.flow[40:160, 40:160]
+        places = [rows + flow[..., 1], columns + flow[..., 0]]
+        seen = map_coordinates(scene.expected[..., 0], places, order=3)
+        np.testing.assert_allclose(seen, scene.frame[40:160, 40:160, 0], atol=0.5)
+        warp, splat, gather, griddata = benchmark_warp.quality(scene)
+        assert min(warp, griddata) > 65 > max(splat, gather)
+
+
+def test_warp_counts_only_what_is_reached(benchmark_warp):
+    flow = np.zeros((6, 8, 2), np.float32)
+    flow[:, 4:] = [3, 0]
+    flow[0, 0] = np.nan
+    reached = benchmark_warp.reached(flow)
+    expected = np.ones((6, 8), bool)
+    expected[:, 4:7] = False  # the hole; what goes to columns 8 to 10 has left
+    expected[0, 0] = False
+    np.testing.assert_array_equal(reached, expected)
