@@ -17,7 +17,9 @@ from motionflow.errors import InputError
 from tests.conftest import moving_square, texture, write_avi
 
 
-def write_video(path, frames, numbers, codec="libx264", rate=25, title=""):
+def write_video(
+    path, frames, numbers, codec="libx264", rate=25, title="", key_distance=12
+):
     """Encodes frames with the time stamps of these numbers."""
     with av.open(str(path), "w") as container:
         container.metadata["title"] = title
@@ -25,6 +27,7 @@ def write_video(path, frames, numbers, codec="libx264", rate=25, title=""):
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.time_base = Fraction(1, rate)
+        stream.gop_size, stream.codec_context.max_b_frames = key_distance, 0
         for frame, number in zip(frames, numbers, strict=True):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
             picture.pts, picture.time_base = number, Fraction(1, rate)
@@ -131,6 +134,25 @@ def test_damaged_frames_leave_gaps(tmp_path):
     assert found.numbers == [0, 1, 2, 5, 6, 7, 8]
     assert any("2 packets that could not be decoded" in r for r in found.remarks)
     assert [nearest(frame, frames) for frame in found.read()] == found.numbers
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_what_is_built_on_a_damaged_frame_is_missing_too(tmp_path, codec):
+    """Every fifth frame needs no other; frames 8 and 9 need the damaged 7."""
+    frames, path = moving_square((4, 0), 13, seed=0), tmp_path / "a.mp4"
+    write_video(path, frames, range(13), codec, key_distance=5)
+    with av.open(str(path)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data, (begin, size) = bytearray(path.read_bytes()), packets[7]
+    data[begin : begin + size] = bytes(size)
+    path.write_bytes(data)
+    found = open_sequence(path)
+    assert found.numbers == [0, 1, 2, 3, 4, 5, 6, 10, 11, 12]
+    assert found.remarks == [
+        f"{path}: 1 packets that could not be decoded",
+        f"{path}: 2 frames left out, as they are built on lost ones",
+    ]
+    assert len(list(found.read())) == 10
 
 
 def test_a_title_that_is_no_text(tmp_path):
