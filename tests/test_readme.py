@@ -65,7 +65,7 @@ def run(arguments: list[str], cwd: Path) -> None:
 
 
 def test_python_commands(clone):
-    assert len(PYTHON_COMMANDS) == 15
+    assert len(PYTHON_COMMANDS) == 17
     for command in PYTHON_COMMANDS:
         words = shlex.split(command)[1:]
         name = words[1] if words[0] == "-m" else words[0]
@@ -73,7 +73,8 @@ def test_python_commands(clone):
     assert (clone / "data/tfrecords/manifest.json").exists()
     metrics = clone / "runs/allconv/evaluation/validation/metrics.json"
     assert json.loads(metrics.read_text())["num_samples"] > 0
-    assert (clone / "out.mp4").stat().st_size > 1000
+    for name in ("out.mp4", "flow.gif", "compared.mp4", "compared.csv"):
+        assert (clone / name).stat().st_size > 200
     assert (clone / "exported/1/saved_model.pb").exists()
 
 
