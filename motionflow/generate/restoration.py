@@ -9,8 +9,8 @@ A gap has a good frame before it, one after it, or both. What fills it:
                video the one that is known is played on, or back
     forward    the frame before the gap is played on, whatever comes after it
     flow       nothing is predicted: optical flow computed between the two frames (DIS)
-               moves both of them to the time in between (as in Baker et al. 2011,
-               section 3.3.4, with the holes of one filled by the other)
+               moves both of them to the time in between, the holes of one filled by
+               the other
     blend      a mixture of the two: (1 - t) first + t last
     repeat     the frame before the gap
 
