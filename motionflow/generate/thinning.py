@@ -4,10 +4,10 @@
 
 A run of frames is dropped where each of them, restored by `restoration` from the two
 frames that stay, is within the bound. What fills a gap depends on its two ends only. So
-from each kept frame on the longest run is dropped that holds the bound: no choice of
-frames drops more, as long as what can be dropped can also be dropped in part: then no
-other choice ever reaches further with as many kept frames. A run is grown frame by frame and ends where it first fails, so
-that the search costs little more than the restoration.
+from each kept frame on the longest run is dropped that holds the bound. As long as a
+run that can be dropped can be dropped in part too, no other choice gets further with as
+many kept frames, and none drops more. A run is grown frame by frame and ends where it
+first fails, so that the search costs little more than the restoration.
 
 The first frame always stays; the last ones may go where playing on tells them.
 """
