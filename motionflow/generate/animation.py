@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from motionflow.errors import InputError
 from motionflow.generate import picture_flow, rollout
-from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 
 
@@ -95,14 +94,9 @@ class Animation:
     ) -> list[rollout.FlowFunction]:
         if not self.num_futures:
             return [picture_flow.flow_function(predictor, self.temperature)]
-        shape = picture_flow.grid_shape(predictor, *frame.shape[:2])
-        num_clusters = len(predictor.centers)
-        return [
-            picture_flow.flow_function(predictor, temperature=0, noise=noise)
-            for noise in decoding.future_noise(
-                self.num_futures, shape, num_clusters, self.seed
-            )
-        ]
+        return picture_flow.future_functions(
+            predictor, frame.shape[:2], self.num_futures, self.seed
+        )
 
     def _shots(self, model: rollout.FlowFunction, frame: np.ndarray) -> Iterator[Shot]:
         latest = []

@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from motionflow.errors import InputError
 from motionflow.generate import warp
+from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 
 MAX_ASPECT = 16
@@ -54,6 +55,27 @@ def flow_function(
         return warp.resize_flow(scale * flow, height, width)
 
     return predict
+
+
+def future_functions(
+    predictor: Predictor, size: tuple[int, int], num_futures: int, seed: int = 0
+) -> list[Callable[[tf.Tensor], tf.Tensor]]:
+    """Flow functions of futures that are drawn from the predicted distributions.
+
+    Neighbouring cells are drawn together, and a future keeps its noise through all of
+    its predictions, so that a motion once begun goes on.
+
+    Args:
+      predictor: predicts squares.
+      size: height and width of the pictures.
+      num_futures: how many.
+      seed: of the noise; a future depends on the seed and its number only.
+    """
+    shape, num_clusters = grid_shape(predictor, *size), len(predictor.centers)
+    return [
+        flow_function(predictor, temperature=0, noise=noise)
+        for noise in decoding.future_noise(num_futures, shape, num_clusters, seed)
+    ]
 
 
 def grid_shape(predictor: Predictor, height: int, width: int) -> tuple[int, int]:

@@ -30,7 +30,6 @@ import tensorflow as tf
 
 from motionflow.errors import InputError
 from motionflow.generate import picture_flow, warp
-from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 
 MODES = ("recursive", "composed", "euler", "loop")
@@ -108,23 +107,18 @@ def generate_futures(
 ) -> Iterator[tf.Tensor]:
     """Yields rolled-out futures that are drawn from the predicted distributions.
 
-    Neighbouring cells are drawn together, and a future keeps its noise through all of
-    its predictions, so that a motion once begun goes on.
-
     Args:
       predictor: predicts squares.
       frames: [B, H, W, 3].
       num_futures: how many.
-      seed: of the noise; a future depends on the seed and its number only.
+      seed: see `picture_flow.future_functions`.
       **options: of `generate`.
 
     Yields:
       float32 [B, n * m, H, W, 3] each.
     """
-    shape = picture_flow.grid_shape(predictor, *frames.shape[1:3])
-    num_clusters = len(predictor.centers)
-    for noise in decoding.future_noise(num_futures, shape, num_clusters, seed):
-        model = picture_flow.flow_function(predictor, temperature=0, noise=noise)
+    size = tuple(frames.shape[1:3])
+    for model in picture_flow.future_functions(predictor, size, num_futures, seed):
         yield generate(model, frames, **options)
 
 
