@@ -39,9 +39,22 @@ NUM_TURNS, NUM_CALLS = 5, 15
 METHODS = ("warp", "splat", "gather", "griddata")
 
 
-def ours(frames: np.ndarray, flow: np.ndarray) -> tf.Tensor:
-    """The full scheme, [B, H, W, 3]."""
+@tf.function
+def ours(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+    """The full scheme inside of a graph, as roll-outs call it, [B, H, W, 3]."""
     return warp.forward(frames, flow, "magnitude")[0]
+
+
+@tf.function
+def splatted(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+    """Colours scattered, normalised, filled."""
+    return warp.forward(frames, flow, "magnitude", mode="splat")[0]
+
+
+@tf.function
+def looked_up(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+    """One bilinear gather."""
+    return warp.backward(frames, flow)
 
 
 def scattered(scene: Scene) -> np.ndarray:
@@ -62,8 +75,8 @@ def results(scene: Scene) -> dict[str, np.ndarray]:
     frames, flow = tf.constant(scene.frame[None]), tf.constant(scene.flow[None])
     return {
         "warp": ours(frames, flow)[0].numpy(),
-        "splat": warp.forward(frames, flow, "magnitude", mode="splat")[0][0].numpy(),
-        "gather": warp.backward(frames, -flow)[0].numpy(),
+        "splat": splatted(frames, flow)[0].numpy(),
+        "gather": looked_up(frames, -flow)[0].numpy(),
         "griddata": scattered(scene),
     }
 
@@ -155,13 +168,7 @@ def print_against_gather() -> None:
     for shape in ((1, 200, 200), (8, 200, 200), (1, 1080, 1920)):
         frames = tf.constant(random.uniform(0, 255, (*shape, 3)), tf.float32)
         flow = tf.image.resize(random.normal(0, 6, (*shape[:1], 20, 20, 2)), shape[1:])
-        functions = (
-            ours,
-            lambda frames, flow: warp.forward(frames, flow, "magnitude", mode="splat")[
-                0
-            ],
-            warp.backward,
-        )
+        functions = ours, splatted, looked_up
         for function in functions:
             function(frames, flow)
         turns = [
