@@ -51,12 +51,13 @@ demo: env
 	    --data_dir=demo/tfrecords --run_dir=demo/run $(TRAIN_FLAGS)
 	$(BIN)/python -m motionflow.export --run_dir=demo/run --export_dir=demo/exported
 	$(BIN)/python tools/predict_video.py --model=demo/exported/1 --output=demo/video.mp4 \
+	    --show_flow \
 	    --input="$$( (find $(CLIPS) -path '*/walk/*.avi' | sort; \
 	        find $(CLIPS) -name '*.avi' -o -name '*.mp4' | sort) | head -n 1)"
 	$(BIN)/python tools/make_report.py --run_dir=demo/run \
 	    --data_dir=demo/tfrecords --split=test
 	@echo "Look at:"
 	@echo "  demo/run/evaluation/test/report.html   how good it is, with figures and videos"
-	@echo "  demo/video.mp4                         the video made of one frame"
+	@echo "  demo/video.mp4                         the video made of one frame, beside its flow"
 	@echo "  demo/exported/1                        the model for TensorFlow Serving"
 	@echo "  $(BIN)/tensorboard --logdir=demo/run/logs  how training went"
