@@ -36,13 +36,11 @@ import tensorflow as tf
 from motionflow.data.continuity import is_cut
 from motionflow.data.flow import make_flow_function
 from motionflow.errors import InputError
-from motionflow.generate import rollout, warp
+from motionflow.generate import rollout
 
 METHODS = ("predicted", "forward", "flow", "blend", "repeat")
 WITH_MODEL = ("predicted", "forward")
 KEPT = "kept"
-# Two frames whose pixels are carried to one time: of a pixel that nothing reached.
-_HOLE = 1e-3
 _SMALLEST = 16  # pixels a side; DIS has no pyramid for less
 
 Filled = Iterator[tuple[np.ndarray, str]]
@@ -216,21 +214,4 @@ def _along_flow(
     ends = [tf.constant(f[np.newaxis], tf.float32) for f in (first, last)]
     for i in range(1, num_frames + 1):
         time = tf.constant(i / (num_frames + 1), tf.float32)
-        yield _met(ends[0], there, ends[1], back, time)
-
-
-@tf.function(reduce_retracing=True)
-def _met(
-    first: tf.Tensor,
-    there: tf.Tensor,
-    last: tf.Tensor,
-    back: tf.Tensor,
-    time: tf.Tensor,
-) -> tf.Tensor:
-    """Both frames at `time`; where only one of them reaches, that one."""
-    early, early_coverage = warp.forward(first, time * there, "magnitude")
-    late, late_coverage = warp.forward(last, (1.0 - time) * back, "magnitude")
-    before = (1.0 - time) * tf.clip_by_value(early_coverage, _HOLE, 1.0)
-    after = time * tf.clip_by_value(late_coverage, _HOLE, 1.0)
-    share = (after / (before + after))[..., tf.newaxis]
-    return early + share * (late - early)
+        yield rollout.meet(ends[0], time * there, ends[1], (1.0 - time) * back, time)

@@ -149,6 +149,36 @@ def between(
     yield from gap
 
 
+@tf.function(reduce_retracing=True)
+def meet(
+    first: tf.Tensor,
+    there: tf.Tensor,
+    last: tf.Tensor,
+    back: tf.Tensor,
+    time: tf.Tensor,
+) -> tf.Tensor:
+    """Two frames carried to one time between them, the nearer counting more.
+
+    Where only one of them reaches, it counts alone.
+
+    Args:
+      first: [B, H, W, 3] at time 0.
+      there: [B, H, W, 2], how far its pixels are at `time`.
+      last: [B, H, W, 3] at time 1.
+      back: [B, H, W, 2], how far its pixels were then.
+      time: from 0 to 1.
+
+    Returns:
+      float32 [B, H, W, 3].
+    """
+    early, early_coverage = warp.forward(first, there, _IMPORTANCE)
+    late, late_coverage = warp.forward(last, back, _IMPORTANCE)
+    before = (1.0 - time) * tf.clip_by_value(early_coverage, _HOLE, 1.0)
+    after = time * tf.clip_by_value(late_coverage, _HOLE, 1.0)
+    share = (after / (before + after))[..., tf.newaxis]
+    return early + share * (late - early)
+
+
 def _full_size(model: FlowFunction, frames: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(frames)
     return warp.resize_flow(model(frames), shape[1], shape[2])
@@ -175,7 +205,6 @@ def _predicted(
         state = moved
 
 
-@tf.function(reduce_retracing=True)
 def _moved(
     frames: tf.Tensor, offset: tf.Tensor, flow: tf.Tensor
 ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
@@ -198,7 +227,7 @@ def _integrated(
     frames: tf.Tensor, flow: tf.Tensor, num_frames: int
 ) -> Iterator[tf.Tensor]:
     for displacement in _displacements(flow, num_frames):
-        yield _forward(frames, displacement)[0]
+        yield warp.forward(frames, displacement, _IMPORTANCE)[0]
 
 
 def _displacements(flow: tf.Tensor, num_frames: int) -> Iterator[tf.Tensor]:
@@ -224,30 +253,8 @@ def _blended(
     backwards = list(_displacements(-end[1], num_frames - 1))[::-1]
     forwards = _displacements(start[1], num_frames - 1)
     for t, (there, back) in enumerate(zip(forwards, backwards, strict=True), start=1):
-        yield _mixed(start[0], there, end[0], back, tf.constant(t / num_frames))
+        yield meet(start[0], there, end[0], back, tf.constant(t / num_frames))
     yield end[0]
-
-
-@tf.function(reduce_retracing=True)
-def _mixed(
-    first: tf.Tensor,
-    there: tf.Tensor,
-    last: tf.Tensor,
-    back: tf.Tensor,
-    time: tf.Tensor,
-) -> tf.Tensor:
-    """Both frames moved to `time`, the nearer in time counting more."""
-    early, early_coverage = warp.forward(first, there, _IMPORTANCE)
-    late, late_coverage = warp.forward(last, back, _IMPORTANCE)
-    before = (1.0 - time) * tf.clip_by_value(early_coverage, _HOLE, 1.0)
-    after = time * tf.clip_by_value(late_coverage, _HOLE, 1.0)
-    share = (after / (before + after))[..., tf.newaxis]
-    return early + share * (late - early)
-
-
-@tf.function(reduce_retracing=True)
-def _forward(frames: tf.Tensor, flow: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    return warp.forward(frames, flow, _IMPORTANCE)
 
 
 @tf.function(reduce_retracing=True)
