@@ -52,7 +52,7 @@ NUMBERS = {
         "With --compare: the frame to predict from, the first is 0. Default: the last "
         "that is followed by as many frames as are predicted.",
     ),
-    "max_size": (1920, 0, "Longer sides are shrunk to this; 0: no bound."),
+    "max_size": (4096, 0, "Longer sides are shrunk to this; 0: no bound."),
     "fps": (10.0, 0.1, "Frames a second."),
     "temperature": (
         1.0,
