@@ -23,7 +23,7 @@ env: $(VENV)/installed
 $(VENV)/installed: setup.py
 	@echo "Making $(VENV); TensorFlow is large, this can take some minutes"
 	$(FOUND) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,beam]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,beam,onnx,serving]'
 	touch $@
 
 lint: env
