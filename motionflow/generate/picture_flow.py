@@ -14,7 +14,6 @@ overlapping squares, each what the network knows; nothing is cropped or squeezed
 The flow decoded from these distributions is brought to the picture's own size.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -22,6 +21,7 @@ import tensorflow as tf
 
 from motionflow.errors import InputError
 from motionflow.generate import warp
+from motionflow.generate.fitting import resize, scale_sides
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 
@@ -39,20 +39,21 @@ def flow_function(
       noise: see `decode`; of a grid of `grid_shape` of the pictures.
 
     Returns:
-      A function from float32 [B, H, W, 3] in 0..255, of one static size, to float32
-      [B, H, W, 2] in pixels of these frames per prediction. It raises InputError for a
-      picture whose one side is more than 16 times the other.
+      A function from float32 [B, H, W, 3] in 0..255 to float32 [B, H, W, 2] in pixels
+      of these frames per prediction. It raises InputError for a picture whose one side
+      is more than 16 times the other, where the size is known when it is called.
     """
 
     def predict(frames: tf.Tensor) -> tf.Tensor:
-        height, width = frames.shape[1:3]
+        if None not in frames.shape[1:3]:
+            grid_shape(predictor, *frames.shape[1:3])
         probabilities = grid_probabilities(predictor, frames)
         flow = decode(probabilities, predictor.centers, temperature, noise)
         # The codebook speaks of pixels of the network's frame.
-        rows, columns = grid_shape(predictor, height, width)
+        shape, grid = tf.shape(frames)[1:3], tf.shape(flow)[1:3]
         cell = predictor.frame_size / predictor.grid_size
-        scale = tf.constant([width / (columns * cell), height / (rows * cell)])
-        return warp.resize_flow(scale * flow, height, width)
+        scale = tf.cast(shape[::-1] / grid[::-1], tf.float32) / cell
+        return warp.resize_flow(scale * flow, shape[0], shape[1])
 
     return predict
 
@@ -90,8 +91,7 @@ def grid_shape(predictor: Predictor, height: int, width: int) -> tuple[int, int]
             f"the picture is {width}x{height}; one side may be at most {MAX_ASPECT} "
             f"times the other"
         )
-    grid_size = predictor.grid_size
-    return tuple(round(side * grid_size / short) for side in (height, width))
+    return tuple(round(side * predictor.grid_size / short) for side in (height, width))
 
 
 def grid_probabilities(predictor: Predictor, frames: tf.Tensor) -> tf.Tensor:
@@ -99,29 +99,28 @@ def grid_probabilities(predictor: Predictor, frames: tf.Tensor) -> tf.Tensor:
 
     Args:
       predictor: predicts squares.
-      frames: [B, H, W, 3] in 0..255, of static height and width.
+      frames: [B, H, W, 3] in 0..255; in a graph of any size, known or not.
 
     Returns:
       float32 [B, rows, columns, K].
     """
     size, grid_size = predictor.frame_size, predictor.grid_size
-    shape = grid_shape(predictor, *frames.shape[1:3])
-    sides = [round(cells * size / grid_size) for cells in shape]
-    scaled = _resize(frames, sides)
-    starts = [_window_starts(cells, grid_size) for cells in shape]
-    squares = [
-        scaled[:, top : top + size, left : left + size]
-        for top in (round(r * size / grid_size) for r in starts[0])
-        for left in (round(c * size / grid_size) for c in starts[1])
-    ]
-    found = predictor(tf.concat(squares, axis=0))["probabilities"]
-    found = tf.reshape(
-        found,
-        [len(starts[0]), len(starts[1]), -1, grid_size, grid_size, found.shape[-1]],
-    )
+    cells = scale_sides(tf.shape(frames)[1:3], grid_size)
+    scaled = resize(frames, *tf.unstack(_pixels(cells, size / grid_size)))
+    starts = [_window_starts(count, grid_size) for count in tf.unstack(cells)]
     rows, columns = (
-        _merging(cells, begin, grid_size)
-        for cells, begin in zip(shape, starts, strict=True)
+        _pixels(start, size / grid_size)[:, tf.newaxis] + tf.range(size)
+        for start in starts
+    )
+    squares = tf.gather(tf.gather(scaled, rows, axis=1), columns, axis=3)
+    squares = tf.transpose(squares, [1, 3, 0, 2, 4, 5])
+    batch = tf.shape(squares)[:3]
+    found = predictor(tf.reshape(squares, [-1, size, size, 3]))["probabilities"]
+    shape = [grid_size, grid_size, found.shape[-1]]
+    found = tf.reshape(found, tf.concat([batch, shape], 0))
+    rows, columns = (
+        _merging(count, start, grid_size)
+        for count, start in zip(tf.unstack(cells), starts, strict=True)
     )
     return tf.einsum("rip,cjq,ijbpqk->brck", rows, columns, found)
 
@@ -147,35 +146,31 @@ def decode(
     """
     scores = tf.math.log(tf.maximum(probabilities, np.finfo(np.float32).tiny))
     if noise is not None:
-        scores += tf.reshape(tf.constant(noise), [1, *scores.shape[1:]])
+        scores += tf.reshape(noise, tf.shape(scores)[1:])
     centers = tf.constant(centers, tf.float32)
     if temperature == 0:
         return tf.gather(centers, tf.argmax(scores, axis=-1))
     return tf.nn.softmax(scores / temperature) @ centers
 
 
-def _resize(frames: tf.Tensor, sides: list[int]) -> tf.Tensor:
-    """As `data.video.fit_frame` resizes: averages when shrinking."""
-    if list(frames.shape[1:3]) == sides:
-        return tf.cast(frames, tf.float32)
-    shrinks = min(frames.shape[1:3]) > min(sides)
-    return tf.image.resize(
-        tf.cast(frames, tf.float32), sides, "area" if shrinks else "bilinear"
-    )
+def _pixels(cells: tf.Tensor, cell: float) -> tf.Tensor:
+    return tf.cast(tf.round(tf.cast(cells, tf.float64) * cell), tf.int32)
 
 
-def _window_starts(num_cells: int, grid_size: int) -> list[int]:
+def _window_starts(num_cells: tf.Tensor, grid_size: int) -> tf.Tensor:
     """First cells of the squares along one side, half a square apart at most."""
     rest = num_cells - grid_size
-    count = 1 + math.ceil(rest / (grid_size / 2))
-    return [round(i * rest / max(count - 1, 1)) for i in range(count)]
+    count = 1 + (2 * rest + grid_size - 1) // grid_size  # 1 + rest / (grid_size / 2)
+    gap = rest / tf.maximum(count - 1, 1)  # float64
+    return _pixels(tf.range(count), gap)
 
 
-def _merging(num_cells: int, starts: list[int], grid_size: int) -> tf.Tensor:
+def _merging(num_cells: tf.Tensor, starts: tf.Tensor, grid_size: int) -> tf.Tensor:
     """Weights [num_cells, squares, grid_size] of the squares' cells; sums of 1."""
-    weights = np.zeros((num_cells, len(starts), grid_size), np.float32)
-    inside = np.arange(grid_size)
-    for square, start in enumerate(starts):
-        border = np.minimum(inside + 1, grid_size - inside)
-        weights[start + inside, square, inside] = border
-    return tf.constant(weights / weights.sum(axis=(1, 2), keepdims=True))
+    inside = tf.range(grid_size)
+    border = tf.cast(tf.minimum(inside + 1, grid_size - inside), tf.float32)
+    is_there = starts[:, tf.newaxis] + inside == tf.reshape(
+        tf.range(num_cells), [-1, 1, 1]
+    )
+    weights = tf.where(is_there, border, 0.0)
+    return weights / tf.reduce_sum(weights, axis=[1, 2], keepdims=True)

@@ -1,0 +1,1 @@
+"""Serving: run directory -> SavedModel and other formats; clients of a server."""
