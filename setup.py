@@ -4,22 +4,26 @@ Python 3.10 and 3.11 get TensorFlow 2.15, 3.12 and 3.13 get TensorFlow 2.21 with
 tf-keras: the same Keras 2 API on both.
 """
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 DEFAULT = 'python_version < "3.12"'
 CURRENT = 'python_version >= "3.12"'
+VERSION = re.search(
+    r'__version__ = "(.+)"', Path("motionflow/__init__.py").read_text(encoding="utf-8")
+)[1]
 
 setup(
     name="motionflow",
-    version="0.5.0",
+    version=VERSION,
     description="Predict how a still frame will move, and play it as a video.",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["motionflow", "motionflow.*"]),
-    package_data={"motionflow": ["py.typed", "report/*.jinja"]},
+    package_data={"motionflow": ["py.typed", "report/*.jinja", "serving/*.jinja"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         f"tensorflow==2.15.*; {DEFAULT}",

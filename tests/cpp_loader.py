@@ -1,20 +1,26 @@
 """Runs a SavedModel as TensorFlow Serving does, without Python TensorFlow.
 
-    python cpp_loader.py WHEEL EXPORT INPUT INPUT_TENSOR OUTPUT_TENSOR OUTPUT
+    python cpp_loader.py WHEEL EXPORT REQUESTS ANSWERS
 
-The server loads with C++ `LoadSavedModel` and runs `Session::Run`, with XLA off; the
-TensorFlow wheel carries that code behind its C API. INPUT is an .npy of uint8, tensors
-are named as in the signature ("op:0"), OUTPUT is where the float32 answer goes.
+The server loads with C++ `LoadSavedModel` and runs `Session::Run`, XLA off; the
+TensorFlow wheel carries that code behind its C API. REQUESTS is a pickle of pairs: what
+is fed {tensor: array}, bytes in an array of objects, and the tensors that are asked
+for, named as in the signature ("op:0"). ANSWERS gets a pickle with one answer a
+request: {tensor: array}, or TensorFlow's message where it failed. A model that does not
+load ends the process with the message.
 """
 
 import ctypes
+import pickle
 import sys
 from pathlib import Path
 
 import numpy as np
 
-TF_FLOAT, TF_UINT8 = 1, 4
-wheel, export, input_file, input_name, output_name, output_file = sys.argv[1:]
+STRING, STRING_SIZE = 7, 24  # TF_STRING, sizeof(TF_TString)
+TYPES = {1: np.float32, 3: np.int32, 4: np.uint8}
+NUMBERS = {np.dtype(dtype): number for number, dtype in TYPES.items()}
+wheel, export, request_file, answer_file = sys.argv[1:]
 
 
 class Output(ctypes.Structure):
@@ -37,10 +43,10 @@ pointer = ctypes.c_void_p
 status = pointer(library.TF_NewStatus())
 
 
-def check() -> None:
-    """Ends the process with TensorFlow's message if the last call failed."""
-    if library.TF_GetCode(status):
-        sys.exit(library.TF_Message(status).decode())
+def message() -> str | None:
+    """What went wrong in the last call, if anything did."""
+    failed = library.TF_GetCode(status)
+    return library.TF_Message(status).decode() if failed else None
 
 
 def output(name: str) -> Output:
@@ -52,45 +58,63 @@ def output(name: str) -> Output:
     return Output(found, int(index))
 
 
+def to_tensor(array: np.ndarray) -> pointer:
+    """Copies an array into a TF_Tensor."""
+    is_string = array.dtype == object
+    number = STRING if is_string else NUMBERS[array.dtype]
+    size = STRING_SIZE * array.size if is_string else array.nbytes
+    shape = (ctypes.c_int64 * array.ndim)(*array.shape)
+    tensor = pointer(
+        library.TF_AllocateTensor(number, shape, array.ndim, ctypes.c_size_t(size))
+    )
+    data = library.TF_TensorData(tensor)
+    if not is_string:
+        ctypes.memmove(pointer(data), array.tobytes(), size)
+        return tensor
+    for i, value in enumerate(array.ravel()):
+        place = pointer(data + i * STRING_SIZE)
+        library.TF_StringInit(place)
+        library.TF_StringCopy(place, value, ctypes.c_size_t(len(value)))
+    return tensor
+
+
+def to_array(tensor: pointer) -> np.ndarray:
+    """Copies a TF_Tensor of numbers into an array."""
+    dtype = TYPES[library.TF_TensorType(tensor)]
+    shape = [library.TF_Dim(tensor, i) for i in range(library.TF_NumDims(tensor))]
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    data = ctypes.string_at(pointer(library.TF_TensorData(tensor)), size)
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def run(inputs: dict[str, np.ndarray], names: list[str]) -> dict[str, np.ndarray] | str:
+    """Feeds some tensors and fetches others."""
+    fed = (Output * len(inputs))(*map(output, inputs))
+    tensors = (pointer * len(inputs))(*map(to_tensor, inputs.values()))
+    fetched = (Output * len(names))(*map(output, names))
+    answers = (pointer * len(names))()
+    library.TF_SessionRun(
+        *(session, None, fed, tensors, len(inputs)),
+        *(fetched, answers, len(names), None, 0, None, status),
+    )
+    if failure := message():
+        return failure
+    return {
+        name: to_array(pointer(answer))
+        for name, answer in zip(names, answers, strict=True)
+    }
+
+
 graph = pointer(library.TF_NewGraph())
+options = pointer(library.TF_NewSessionOptions())
+tags = (ctypes.c_char_p * 1)(b"serve")
 session = pointer(
     library.TF_LoadSessionFromSavedModel(
-        pointer(library.TF_NewSessionOptions()),
-        None,
-        export.encode(),
-        (ctypes.c_char_p * 1)(b"serve"),
-        1,
-        graph,
-        None,
-        status,
+        *(options, None, export.encode(), tags, 1, graph, None, status)
     )
 )
-check()
-image = np.load(input_file)
-shape = (ctypes.c_int64 * image.ndim)(*image.shape)
-size = ctypes.c_size_t(image.nbytes)
-fed = pointer(library.TF_AllocateTensor(TF_UINT8, shape, image.ndim, size))
-ctypes.memmove(pointer(library.TF_TensorData(fed)), image.tobytes(), image.nbytes)
-answer = (pointer * 1)()
-library.TF_SessionRun(
-    session,
-    None,
-    ctypes.byref(output(input_name)),
-    (pointer * 1)(fed),
-    1,
-    ctypes.byref(output(output_name)),
-    answer,
-    1,
-    None,
-    0,
-    None,
-    status,
-)
-check()
-result = pointer(answer[0])
-assert library.TF_TensorType(result) == TF_FLOAT
-dims = [library.TF_Dim(result, i) for i in range(library.TF_NumDims(result))]
-data = library.TF_TensorData(result)
-values = np.ctypeslib.as_array((ctypes.c_float * int(np.prod(dims))).from_address(data))
-np.save(output_file, values.reshape(dims))
+if failure := message():
+    sys.exit(failure)
+requests = pickle.loads(Path(request_file).read_bytes())
+Path(answer_file).write_bytes(pickle.dumps([run(*request) for request in requests]))
 assert "tensorflow" not in sys.modules

@@ -70,6 +70,49 @@ def generate(
     return tf.stack(list(iterate(*arguments)), axis=1)
 
 
+def generate_in_graph(
+    model: FlowFunction,
+    frames: tf.Tensor,
+    num_predictions: tf.Tensor,
+    frames_per_prediction: tf.Tensor,
+) -> tf.Tensor:
+    """`generate` in the mode `composed`, of numbers that only a graph knows.
+
+    Args:
+      model: as in `generate`.
+      frames: [B, H, W, 3], uint8 or float in 0..255, any size.
+      num_predictions: n, int32 scalar, at least 1.
+      frames_per_prediction: m, int32 scalar, at least 1.
+
+    Returns:
+      uint8 [B, n * m, H, W, 3], without the input itself.
+    """
+    first = tf.cast(frames, tf.float32)
+    still = tf.zeros_like(first[..., :2])
+    num_frames = num_predictions * frames_per_prediction
+
+    def step(t, current, moved, offset, flow, film):
+        k = t % frames_per_prediction
+        offset, flow = tf.cond(
+            k == 0,
+            lambda: (moved, _full_size(model, current)),
+            lambda: (offset, flow),
+        )
+        share = tf.cast((k + 1) / frames_per_prediction, tf.float32)
+        current, (_, moved) = _composed(first, offset, share * flow)
+        as_bytes = tf.cast(tf.round(tf.clip_by_value(current, 0.0, 255.0)), tf.uint8)
+        return t + 1, current, moved, offset, flow, film.write(t, as_bytes)
+
+    film = tf.TensorArray(tf.uint8, num_frames, element_shape=frames.shape)
+    *_, film = tf.while_loop(
+        lambda t, *_: t < num_frames,
+        step,
+        (0, first, still, still, still, film),
+        parallel_iterations=1,
+    )
+    return tf.transpose(film.stack(), [1, 0, 2, 3, 4])
+
+
 def iterate(
     model: FlowFunction,
     frames: tf.Tensor,

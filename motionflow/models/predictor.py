@@ -146,16 +146,20 @@ def _from_export(path: Path) -> Predictor:
             f"{FRAMES_SIGNATURE!r} among them: was it written by motionflow.export?"
         )
     predict = exported.signatures[FRAMES_SIGNATURE]
-    codebook = Codebook.load(path / "assets" / "codebook.npz")
+    centers = Codebook.load(path / "assets" / "codebook.npz").centers
 
     def call(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         # The signature's variables live as long as the object that holds them.
-        return exported.signatures[FRAMES_SIGNATURE](image=frames)
+        found = exported.signatures[FRAMES_SIGNATURE](image=frames)
+        shape = [-1, predict.structured_outputs["flow"].shape[1] ** 2]
+        probabilities = tf.reshape(found["probabilities"], [*shape, len(centers)])
+        codes = tf.reshape(found["codes"], shape)
+        return found | {"probabilities": probabilities, "codes": codes}
 
     return Predictor(
         call,
         frame_size=predict.structured_input_signature[1]["image"].shape[1],
         grid_size=predict.structured_outputs["flow"].shape[1],
-        centers=codebook.centers,
+        centers=centers,
         num_parameters=None,
     )

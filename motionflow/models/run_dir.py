@@ -2,6 +2,7 @@
 
 R/config.json      what rebuilds the model and identifies the run; written last, so
 its presence says that the directory is set up
+R/data.json        where the training data came from: the manifest without its shards
 R/flags.txt        the command's flags, a valid --flagfile
 R/codebook.npz     copies of the data's codebook and mean frame: a run needs no data
 R/mean_frame.npy   directory to predict
@@ -129,6 +130,25 @@ class RunDir:
     def mean_frame(self) -> np.ndarray:
         """The training data's mean frame, float32 [S, S, 3]."""
         return np.load(self.path / "mean_frame.npy")
+
+    @property
+    def origin(self) -> dict[str, Any] | None:
+        """Where the data came from, see `write_origin`; None where nobody wrote it."""
+        path = self.path / "data.json"
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    def write_origin(self, manifest: dict[str, Any]) -> None:
+        """Writes data.json.
+
+        Args:
+          manifest: of the data directory; its shards are left out.
+        """
+        counts = {
+            split: {k: v for k, v in values.items() if k != "shards"}
+            for split, values in manifest["splits"].items()
+        }
+        origin = {**manifest, "splits": counts}
+        self._write(self.path / "data.json", json.dumps(origin, indent=2) + "\n")
 
     def checkpoint_paths(self) -> list[str]:
         """Prefixes of the checkpoints in the order in which to try them.

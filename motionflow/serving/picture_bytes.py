@@ -35,7 +35,10 @@ def decode(data: tf.Tensor) -> tf.Tensor:
     is_png &= tf.strings.length(data) >= _PNG_HEADER
     known = tf.debugging.Assert(
         is_jpeg | is_png,
-        ["image_bytes are neither a JPEG nor a PNG file; their number:", tf.strings.length(data)],
+        [
+            "image_bytes are neither a JPEG nor a PNG file; their number:",
+            tf.strings.length(data),
+        ],
     )
     with tf.control_dependencies([known]):
         shape = tf.cond(is_jpeg, lambda: _jpeg_shape(data), lambda: _png_shape(data))

@@ -91,6 +91,7 @@ class Trainer:
             config = make_config(settings, self.data)
             self.run_dir.prepare(config, self.data.codebook, self.data.mean_frame)
             self.run_dir.write_flags(settings.flag_lines())
+            self.run_dir.write_origin(self.data.manifest)
         self.progress = Progress()
 
     def run(self) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""What somebody who gets an exported model must know about it.
+
+    run directory --make--> card --write--> <version>/assets.extra/model_card.{json,md}
+
+After Mitchell et al. 2019, "Model Cards for Model Reporting": what it is, what it was
+trained on and under which licence, how good it was found to be, and what it cannot do.
+Nothing is made up: what a run does not record is "not known", and what was not
+evaluated has no scores.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+import motionflow
+from motionflow.compat import keras
+from motionflow.models import blocks
+from motionflow.models.run_dir import RunDir
+from motionflow.report import verdict
+from motionflow.tables import number
+
+LICENCES = {
+    "hmdb51": "HMDB-51 is published under CC BY 4.0; its clips may carry other rights.",
+    "ucf101": "UCF-101 is published for research, without the text of a licence.",
+}
+LIMITS = (
+    "It answers with likely motion, not with what will happen: one frame does not say.",
+    "It knows motions like those of its training data, over one step of them. "
+    "Playing it further repeats a guess.",
+    "Confidence is the probability that the network gives its first choice. It is not "
+    "calibrated on pictures unlike its training data.",
+    "Most of a picture stands still, so scores over all cells cannot show skill: look "
+    "at those over moving cells (nz), and at the baselines.",
+    "Made videos are not evidence of anything: do not use them to say what a person "
+    "did or will do.",
+)
+_TEMPLATE = "model_card.md.jinja"
+
+
+def make(
+    run_dir: RunDir, model: keras.Model, licence: str | None = None
+) -> dict[str, Any]:
+    """Gathers what a run knows about its model.
+
+    Args:
+      run_dir: of the training; its evaluations are looked for inside it.
+      model: the network.
+      licence: of the training data; None for what is known of public data sets.
+
+    Returns:
+      Plain values for JSON.
+    """
+    config, origin = run_dir.config, run_dir.origin
+    dataset = origin["flags"]["dataset"] if origin else None
+    return {
+        "name": "motionflow",
+        "version": motionflow.__version__,
+        "model": {
+            **config["model"],
+            "num_parameters": blocks.count_parameters(model),
+            "frame_size": model.input_shape[1],
+            "codebook_fingerprint": run_dir.codebook.fingerprint,
+            "checkpoint": Path(run_dir.checkpoint_paths()[0]).name,
+        },
+        "data": origin,
+        "data_licence": licence or LICENCES.get(dataset, "not known"),
+        "training": config["training"] | {"result": run_dir.result},
+        "evaluations": _evaluations(run_dir),
+        "limits": list(LIMITS),
+    }
+
+
+def _evaluations(run_dir: RunDir) -> dict[str, Any]:
+    """By the names of their folders: the verdicts, and scores of all rows."""
+    found = {}
+    for path in sorted((run_dir.path / "evaluation").glob("*/metrics.json")):
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        if summary["codebook_fingerprint"] == run_dir.codebook.fingerprint:
+            found[path.parent.name] = _evaluation(summary)
+    return found
+
+
+def _evaluation(summary: Mapping) -> dict[str, Any]:
+    names = verdict.baseline_names(summary)
+    verdicts = verdict.judge(summary, names)
+    keys = ("split", "num_samples", "num_clips", "num_sources", "intervals")
+    return {key: summary[key] for key in keys} | {
+        "evaluated": summary["model"],
+        "headline": verdict.headline(verdicts),
+        "scores": [
+            _score(summary, v, place)
+            for place, v in zip(verdict.LABELS, verdicts, strict=True)
+        ],
+    }
+
+
+def _score(summary: Mapping, found: verdict.Verdict, place: str) -> dict[str, Any]:
+    key, mask = place.split("_")
+    row = summary["results"]["model"]
+    return {
+        "score": found.label,
+        "meaning": found.meaning,
+        "value": row["masks"][mask][key],
+        "interval": row["intervals"]["masks"][mask][key],
+        "best_baseline": found.best,
+        "verdict": found.outcome,
+    }
+
+
+def write(folder: Path, card: Mapping[str, Any]) -> None:
+    """Writes model_card.json and model_card.md.
+
+    Args:
+      folder: made if missing.
+      card: from `make`.
+    """
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(card, indent=2, allow_nan=False) + "\n"
+    (folder / "model_card.json").write_text(text, encoding="utf-8")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("motionflow", "serving"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(_TEMPLATE).render(card=card, number=number)
+    (folder / "model_card.md").write_text(page, encoding="utf-8")

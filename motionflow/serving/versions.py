@@ -1,0 +1,104 @@
+"""A folder of numbered versions, as TensorFlow Serving polls it each second.
+
+    X/1/  X/2/  --publish--> X/3/
+
+A version is written under another name and appears by one rename, complete or not at
+all. Nothing that is there is ever written over.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from motionflow.errors import InputError
+
+# The file that makes a version of a format what it is.
+MAIN_FILES = {
+    "saved_model": "saved_model.pb",
+    "tflite": "model.tflite",
+    "onnx": "model.onnx",
+}
+
+
+def publish(
+    export_dir: str | os.PathLike,
+    format_name: str,
+    write: Callable[[Path], None],
+    keep_versions: int = 0,
+) -> Path:
+    """Lets `write` fill a folder and makes it the next version.
+
+    Args:
+      export_dir: folder of versions; created if missing.
+      format_name: of `MAIN_FILES`; a folder of versions holds one format.
+      write: fills an empty folder; what it raises leaves no version behind.
+      keep_versions: how many of the newest stay, with this one; 0 keeps all.
+
+    Returns:
+      The new folder, `export_dir`/<largest version there + 1>.
+
+    Raises:
+      InputError: `export_dir` is a file, a version itself, or holds another format.
+    """
+    export_dir = Path(export_dir)
+    check_folder(export_dir, format_name)
+    export_dir.mkdir(parents=True, exist_ok=True)
+    # Beside the versions, so on the same filesystem; the server reads integers only.
+    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=export_dir))
+    try:
+        write(temporary)
+        temporary.chmod(0o755)
+        version = export_dir / str(
+            max(map(_number, versions(export_dir)), default=0) + 1
+        )
+        os.rename(temporary, version)  # fails where another export was faster
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    if keep_versions:
+        for old in versions(export_dir)[:-keep_versions]:
+            _remove(old)
+    return version
+
+
+def check_folder(export_dir: Path, format_name: str) -> None:
+    """Refuses a folder that no version of a format may lie in.
+
+    Raises:
+      InputError: see `publish`.
+    """
+    if export_dir.exists() and not export_dir.is_dir():
+        raise InputError(f"export_dir {export_dir} is a file, expected a folder")
+    for name, main_file in MAIN_FILES.items():
+        if (export_dir / main_file).exists():
+            raise InputError(
+                f"export_dir {export_dir} holds {main_file}: it is a version itself, "
+                f"expected the folder of versions above it"
+            )
+        if name == format_name or not export_dir.is_dir():
+            continue
+        for version in versions(export_dir):
+            if (version / main_file).exists():
+                raise InputError(
+                    f"{version} has the format {name}; give {format_name} a folder of "
+                    f"its own"
+                )
+
+
+def versions(export_dir: Path) -> list[Path]:
+    """Folders of versions, oldest first."""
+    found = [path for path in export_dir.iterdir() if path.name.isdecimal()]
+    return sorted(found, key=_number)
+
+
+def _number(version: Path) -> int:
+    return int(version.name)
+
+
+def _remove(version: Path) -> None:
+    # Out of the server's sight first: it would read half a version.
+    hidden = version.with_name(f".removed-{version.name}")
+    os.rename(version, hidden)
+    shutil.rmtree(hidden)

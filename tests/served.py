@@ -1,0 +1,97 @@
+"""What tests ask of an export: its signatures, requests to each, the C++ loader."""
+
+import io
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from tensorflow.core.protobuf import saved_model_pb2
+
+LOADER = Path(__file__).with_name("cpp_loader.py")
+
+
+def signature_defs(version):
+    """The signatures by name, as saved_model.pb holds them."""
+    proto = saved_model_pb2.SavedModel.FromString(
+        (Path(version) / "saved_model.pb").read_bytes()
+    )
+    found = dict(proto.meta_graphs[0].signature_def)
+    found.pop("__saved_model_init_op", None)
+    return found
+
+
+def pictures(batch, height, width, seed=0):
+    """Smooth random pictures, uint8 [batch, height, width, 3]."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (batch, 5, 7, 3), np.uint8)
+    frames = [Image.fromarray(c).resize((width, height), 3) for c in coarse]
+    return np.stack([np.asarray(frame) for frame in frames])
+
+
+def encoded(frame, **options):
+    """The bytes of a picture's file; PNG where nothing else is asked for."""
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, **{"format": "PNG"} | options)
+    return file.getvalue()
+
+
+def requests(batch, frame_size):
+    """Inputs of each signature for a batch; pictures of several sizes."""
+    wide = pictures(batch, frame_size + 20, 2 * frame_size + 5)
+    square = pictures(batch, frame_size, frame_size, seed=1)
+    files = [encoded(f, format=("PNG", "JPEG")[i % 2]) for i, f in enumerate(wide)]
+    return {
+        "serving_default": {"image": square},
+        "predict_bytes": {"image_bytes": np.array(files, object)},
+        "probabilities": {"image": wide},
+        "rollout": {
+            "image": wide,
+            "num_predictions": np.full(batch, 2, np.int32),
+            "frames_per_prediction": np.full(batch, 3, np.int32),
+        },
+        "frames": {"image": square.astype(np.float32) + 0.25},
+    }
+
+
+def python_answers(version, name, inputs):
+    """What Python TensorFlow makes of a request."""
+    signature = tf.saved_model.load(str(version)).signatures[name]
+    found = signature(**{key: tf.constant(value) for key, value in inputs.items()})
+    return {key: value.numpy() for key, value in found.items()}
+
+
+def run_loader(version, asked, folder):
+    """Asks the C++ loader in a process of its own.
+
+    Args:
+      version: the export.
+      asked: pairs of a signature's name and its inputs.
+      folder: for files.
+
+    Returns:
+      The process, and one answer a request: {output: array}, or an error's text.
+    """
+    definitions, pairs = signature_defs(version), []
+    for name, inputs in asked:
+        tensors = definitions[name]
+        fed = {tensors.inputs[key].name: value for key, value in inputs.items()}
+        pairs.append((fed, [tensors.outputs[key].name for key in tensors.outputs]))
+    files = folder / "requests.pickle", folder / "answers.pickle"
+    files[0].write_bytes(pickle.dumps(pairs))
+    process = subprocess.run(
+        [sys.executable, LOADER, Path(tf.__file__).parent, version, *files],
+        capture_output=True,
+        text=True,
+    )
+    if process.returncode:
+        return process, None
+    answers = pickle.loads(files[1].read_bytes())
+    for i, ((name, _), answer) in enumerate(zip(asked, answers, strict=True)):
+        if isinstance(answer, dict):
+            keys = {t.name: key for key, t in definitions[name].outputs.items()}
+            answers[i] = {keys[tensor]: value for tensor, value in answer.items()}
+    return process, answers

@@ -1,0 +1,136 @@
+"""The gate of TensorFlow Serving: its C++ loader, without Python and without XLA.
+
+`tensorflow_model_server` itself is not run here; this is the code that it loads and
+runs models with, from the TensorFlow wheel.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from motionflow import export
+from motionflow.serving import gate
+from tests import served, tiny_run
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    run_dir = tiny_run.write_run(tmp_path_factory.mktemp("loader") / "run")
+    return export.export(run_dir, tmp_path_factory.mktemp("exported"))
+
+
+def test_every_signature_answers_as_in_python(version, tmp_path):
+    asked = [item for batch in (1, 3) for item in served.requests(batch, 64).items()]
+    assert {name for name, _ in asked} == set(served.signature_defs(version))
+    process, answers = served.run_loader(version, asked, tmp_path)
+    assert process.returncode == 0, process.stderr[-2000:]
+    for (name, inputs), answer in zip(asked, answers, strict=True):
+        expected = served.python_answers(version, name, inputs)
+        assert set(answer) == set(expected)
+        for key in answer:
+            assert answer[key].dtype == expected[key].dtype
+            np.testing.assert_allclose(answer[key], expected[key], atol=1e-5)
+
+
+BAD = {
+    "rank": ("serving_default", {"image": np.zeros((64, 64, 3), np.uint8)}),
+    "channels": ("serving_default", {"image": np.zeros((1, 64, 64, 1), np.uint8)}),
+    "no pixels": ("probabilities", {"image": np.zeros((1, 0, 64, 3), np.uint8)}),
+    "size": ("frames", {"image": np.zeros((1, 72, 72, 3), np.float32)}),
+    "format": ("predict_bytes", {"image_bytes": np.array([b"GIF89a"], object)}),
+    "rank of bytes": ("predict_bytes", {"image_bytes": np.array([[b""]], object)}),
+}
+
+
+def rollout_request(shape=(1, 64, 64, 3), n=1, m=1):
+    return "rollout", {
+        "image": np.zeros(shape, np.uint8),
+        "num_predictions": np.array(n, np.int32).reshape(-1),
+        "frames_per_prediction": np.array(m, np.int32).reshape(-1),
+    }
+
+
+BAD |= {
+    "roll-out's rank": rollout_request((64, 64, 3)),
+    "zero predictions": rollout_request(n=0),
+    "negative frames": rollout_request(m=-2),
+    "other numbers": rollout_request((2, 64, 64, 3), n=[1, 2], m=[1, 1]),
+    "too few numbers": rollout_request((2, 64, 64, 3)),
+    "too many frames": rollout_request(n=40, m=40),
+    "overflow": rollout_request(n=1 << 16, m=1 << 16),
+    "strip": rollout_request((1, 8, 200, 3)),
+    "too many bytes": rollout_request((1, 1000, 1000, 3), n=20, m=20),
+}
+MESSAGES = {
+    "rank": "expected shape [?,?,?,3]",
+    "channels": "expected shape [?,?,?,3]",
+    "no pixels": "image holds no pixels; its shape:",
+    "size": "expected shape [?,64,64,3]",
+    "format": "image_bytes are neither a JPEG nor a PNG file",
+    "rank of bytes": "expected shape [?]",
+    "roll-out's rank": "expected shape [?,?,?,3]",
+    "zero predictions": "num_predictions is below 1:] [0]",
+    "negative frames": "frames_per_prediction is below 1:] [-2]",
+    "other numbers": "num_predictions must hold one number an image, the same for all",
+    "too few numbers": "num_predictions must hold one number an image",
+    "too many frames": "more than 1000 frames:] [1600]",
+    "overflow": "more than 1000 frames:] [4294967296]",
+    "strip": "image has a side of more than 16 others:] [8] [200]",
+    "too many bytes": "more than 1073741824 bytes:] [1200000000]",
+}
+
+
+def test_what_does_not_fit_is_an_error_that_says_so(version, tmp_path):
+    asked = [
+        *BAD.values(),
+        ("serving_default", served.requests(1, 64)["serving_default"]),
+    ]
+    process, answers = served.run_loader(version, asked, tmp_path)
+    assert process.returncode == 0, process.stderr[-2000:]
+    *failed, last = answers
+    for name, answer in zip(BAD, failed, strict=True):
+        assert isinstance(answer, str), f"{name}: no error"
+        assert MESSAGES[name] in answer, f"{name}: {answer}"
+    assert isinstance(last, dict)  # the session goes on
+
+
+def save(folder, function):
+    """A model of one signature, as somebody else might write it."""
+    module = tf.Module()
+    spec = tf.TensorSpec([None, 4], tf.float32, name="image")
+    module.f = tf.function(function, input_signature=[spec])
+    tf.saved_model.save(module, str(folder), signatures=module.f)
+    return folder
+
+
+def python_inside(x):
+    return {
+        "flow": tf.ensure_shape(
+            tf.py_function(lambda y: 2 * y, [x], x.dtype), [None, 4]
+        )
+    }
+
+
+def xla_inside(x):
+    @tf.function(jit_compile=True)
+    def double(y):
+        return 2 * y
+
+    return {"flow": double(x)}
+
+
+@pytest.mark.parametrize(
+    "function, words",
+    [(python_inside, "EagerPyFunc"), (xla_inside, "XLA")],
+    ids=["py_function", "jit_compile"],
+)
+def test_what_the_server_refuses_is_refused(function, words, tmp_path):
+    version = save(tmp_path / "model", function)
+    image = np.ones((2, 4), np.float32)
+    # Python would take it.
+    answer = served.python_answers(version, "serving_default", {"image": image})
+    np.testing.assert_array_equal(answer["flow"], 2 * image)
+    asked = [("serving_default", {"image": image})]
+    process, answers = served.run_loader(version, asked, tmp_path)
+    assert words in (process.stderr if process.returncode else answers[0])
+    assert any(words in sentence for sentence in gate.violations(version))
