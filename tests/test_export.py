@@ -1,15 +1,15 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2, saved_model_pb2
+from absl import flags
 
 from motionflow import export
 from motionflow.errors import InputError
 from motionflow.models import predictor
+from motionflow.serving import saved_model
 from tests import tiny_run
 
 # A process of its own, with TensorFlow alone.
@@ -18,7 +18,7 @@ import sys
 import numpy as np, tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
 frames = np.load(sys.argv[2])
-answer = model.signatures["serving_default"](image=tf.constant(frames))
+answer = model.signatures["frames"](image=tf.constant(frames, tf.float32))
 np.savez(sys.argv[3], **{key: value.numpy() for key, value in answer.items()})
 assert "motionflow" not in sys.modules
 """
@@ -42,98 +42,78 @@ def test_a_process_without_the_package_gets_the_same_answers(
     files = [version, tmp_path / "frames.npy", tmp_path / "answer.npz"]
     subprocess.run([sys.executable, "-c", STRANGER, *files], check=True, cwd=tmp_path)
     answer, expected = np.load(files[-1]), predictor.load(run_dir)(frames)
-    assert set(answer) == {"flow", "probabilities", "codes"}
-    for key in answer:
-        np.testing.assert_allclose(answer[key], expected[key], atol=1e-5)
+    for key in expected:
+        values = answer[key].reshape(expected[key].shape)
+        np.testing.assert_allclose(values, expected[key], atol=1e-5)
 
 
-def test_the_loader_of_tensorflow_serving_gets_the_same_answers(version, tmp_path):
-    frames = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), np.uint8)
-    np.save(tmp_path / "frames.npy", frames)
-    proto = saved_model_pb2.SavedModel.FromString(
-        (version / "saved_model.pb").read_bytes()
-    )
-    signature = proto.meta_graphs[0].signature_def["serving_default"]
-    arguments = [
-        Path(tf.__file__).parent,
-        version,
-        tmp_path / "frames.npy",
-        signature.inputs["image"].name,
-        signature.outputs["flow"].name,
-        tmp_path / "flow.npy",
-    ]
-    script = Path(__file__).with_name("cpp_loader.py")
-    subprocess.run([sys.executable, script, *arguments], check=True)
-    expected = tf.saved_model.load(str(version)).signatures["serving_default"](
-        image=tf.constant(frames)
-    )
-    answer = np.load(tmp_path / "flow.npy")
-    np.testing.assert_allclose(answer, expected["flow"], atol=1e-5)
-
-
-def test_the_signature_is_the_public_interface(version):
-    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
-    inputs = signature.structured_input_signature[1]
-    assert inputs == {"image": tf.TensorSpec((None, 64, 64, 3), tf.uint8, name="image")}
-    outputs = {
-        key: (value.shape.as_list(), value.dtype)
-        for key, value in signature.structured_outputs.items()
+def test_a_version_holds_all_that_belongs_to_it(version):
+    files = {
+        str(path.relative_to(version)) for path in version.rglob("*") if path.is_file()
     }
-    assert outputs == {
-        "flow": ([None, 3, 3, 2], tf.float32),
-        "probabilities": ([None, 9, 5], tf.float32),
-        "codes": ([None, 9], tf.int32),
+    assert files - {"fingerprint.pb"} == {
+        "saved_model.pb",
+        "variables/variables.index",
+        "variables/variables.data-00000-of-00001",
+        "assets/codebook.npz",
+        "assets/labels.txt",
+        "assets.extra/model_card.json",
+        "assets.extra/model_card.md",
+        "assets.extra/tf_serving_warmup_requests",
     }
 
 
-def test_an_image_of_another_size_is_an_error_even_for_the_server(version):
-    # As the server does: the graph with its input fed, no Python signature in between.
-    graph = tf.Graph()
-    with tf.compat.v1.Session(graph=graph) as session:
-        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
-        definition = meta.signature_def["serving_default"]
-        image, flow = definition.inputs["image"].name, definition.outputs["flow"].name
-        # Straight to the C++ session: Python's `run` would check shapes by itself.
-        options = config_pb2.CallableOptions(feed=[image], fetch=[flow])
-        run = session._make_callable_from_options(options)
-        (answer,) = run(np.zeros((2, 64, 64, 3), np.uint8))
-        assert answer.shape == (2, 3, 3, 2)
-        for shape in [(2, 72, 72, 3), (2, 64, 64, 1), (64, 64, 3)]:
-            with pytest.raises(tf.errors.InvalidArgumentError):
-                run(np.zeros(shape, np.uint8))
+def test_the_labels_are_the_flow_vectors(version):
+    assert (version / "assets" / "labels.txt").read_text() == (
+        "0 +0.000 +0.000\n"
+        "1 +2.000 +0.000\n"
+        "2 -2.000 +0.000\n"
+        "3 +0.000 +3.000\n"
+        "4 +0.000 -3.000\n"
+    )
 
 
-def test_the_graph_holds_no_python_and_no_xla(version):
-    proto = (version / "saved_model.pb").read_bytes()
-    assert b"image" in proto
-    for forbidden in (b"PyFunc", b"_XlaMustCompile\x12\x02(\x01"):
-        assert forbidden not in proto
+@pytest.mark.parametrize("place", ["weights", "codebook"])
+def test_an_export_that_answers_otherwise_never_appears(
+    place, run_dir, tmp_path, monkeypatch
+):
+    make = saved_model.make_signatures
 
+    def spoiled(model, centers):
+        if place == "codebook":
+            return make(model, centers + np.float32(0.01))
+        kernel = model.trainable_weights[0]
+        kernel.assign_add(tf.ones_like(kernel))
+        return make(model, centers)
 
-def test_versions_count_up_and_nothing_else_stays_behind(run_dir, tmp_path):
-    (tmp_path / "7").mkdir()
-    (tmp_path / "notes").mkdir()
-    assert export.export(run_dir, tmp_path) == tmp_path / "8"
-    assert {path.name for path in tmp_path.iterdir()} == {"7", "8", "notes"}
-    assert (tmp_path / "8" / "assets" / "codebook.npz").is_file()
-
-
-def test_an_export_that_answers_otherwise_never_appears(run_dir, tmp_path, monkeypatch):
-    original = export.servable
-
-    def spoiled(model, run):
-        module, signatures = original(model, run)
-        module.weights[0].assign_add(tf.ones_like(module.weights[0]))
-        return module, signatures
+    real_save = tf.saved_model.save
 
     def save_then_restore(module, path, signatures):
         real_save(module, path, signatures=signatures)
-        module.weights[0].assign_sub(tf.ones_like(module.weights[0]))
+        if place == "weights":
+            kernel = next(w for w in module.weights if "kernel" in w.name)
+            kernel.assign_sub(tf.ones_like(kernel))
 
-    real_save = tf.saved_model.save
-    monkeypatch.setattr(export, "servable", spoiled)
+    monkeypatch.setattr(saved_model, "make_signatures", spoiled)
     monkeypatch.setattr(tf.saved_model, "save", save_then_restore)
-    with pytest.raises(RuntimeError, match="flow of the export is off by"):
+    with pytest.raises(RuntimeError, match="of the export is off by"):
+        export.export(run_dir, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_server_would_refuse_never_appears(run_dir, tmp_path, monkeypatch):
+    make = saved_model.make_signatures
+
+    def with_python(model, centers):
+        @tf.function(input_signature=[tf.TensorSpec([None, 4], name="image")])
+        def python(image):
+            flow = tf.numpy_function(np.sin, [image], tf.float32)
+            return {"flow": tf.ensure_shape(flow, [None, 4])}
+
+        return make(model, centers) | {"extra": python.get_concrete_function()}
+
+    monkeypatch.setattr(saved_model, "make_signatures", with_python)
+    with pytest.raises(RuntimeError, match="would refuse it: the operation PyFunc"):
         export.export(run_dir, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -141,3 +121,24 @@ def test_an_export_that_answers_otherwise_never_appears(run_dir, tmp_path, monke
 def test_no_run_directory(tmp_path):
     with pytest.raises(InputError, match="is no run directory"):
         export.export(tmp_path, tmp_path / "exported")
+
+
+def test_the_command(run_dir, tmp_path):
+    command = [sys.executable, "-m", "motionflow.export", f"--run_dir={run_dir}"]
+    command += [f"--export_dir={tmp_path}", "--keep_versions=1", "--data_licence=CC0"]
+    for number in (1, 2):
+        process = subprocess.run(command, capture_output=True, text=True)
+        assert process.returncode == 0, process.stderr[-2000:]
+        assert f"exported {run_dir} to {tmp_path / str(number)}" in process.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["2"]
+    card = (tmp_path / "2" / "assets.extra" / "model_card.md").read_text()
+    assert "Licence of the data: CC0" in card
+
+
+def test_flags_have_the_defaults_of_the_other_commands():
+    values = flags.FlagValues()
+    export.define_flags(values)
+    values.mark_as_parsed()
+    found = {name: values[name].value for name in values}
+    assert found["run_dir"] == "runs/allconv" and found["export_dir"] == "exported"
+    assert found["format"] == "saved_model" and found["keep_versions"] == 0

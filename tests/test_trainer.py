@@ -34,7 +34,7 @@ def straight(data_dir, tmp_path_factory):
 def test_a_run_leaves_all_its_files(straight):
     run, result = straight
     names = {"checkpoints", "logs", "codebook.npz", "mean_frame.npy", "flags.txt"}
-    names |= {"config.json", "history.csv", "result.json"}
+    names |= {"config.json", "data.json", "history.csv", "result.json"}
     assert {path.name for path in run.iterdir()} == names
     assert json.loads((run / "result.json").read_text()) == result
     config = RunDir(run).config

@@ -54,7 +54,7 @@ def make(
       Plain values for JSON.
     """
     config, origin = run_dir.config, run_dir.origin
-    dataset = origin["flags"]["dataset"] if origin else None
+    dataset = origin["flags"].get("dataset") if origin else None
     return {
         "name": "motionflow",
         "version": motionflow.__version__,
