@@ -229,6 +229,19 @@ def test_a_cut_file_is_refused(tmp_path, suffix, share):
         picture.read_image(path)
 
 
+def test_bytes_are_read_as_their_file_is(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    path = tmp_path / "a.jpg"
+    Image.fromarray(texture(1, 30, 40)).save(path, exif=exif)
+    decoded = picture.decode_image(path.read_bytes())
+    assert decoded.shape == (40, 30, 3) and decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, picture.read_image(path))
+    for data in (b"", b"no picture", path.read_bytes()[:400], huge_files()["png"]):
+        with pytest.raises(InputError, match="the data cannot be read as a picture"):
+            picture.decode_image(data)
+
+
 def test_frames_become_a_folder(tmp_path):
     frames = [texture(i, 20, 31) for i in range(3)]
     for _ in range(2):  # the second replaces the first

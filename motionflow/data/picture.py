@@ -1,6 +1,7 @@
 """Picture files to RGB frames, and RGB frames to numbered picture files.
 
     picture file --read_image---> uint8 [H, W, 3] RGB
+    its bytes    --decode_image-> the same
     frames       --write_frames-> folder/frame-0000.png, frame-0001.png, ...
 
 Whatever a picture holds becomes what a viewer shows on a white page: turned as its EXIF
@@ -8,6 +9,7 @@ orientation says, transparency over white, grey as grey, 16 bits a channel round
 Colour profiles are not applied.
 """
 
+import io
 import os
 import re
 import struct
@@ -41,8 +43,24 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     if not Path(path).is_file():  # a pipe would be waited for
         raise InputError(f"there is no picture {path}")
+    return _read(path, str(path))
+
+
+def decode_image(data: bytes) -> np.ndarray:
+    """Decodes a picture file that is held in memory, as `read_image` does.
+
+    Returns:
+      uint8 [H, W, 3] RGB.
+
+    Raises:
+      InputError: as `read_image`.
+    """
+    return _read(io.BytesIO(data), "the data")
+
+
+def _read(source: str | Path | io.BytesIO, name: str) -> np.ndarray:
     try:
-        return _to_rgb(*_decode(path))
+        return _to_rgb(*_decode(source))
     # Pillow's answers to damage, from the header to the last chunk.
     except (
         OSError,
@@ -52,7 +70,7 @@ def read_image(path: str | Path) -> np.ndarray:
         struct.error,
         Image.DecompressionBombError,
     ) as error:
-        raise InputError(f"{path} cannot be read as a picture: {error}") from error
+        raise InputError(f"{name} cannot be read as a picture: {error}") from error
 
 
 def is_picture(path: str | Path) -> bool:
@@ -113,9 +131,9 @@ def check_frames_folder(folder: str | Path) -> None:
             )
 
 
-def _decode(path: str | Path) -> tuple[Image.Image, bool]:
+def _decode(source: str | Path | io.BytesIO) -> tuple[Image.Image, bool]:
     """The upright picture in the file's own mode, and whether it is 16-bit grey."""
-    with Image.open(path) as image:
+    with Image.open(source) as image:
         gray16 = image.mode.startswith("I;16") or (
             image.mode == "I" and image.format in _GRAY16_AS_INT
         )
