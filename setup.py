@@ -23,7 +23,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["motionflow", "motionflow.*"]),
-    package_data={"motionflow": ["py.typed", "report/*.jinja", "serving/*.jinja"]},
+    package_data={"motionflow": ["py.typed", "*/*.jinja", "web/static/*"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         f"tensorflow==2.15.*; {DEFAULT}",
