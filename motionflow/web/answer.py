@@ -23,6 +23,7 @@ from motionflow.web import upload
 MODES = ("composed", "loop")
 TEMPERATURES = (1.0, 0.38)
 MOST_PREDICTIONS = 10
+_DRAWN_SIDE = 800  # pixels: arrows and cells stay sharp on a small picture
 _HEAT_OPACITY = 0.65
 _DIMMED = 0.6  # of the picture's brightness, below the heat
 
@@ -67,7 +68,7 @@ def answer(predictor: Predictor, data: bytes, options: Options) -> dict[str, Any
 
     Returns:
       JSON values. `flow`, `confidence`: data URIs of pictures, `video`: of an MP4.
-      `width`, `height`: pixels of all three; `shrunk_from`: [width, height] of a file
+      `width`, `height`: pixels of the video; `shrunk_from`: [width, height] of a file
       that was larger, else None. `num_frames`; `moving_share`: cells whose most
       probable class is not the still one, 0 to 1; `fastest`: longest flow vector,
       pixels per prediction; `mean_confidence`: probability of the most probable class,
@@ -109,10 +110,13 @@ def draw_flow(frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
       flow: float32 [H, W, 2], pixels of the frame.
 
     Returns:
-      uint8 [H, W, 3]. Full colour is the longest vector, but at least half a per cent
-      of the short side, so that a still picture looks still.
+      uint8, 800 pixels along the longer side. Full colour is the longest vector, but at
+      least half a per cent of the short side, so that a still picture looks still.
     """
+    before = frame.shape[1]
+    frame = _enlarge(frame)
     height, width = frame.shape[:2]
+    flow = cv2.resize(flow, (width, height)) * (width / before)
     longest = float(np.linalg.norm(flow, axis=-1).max())
     longest = max(longest, 0.005 * min(height, width))
     colored = visualize.overlay_flow(frame, flow, longest, opacity=0.65)
@@ -128,8 +132,10 @@ def draw_confidence(frame: np.ndarray, confidence: np.ndarray) -> np.ndarray:
       confidence: [rows, columns], 0 to 1.
 
     Returns:
-      uint8 [H, W, 3]; the colours are those of `confidence_scale`.
+      uint8, 800 pixels along the longer side; the colours are those of
+      `confidence_scale`.
     """
+    frame = _enlarge(frame)
     height, width = frame.shape[:2]
     heat = cv2.resize(confidence, (width, height), interpolation=cv2.INTER_NEAREST)
     return _heat(heat, cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
@@ -141,6 +147,13 @@ def confidence_scale(height: int = 16, width: int = 256) -> np.ndarray:
         np.linspace(0, 1, width, dtype=np.float32), (height, width)
     )
     return _heat(values, np.full((height, width), 128, np.uint8))
+
+
+def _enlarge(frame: np.ndarray) -> np.ndarray:
+    scale = _DRAWN_SIDE / max(frame.shape[:2])
+    shape = [max(1, round(side * scale)) for side in frame.shape[1::-1]]
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(frame, shape, interpolation=method)
 
 
 def _heat(values: np.ndarray, gray: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _EXAMPLE_SEED = 7
-_EXAMPLE_MOMENT = 12  # frame of a clip
+_EXAMPLE_MOMENT = 31  # frame of a clip
 _NUM_EXAMPLES = 6  # one of each action
 
 

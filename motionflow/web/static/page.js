@@ -4,7 +4,7 @@
 const $ = (id) => document.getElementById(id);
 const form = $("form");
 const maxMegabytes = Number(form.dataset.maxMegabytes);
-let picture = null; // a File or Blob
+let picture = null; // a File
 let example = 0;
 
 function say(status, error = "") {
@@ -28,6 +28,10 @@ function choose(file) {
     return;
   }
   picture = file;
+  // A dropped or pasted file is named beside the button like a chosen one.
+  const named = new DataTransfer();
+  named.items.add(file);
+  $("file").files = named.files;
   URL.revokeObjectURL($("chosen").src);
   $("chosen").src = URL.createObjectURL(file);
   $("chosen").hidden = false;
@@ -63,7 +67,8 @@ function predict() {
   if (!form.reportValidity()) return;
   const chosen = new URLSearchParams(new FormData(form));
   whileWorking("Predicting. This takes some seconds.", async () => {
-    const response = await fetch(`predict?${chosen}`, { method: "POST", body: picture });
+    const request = { method: "POST", body: picture };
+    const response = await fetch(`predict?${chosen}`, request);
     show(await answerTo(response));
     say("Done: the result is below.");
   });
@@ -82,11 +87,9 @@ function show(answer) {
   $("about").textContent = about(answer);
   const seconds = (answer.num_frames / 10).toFixed(1);
   $("film-note").textContent = `${answer.num_frames} frames, ${seconds} s, repeated. `;
-  for (const id of ["flow", "confidence", "video"]) {
-    $(id).width = answer.width;
-    $(id).height = answer.height;
-    $(id).src = answer[id];
-  }
+  for (const id of ["flow", "confidence", "video"]) $(id).src = answer[id];
+  $("video").width = answer.width;
+  $("video").height = answer.height;
   $("download").href = answer.video;
   $("result").hidden = false;
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
@@ -100,7 +103,8 @@ function about({ width, height, grid, shrunk_from: before }) {
   const shrunk = before
     ? `Your picture of ${before[0]} × ${before[1]} pixels was shrunk to ${size}. `
     : `The picture has ${size}. `;
-  return `${shrunk}The network looked at ${grid[0]} × ${grid[1]} cells.`;
+  const cells = `The network looked at ${grid[0]} × ${grid[1]} cells. `;
+  return `${shrunk}${cells}Speeds are in pixels of this size.`;
 }
 
 form.addEventListener("submit", (event) => {
@@ -113,10 +117,9 @@ $("example").addEventListener("click", async () => {
   await whileWorking("Drawing an example.", async () => {
     const response = await fetch(`example.png?number=${example}`);
     if (!response.ok) throw new Error("The example could not be drawn.");
-    file = await response.blob();
+    file = new File([await response.blob()], "example.png", { type: "image/png" });
   });
   example += 1;
-  $("file").value = "";
   choose(file);
 });
 
