@@ -71,8 +71,8 @@ def serve(export_dir: str | os.PathLike, host: str, port: int) -> None:
       port: 0 for any free one.
 
     Raises:
-      InputError: there is no model, no such address, the port is taken, or a package
-        is missing.
+      InputError: there is no sound model or no such address, the port is taken, or a
+        package is missing.
     """
     try:
         import waitress
@@ -83,7 +83,11 @@ def serve(export_dir: str | os.PathLike, host: str, port: int) -> None:
             f"the page needs {error.name}: pip install 'motionflow[serving]'"
         ) from error
     path = find_model(export_dir)
-    app = make_app(predictor.load(path), host in ("localhost", "127.0.0.1", "::1"))
+    try:
+        model = predictor.load(path)
+    except OSError as error:
+        raise InputError(f"{path} holds a damaged model: {error}") from error
+    app = make_app(model, local_only=host in ("localhost", "127.0.0.1", "::1"))
     try:
         server = waitress.create_server(
             app,

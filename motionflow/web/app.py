@@ -12,7 +12,6 @@ Every refusal is JSON {"error": a sentence}.
 
 import functools
 import io
-import logging
 
 import flask
 import jinja2
@@ -135,7 +134,10 @@ def _png(pixels: np.ndarray) -> flask.Response:
 
 
 def _add_refusals(app: flask.Flask) -> None:
-    """Answers whatever goes wrong with a sentence; a bug's trace goes to the log."""
+    """Answers whatever goes wrong with a sentence.
+
+    A bug is an HTTPException too, status 500; Flask writes its trace to the log.
+    """
 
     @app.errorhandler(InputError)
     def refused(error: InputError) -> tuple[dict, int]:
@@ -152,8 +154,3 @@ def _add_refusals(app: flask.Flask) -> None:
         if error.code == 413:
             text = f"This file is too large: at most {upload.MAX_BYTES // 2**20} MB."
         return {"error": text}, error.code
-
-    @app.errorhandler(Exception)
-    def bug(error: Exception) -> tuple[dict, int]:
-        logging.exception("a request failed")
-        return {"error": "Something went wrong here; the log says what."}, 500
