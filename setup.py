@@ -50,7 +50,8 @@ setup(
     ],
     extras_require={
         "beam": ["apache-beam", "google-crc32c"],
-        "onnx": ["onnxruntime", "tf2onnx"],
+        # Newer ones want newer ml_dtypes than TensorFlow 2.15 takes.
+        "onnx": [f"onnx<1.18; {DEFAULT}", "onnxruntime", "tf2onnx"],
         "serving": ["flask", "grpcio", "requests", "tenacity", "waitress"],
         # Addons has releases for the default line only; tests compare with it.
         "dev": [

@@ -22,7 +22,7 @@ from absl import flags
 from motionflow import cli
 from motionflow.compat import keras
 from motionflow.models.run_dir import RunDir
-from motionflow.serving import model_card, saved_model, versions
+from motionflow.serving import model_card, onnx, portable, saved_model, tflite, versions
 
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -99,8 +99,23 @@ def _write_saved_model(folder: Path, model: keras.Model, run_dir: RunDir) -> Non
     saved_model.write(folder, model, run_dir.codebook)
 
 
+def _write_tflite(folder: Path, model: keras.Model, run_dir: RunDir) -> None:
+    _finish(folder, run_dir, tflite.write(folder, model, run_dir.codebook.centers))
+
+
+def _write_onnx(folder: Path, model: keras.Model, run_dir: RunDir) -> None:
+    _finish(folder, run_dir, onnx.write(folder, model, run_dir.codebook.centers))
+
+
+def _finish(folder: Path, run_dir: RunDir, written: list[portable.Written]) -> None:
+    run_dir.codebook.save(folder / "codebook.npz")
+    print(portable.format_table(written))
+
+
 _WRITERS = {
     "saved_model": _write_saved_model,
+    "tflite": _write_tflite,
+    "onnx": _write_onnx,
 }
 
 

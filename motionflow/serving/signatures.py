@@ -33,9 +33,9 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.generate import fitting, picture_flow, rollout
-from motionflow.models import spatial_softmax
 from motionflow.models.predictor import FRAMES_SIGNATURE, Predictor
 from motionflow.serving import picture_bytes
+from motionflow.serving.forecast import Forecast, forecast_function
 
 MAX_FRAMES = 1000  # of a roll-out
 MAX_BYTES = 1 << 30  # of its answer; a protocol buffer ends at 2 GiB
@@ -79,17 +79,16 @@ class _Functions:
     """The functions, for one model and its codebook."""
 
     def __init__(self, model: keras.Model, centers: np.ndarray):
-        self._model, self._centers = model, tf.constant(centers)
+        self._forecast = forecast_function(model, centers)
         size, grid_size = model.input_shape[1], round(model.output_shape[1] ** 0.5)
-        self._grid = [-1, grid_size, grid_size]
         self.predictor = Predictor(
-            self._all_outputs, size, grid_size, centers, num_parameters=None
+            self._forecast, size, grid_size, centers, num_parameters=None
         )
 
-    def predict(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+    def predict(self, image: tf.Tensor) -> Forecast:
         return self._answer(self._fit(image))
 
-    def predict_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    def predict_bytes(self, image_bytes: tf.Tensor) -> Forecast:
         size = self.predictor.frame_size
 
         def decode(data: tf.Tensor) -> tf.Tensor:
@@ -102,12 +101,13 @@ class _Functions:
         )
         return self._answer(squares)
 
-    def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": self._on_grid(self._fit(image))["probabilities"]}
+    def probabilities(self, image: tf.Tensor) -> Forecast:
+        return {"probabilities": self._forecast(self._fit(image))["probabilities"]}
 
-    def frames(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+    def frames(self, image: tf.Tensor) -> Forecast:
         size = self.predictor.frame_size
-        return self._on_grid(tf.ensure_shape(image, [None, size, size, 3]))
+        found = self._forecast(tf.ensure_shape(image, [None, size, size, 3]))
+        return {key: found[key] for key in ("flow", "probabilities", "codes")}
 
     def rollout(
         self,
@@ -144,25 +144,9 @@ class _Functions:
         model = picture_flow.flow_function(self.predictor)
         return {"frames": rollout.generate_in_graph(model, image, *counts)}
 
-    def _all_outputs(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = self._model(tf.cast(frames, tf.float32), training=False)
-        return spatial_softmax.predictions(logits, self._centers)
-
-    def _on_grid(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = self._all_outputs(frames)
-        shape = [*self._grid, len(self._centers)]
-        probabilities = tf.reshape(found["probabilities"], shape)
-        codes = tf.reshape(found["codes"], self._grid)
-        return found | {"probabilities": probabilities, "codes": codes}
-
-    def _answer(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = self._on_grid(frames)
-        return {
-            "flow": found["flow"],
-            "speed": tf.norm(found["flow"], axis=-1),
-            "codes": found["codes"],
-            "confidence": tf.reduce_max(found["probabilities"], axis=-1),
-        }
+    def _answer(self, frames: tf.Tensor) -> Forecast:
+        found = self._forecast(frames)
+        return {key: found[key] for key in ("flow", "speed", "codes", "confidence")}
 
     def _fit(self, image: tf.Tensor) -> tf.Tensor:
         return fitting.fit(_checked_picture(image), self.predictor.frame_size)

@@ -1,0 +1,51 @@
+"""What every exported model says about frames, whatever its format.
+
+frames [B, S, S, 3] -> flow, speed, codes, confidence, probabilities, on the grid
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.models import spatial_softmax
+
+Forecast = dict[str, tf.Tensor]
+NAMES = ("flow", "speed", "codes", "confidence", "probabilities")
+
+
+def forecast_function(
+    model: keras.Model, centers: np.ndarray
+) -> Callable[[tf.Tensor], Forecast]:
+    """Makes a function from frames to all that is told about them.
+
+    Args:
+      model: from frames float32 [B, S, S, 3] to logits [B, g * g, K].
+      centers: float32 [K, 2], the codebook, in pixels of the frame.
+
+    Returns:
+      A function from frames [B, S, S, 3] in 0..255 to
+        flow: float32 [B, g, g, 2], dx right and dy down, pixels per prediction.
+        speed: float32 [B, g, g], its length.
+        codes: int32 [B, g, g], the most probable flow vector's number.
+        confidence: float32 [B, g, g], and its probability.
+        probabilities: float32 [B, g, g, K].
+    """
+    _, num_cells, num_clusters = model.output_shape
+    grid = [-1, *[round(num_cells**0.5)] * 2]
+
+    def forecast(frames: tf.Tensor) -> Forecast:
+        logits = model(tf.cast(frames, tf.float32), training=False)
+        found = spatial_softmax.predictions(logits, centers)
+        flow = found["flow"]
+        probabilities = tf.reshape(found["probabilities"], [*grid, num_clusters])
+        return {
+            "flow": flow,
+            "speed": tf.sqrt(tf.reduce_sum(flow**2, axis=-1)),
+            "codes": tf.reshape(found["codes"], grid),
+            "confidence": tf.reduce_max(probabilities, axis=-1),
+            "probabilities": probabilities,
+        }
+
+    return forecast

@@ -1,0 +1,74 @@
+"""Model -> TensorFlow Lite, for phones and small computers.
+
+    model, codebook -> model.tflite           float32
+                       model-dynamic.tflite   weights of 8 bits: a quarter of the size
+                       model-float16.tflite   weights of 16 bits: half
+
+Built-in operations only, so that the plain runtime is enough. The signature
+`serving_default` takes `image`, see `portable`.
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.serving import portable
+
+# File, quantisation, and how far a probability may be off.
+VARIANTS = (
+    ("model.tflite", "none", 1e-4),
+    ("model-dynamic.tflite", "dynamic", 0.25),
+    ("model-float16.tflite", "float16", 0.02),
+)
+
+
+def write(
+    folder: Path, model: keras.Model, centers: np.ndarray
+) -> list[portable.Written]:
+    """Writes the three files and checks them with the interpreter.
+
+    Args:
+      folder: exists.
+      model: from frames [B, S, S, 3] to logits.
+      centers: float32 [K, 2].
+
+    Raises:
+      RuntimeError: a file does not answer like the Keras model.
+    """
+    function, written = portable.graph(model, centers), []
+    holder = tf.Module()
+    holder.weights = model.weights
+    for name, quantisation, bound in VARIANTS:
+        path = folder / name
+        path.write_bytes(_convert(function, holder, quantisation))
+        written.append(portable.measure(path, open_runner(path), function, bound))
+    return written
+
+
+def _convert(function, holder: tf.Module, quantisation: str) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()], holder
+    )
+    if quantisation != "none":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantisation == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    return converter.convert()
+
+
+def open_runner(path: Path) -> portable.Runner:
+    """Opens a file with the interpreter, on all cores.
+
+    Returns:
+      A function from uint8 [N, S, S, 3] to the outputs by their names.
+    """
+    with warnings.catch_warnings():
+        # It moves to a package of its own, with the same class.
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated")
+        interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
+    runner = interpreter.get_signature_runner("serving_default")
+    return lambda frames: {k: v.copy() for k, v in runner(image=frames).items()}
