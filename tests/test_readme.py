@@ -65,7 +65,7 @@ def run(arguments: list[str], cwd: Path) -> None:
 
 
 def test_python_commands(clone):
-    assert len(PYTHON_COMMANDS) == 17
+    assert len(PYTHON_COMMANDS) == 19
     for command in PYTHON_COMMANDS:
         words = shlex.split(command)[1:]
         name = words[1] if words[0] == "-m" else words[0]
@@ -76,6 +76,8 @@ def test_python_commands(clone):
     for name in ("out.mp4", "flow.gif", "compared.mp4", "compared.csv"):
         assert (clone / name).stat().st_size > 200
     assert (clone / "exported/1/saved_model.pb").exists()
+    assert (clone / "exported-tflite/1/model-dynamic.tflite").exists()
+    assert (clone / "exported-onnx/1/model.onnx").exists()
 
 
 def test_python_snippet(clone):

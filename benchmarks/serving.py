@@ -1,0 +1,194 @@
+"""What serving costs: signatures of an export beside the bare network.
+
+    python benchmarks/serving.py --run_dir=runs/allconv
+
+One run, in this process: the Keras model's own concrete function ("bare"), each
+signature of its SavedModel, and the same graph with batch normalisation folded into the
+convolutions. Times are medians; the ways are measured by turns, so that whatever else
+the machine does meets all of them. Peak memory is that of a process of its own, which
+loads the export and answers one request.
+"""
+
+import argparse
+import itertools
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.models.run_dir import RunDir
+from motionflow.serving import saved_model
+from motionflow.tables import markdown_table
+
+BATCHES = (1, 8, 32)
+SIDES = (200, 480)
+_MEMORY = """
+import resource, sys
+import numpy as np, tensorflow as tf
+from benchmarks.serving import peak_mb
+model = tf.saved_model.load(sys.argv[1])
+before = peak_mb()
+if int(sys.argv[2]):
+    shape = [int(sys.argv[2]), 200, 200, 3]
+    model.signatures["serving_default"](image=tf.zeros(shape, tf.uint8))
+print(peak_mb())
+"""
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def medians(ways: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
+    """Milliseconds a call; the ways take turns."""
+    for call in ways.values():
+        call(), call()
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
+        for name, call in ways.items():
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+    return {name: 1000 * float(np.median(values)) for name, values in times.items()}
+
+
+def fold(model: keras.Model) -> keras.Model:
+    """Puts batch normalisation into the convolutions before it, in place.
+
+    w <- w gamma / sqrt(variance + epsilon), b <- (b - mean) gamma / sqrt(...) + beta.
+    """
+    for conv, norm in itertools.pairwise(model.layers):
+        if isinstance(norm, keras.layers.BatchNormalization):
+            gamma, beta, mean, variance = norm.get_weights()
+            factor = gamma / np.sqrt(variance + norm.epsilon)
+            kernel, bias = conv.get_weights()
+            conv.set_weights([kernel * factor, (bias - mean) * factor + beta])
+            norm.call = lambda inputs, training=None: inputs
+    return model
+
+
+def bare_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The model's concrete function, frames to logits."""
+    spec = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
+    return tf.function(
+        lambda frames: model(frames, training=False)
+    ).get_concrete_function(spec)
+
+
+def requests(batch: int, side: int) -> dict[str, dict[str, tf.Tensor]]:
+    """Inputs of the signatures."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (batch, 20, 20, 3), np.uint8)
+    image = tf.cast(tf.image.resize(coarse, [side, side]), tf.uint8)
+    numbers = dict.fromkeys(
+        ("num_predictions", "frames_per_prediction"), tf.fill([batch], 5)
+    )
+    jpeg = tf.stack([tf.io.encode_jpeg(one) for one in image])
+    return {
+        "serving_default": {"image": image},
+        "probabilities": {"image": image},
+        "predict_bytes": {"image_bytes": jpeg},
+        "rollout": {"image": image, **numbers},
+    }
+
+
+def print_costs(model: keras.Model, signatures: dict, seconds: float) -> None:
+    """One request of one image: each signature beside the bare network."""
+    bare = bare_function(model)
+    frame = tf.cast(requests(1, 200)["serving_default"]["image"], tf.float32)
+    rows = []
+    for side in SIDES:
+        ways = {"bare network": partial(bare, frame)}
+        for name, inputs in requests(1, side).items():
+            ways[name] = partial(signatures[name], **inputs)
+        found = medians(ways, seconds)
+        for name, value in found.items():
+            label = name if name == "bare network" else f"{name}, {side}x{side}"
+            rows.append([label, f"{value:.2f}", f"{value / found['bare network']:.3f}"])
+    print("\n".join(markdown_table(["one image", "ms", "of bare"], rows)), flush=True)
+
+
+def print_throughput(
+    model: keras.Model, folded: keras.Model, signatures: dict, seconds: float
+) -> None:
+    """Images a second by batch, with batch normalisation folded or not."""
+    rows = []
+    bare, without = bare_function(model), bare_function(folded)
+    for batch in BATCHES:
+        image = requests(batch, 200)["serving_default"]["image"]
+        frames = tf.cast(image, tf.float32)
+        found = medians(
+            {
+                "signature": partial(signatures["serving_default"], image=image),
+                "bare": partial(bare, frames),
+                "folded": partial(without, frames),
+            },
+            seconds,
+        )
+        rows.append(
+            [str(batch)] + [f"{1000 * batch / value:.1f}" for value in found.values()]
+        )
+    head = ["batch", "serving_default, images/s", "bare network", "norm. folded"]
+    print("\n" + "\n".join(markdown_table(head, rows)), flush=True)
+
+
+def print_memory(version: Path) -> None:
+    """Peak memory of processes that answer one request."""
+    rows = []
+    for batch in (0, *BATCHES):
+        command = [sys.executable, "-c", _MEMORY, str(version), str(batch)]
+        output = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[1],
+        ).stdout
+        name = f"batch {batch}" if batch else "loaded only"
+        rows.append([name, f"{float(output.splitlines()[-1]):,.0f}"])
+    print("\n" + "\n".join(markdown_table(["peak memory", "MB"], rows)))
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run_dir", required=True)
+    parser.add_argument("--seconds", default=10.0, type=float, help="a table's row")
+    args = parser.parse_args()
+    run_dir = RunDir.open(args.run_dir)
+    model = run_dir.load_model()
+    print(
+        f"Python {platform.python_version()}, TensorFlow {tf.__version__}, "
+        f"{os.cpu_count()} CPUs, {run_dir.config['model']['name']} of width "
+        f"{run_dir.config['model']['width']}\n",
+        flush=True,
+    )
+    folded = fold(run_dir.load_model())
+    frames = tf.cast(requests(2, 200)["serving_default"]["image"], tf.float32)
+    worst = tf.reduce_max(tf.abs(folded(frames) - model(frames)))
+    with tempfile.TemporaryDirectory() as folder:
+        version = Path(folder, "1")
+        version.mkdir()
+        saved_model.write(version, model, run_dir.codebook)
+        exported = tf.saved_model.load(str(version))
+        print_costs(model, exported.signatures, args.seconds)
+        print_throughput(model, folded, exported.signatures, args.seconds)
+        print(f"\nfolding changes the logits by {worst:.1e} at most")
+        print_memory(version)
+    print(f"\nload {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
