@@ -3,13 +3,11 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from absl import flags
 
 from motionflow import export
 from motionflow.errors import InputError
 from motionflow.models import predictor
-from motionflow.serving import saved_model
 from tests import tiny_run
 
 # A process of its own, with TensorFlow alone.
@@ -61,61 +59,6 @@ def test_a_version_holds_all_that_belongs_to_it(version):
         "assets.extra/model_card.md",
         "assets.extra/tf_serving_warmup_requests",
     }
-
-
-def test_the_labels_are_the_flow_vectors(version):
-    assert (version / "assets" / "labels.txt").read_text() == (
-        "0 +0.000 +0.000\n"
-        "1 +2.000 +0.000\n"
-        "2 -2.000 +0.000\n"
-        "3 +0.000 +3.000\n"
-        "4 +0.000 -3.000\n"
-    )
-
-
-@pytest.mark.parametrize("place", ["weights", "codebook"])
-def test_an_export_that_answers_otherwise_never_appears(
-    place, run_dir, tmp_path, monkeypatch
-):
-    make = saved_model.make_signatures
-
-    def spoiled(model, centers):
-        if place == "codebook":
-            return make(model, centers + np.float32(0.01))
-        kernel = model.trainable_weights[0]
-        kernel.assign_add(tf.ones_like(kernel))
-        return make(model, centers)
-
-    real_save = tf.saved_model.save
-
-    def save_then_restore(module, path, signatures):
-        real_save(module, path, signatures=signatures)
-        if place == "weights":
-            kernel = next(w for w in module.weights if "kernel" in w.name)
-            kernel.assign_sub(tf.ones_like(kernel))
-
-    monkeypatch.setattr(saved_model, "make_signatures", spoiled)
-    monkeypatch.setattr(tf.saved_model, "save", save_then_restore)
-    with pytest.raises(RuntimeError, match="of the export is off by"):
-        export.export(run_dir, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_the_server_would_refuse_never_appears(run_dir, tmp_path, monkeypatch):
-    make = saved_model.make_signatures
-
-    def with_python(model, centers):
-        @tf.function(input_signature=[tf.TensorSpec([None, 4], name="image")])
-        def python(image):
-            flow = tf.numpy_function(np.sin, [image], tf.float32)
-            return {"flow": tf.ensure_shape(flow, [None, 4])}
-
-        return make(model, centers) | {"extra": python.get_concrete_function()}
-
-    monkeypatch.setattr(saved_model, "make_signatures", with_python)
-    with pytest.raises(RuntimeError, match="would refuse it: the operation PyFunc"):
-        export.export(run_dir, tmp_path)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_run_directory(tmp_path):

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "motionflow"
 FILES = sorted(PACKAGE.rglob("*.py")) + sorted((ROOT / "tools").glob("*.py"))
 ENTRY_POINTS = {"motionflow.train", "motionflow.evaluate", "motionflow.export"}
+ENTRY_POINTS |= {"motionflow.demo"}
 READ_FLAGS = {"motionflow.cli", "motionflow.evaluation_flags"}
 READ_FLAGS |= {"motionflow.training_flags"}
 BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.cli"}
@@ -91,9 +92,9 @@ def test_flags_are_defined_inside_one_function(file):
 
 @pytest.mark.parametrize("file", FILES, ids=module_of)
 def test_every_module_has_its_tests(file):
-    # A room inside a room is tested as a whole.
+    # A room inside a room is tested as a whole, and so is the page.
     in_sub_room = len(file.relative_to(PACKAGE.parent).parts) > 3
-    name = file.parent.name if in_sub_room else file.stem
+    name = file.parent.name if in_sub_room or file.parent.name == "web" else file.stem
     if name not in ("__init__", "errors"):
         assert (ROOT / "tests" / f"test_{name}.py").exists()
 

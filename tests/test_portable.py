@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from motionflow.serving import portable
+
+
+def measured(tmp_path, change, bound=1e-4):
+    """A file that answers as its graph does, but for a change."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.uint8)])
+    def function(image):
+        mean = tf.reduce_mean(tf.cast(image, tf.float32), axis=3) / 255.0
+        return {
+            "flow": tf.stack([mean, -mean], axis=-1),
+            "speed": mean,
+            "codes": tf.cast(mean > 0.5, tf.int32),
+            "confidence": mean,
+            "probabilities": tf.stack([mean, 1 - mean], axis=-1),
+        }
+
+    def run(frames):
+        answer = {k: v.numpy() for k, v in function(tf.constant(frames)).items()}
+        return change(answer, len(frames))
+
+    (tmp_path / "model.x").write_bytes(b"12345")
+    return portable.measure(tmp_path / "model.x", run, function, bound)
+
+
+def test_differences_are_measured(tmp_path):
+    def change(answer, batch):
+        answer["flow"] = answer["flow"] + np.float32([0.3, 0.4])
+        answer["probabilities"] = answer["probabilities"] + np.float32(0.01)
+        answer["codes"] = answer["codes"].copy()
+        answer["codes"][0] = 7  # one of the six frames, where there are six
+        return answer
+
+    found = measured(tmp_path, change, bound=0.1)
+    assert (found.name, found.num_bytes) == ("model.x", 5)
+    np.testing.assert_allclose(found.flow_error, 0.4, rtol=1e-5)
+    np.testing.assert_allclose(found.mean_flow_error, 0.5, rtol=1e-5)
+    np.testing.assert_allclose(found.probability_error, 0.01, rtol=1e-4)
+    assert found.equal_codes == 5 / 6 and found.milliseconds > 0
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda a, n: {k: v for k, v in a.items() if k != "speed"}, "speed is missing"),
+        (lambda a, n: a | {"codes": a["codes"].astype(np.int64)}, "codes is int64"),
+        (lambda a, n: a | {"flow": a["flow"][:1]}, "flow is float32"),
+        (lambda a, n: a | {"probabilities": a["probabilities"] * np.nan}, "by nan"),
+        (
+            lambda a, n: a | {"probabilities": a["probabilities"] + np.float32(n == 1)},
+            "probabilities are off by 1",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(tmp_path, change, words):
+    with pytest.raises(RuntimeError, match=words):
+        measured(tmp_path, change)
