@@ -1,19 +1,20 @@
 """What serving costs: signatures of an export beside the bare network.
 
-    python benchmarks/serving.py --run_dir=runs/allconv
+    python benchmarks/serving.py --width=1
 
 One run, in this process: the Keras model's own concrete function ("bare"), each
-signature of its SavedModel, and the same graph with batch normalisation folded into the
-convolutions. Times are medians; the ways are measured by turns, so that whatever else
-the machine does meets all of them. Peak memory is that of a process of its own, which
-loads the export and answers one request.
+signature of its SavedModel, whose batch normalisation is folded into the convolutions,
+and the network so folded without a signature around it. Times are medians; two or three
+ways are measured by turns, so that whatever else the machine does meets all of them.
+Peak memory is that of a process of its own, which loads the export and answers one
+request. Weights are random unless --run_dir names a training: speed does not depend on
+them.
 """
 
 import argparse
-import itertools
 import os
 import platform
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,18 +27,20 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.data.codebook import Codebook
+from motionflow.models import blocks, build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.serving import saved_model
+from motionflow.serving.folding import fold
 from motionflow.tables import markdown_table
 
 BATCHES = (1, 8, 32)
 SIDES = (200, 480)
 _MEMORY = """
-import resource, sys
-import numpy as np, tensorflow as tf
+import sys
+import tensorflow as tf
 from benchmarks.serving import peak_mb
 model = tf.saved_model.load(sys.argv[1])
-before = peak_mb()
 if int(sys.argv[2]):
     shape = [int(sys.argv[2]), 200, 200, 3]
     model.signatures["serving_default"](image=tf.zeros(shape, tf.uint8))
@@ -46,8 +49,9 @@ print(peak_mb())
 
 
 def peak_mb() -> float:
-    """The most memory that this process has held, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory that this process has held, MB (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 def medians(ways: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
@@ -64,19 +68,20 @@ def medians(ways: dict[str, Callable[[], object]], seconds: float) -> dict[str, 
     return {name: 1000 * float(np.median(values)) for name, values in times.items()}
 
 
-def fold(model: keras.Model) -> keras.Model:
-    """Puts batch normalisation into the convolutions before it, in place.
-
-    w <- w gamma / sqrt(variance + epsilon), b <- (b - mean) gamma / sqrt(...) + beta.
-    """
-    for conv, norm in itertools.pairwise(model.layers):
-        if isinstance(norm, keras.layers.BatchNormalization):
-            gamma, beta, mean, variance = norm.get_weights()
-            factor = gamma / np.sqrt(variance + norm.epsilon)
-            kernel, bias = conv.get_weights()
-            conv.set_weights([kernel * factor, (bias - mean) * factor + beta])
-            norm.call = lambda inputs, training=None: inputs
-    return model
+def make_models(
+    args: argparse.Namespace,
+) -> tuple[keras.Model, keras.Model, Codebook]:
+    """Two networks of the same weights, and a codebook."""
+    if args.run_dir:
+        run_dir = RunDir.open(args.run_dir)
+        return run_dir.load_model(), run_dir.load_model(), run_dir.codebook
+    config = {"name": args.model, "num_clusters": 40, "grid_size": 20}
+    mean_frame = np.full((200, 200, 3), 110, np.float32)
+    models = [
+        build_model(**config, width=args.width, mean_frame=mean_frame) for _ in range(2)
+    ]
+    models[1].set_weights(models[0].get_weights())
+    return *models, Codebook(np.random.default_rng(0).normal(0, 3, (40, 2)))
 
 
 def bare_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -108,16 +113,16 @@ def print_costs(model: keras.Model, signatures: dict, seconds: float) -> None:
     """One request of one image: each signature beside the bare network."""
     bare = bare_function(model)
     frame = tf.cast(requests(1, 200)["serving_default"]["image"], tf.float32)
-    rows = []
+    rows, base = [], {"bare network": partial(bare, frame)}
     for side in SIDES:
-        ways = {"bare network": partial(bare, frame)}
         for name, inputs in requests(1, side).items():
-            ways[name] = partial(signatures[name], **inputs)
-        found = medians(ways, seconds)
-        for name, value in found.items():
-            label = name if name == "bare network" else f"{name}, {side}x{side}"
-            rows.append([label, f"{value:.2f}", f"{value / found['bare network']:.3f}"])
-    print("\n".join(markdown_table(["one image", "ms", "of bare"], rows)), flush=True)
+            ways = base | {name: partial(signatures[name], **inputs)}
+            found = medians(ways, seconds)
+            ratio = found[name] / found["bare network"]
+            values = [f"{value:.2f}" for value in found.values()]
+            rows.append([f"{name}, {side}x{side}", *values, f"{ratio:.3f}"])
+    head = ["one image", "bare network, ms", "signature, ms", "ratio"]
+    print("\n".join(markdown_table(head, rows)), flush=True)
 
 
 def print_throughput(
@@ -164,24 +169,25 @@ def print_memory(version: Path) -> None:
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run_dir", required=True)
-    parser.add_argument("--seconds", default=10.0, type=float, help="a table's row")
+    parser.add_argument("--run_dir", help="random weights if unset")
+    parser.add_argument("--model", default="allconv")
+    parser.add_argument("--width", default=1.0, type=float)
+    parser.add_argument("--seconds", default=10.0, type=float, help="a comparison")
     args = parser.parse_args()
-    run_dir = RunDir.open(args.run_dir)
-    model = run_dir.load_model()
+    model, folded, codebook = make_models(args)
+    fold(folded)
     print(
         f"Python {platform.python_version()}, TensorFlow {tf.__version__}, "
-        f"{os.cpu_count()} CPUs, {run_dir.config['model']['name']} of width "
-        f"{run_dir.config['model']['width']}\n",
+        f"{os.cpu_count()} CPUs, {args.run_dir or f'{args.model}, width {args.width}'}, "
+        f"{blocks.count_parameters(model):,} weights\n",
         flush=True,
     )
-    folded = fold(run_dir.load_model())
     frames = tf.cast(requests(2, 200)["serving_default"]["image"], tf.float32)
     worst = tf.reduce_max(tf.abs(folded(frames) - model(frames)))
     with tempfile.TemporaryDirectory() as folder:
         version = Path(folder, "1")
         version.mkdir()
-        saved_model.write(version, model, run_dir.codebook)
+        saved_model.write(version, folded, model, codebook)
         exported = tf.saved_model.load(str(version))
         print_costs(model, exported.signatures, args.seconds)
         print_throughput(model, folded, exported.signatures, args.seconds)

@@ -22,7 +22,15 @@ from absl import flags
 from motionflow import cli
 from motionflow.compat import keras
 from motionflow.models.run_dir import RunDir
-from motionflow.serving import model_card, onnx, portable, saved_model, tflite, versions
+from motionflow.serving import (
+    folding,
+    model_card,
+    onnx,
+    portable,
+    saved_model,
+    tflite,
+    versions,
+)
 
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -96,7 +104,8 @@ def export(
 
 
 def _write_saved_model(folder: Path, model: keras.Model, run_dir: RunDir) -> None:
-    saved_model.write(folder, model, run_dir.codebook)
+    served = folding.fold(run_dir.load_model())
+    saved_model.write(folder, served, model, run_dir.codebook)
 
 
 def _write_tflite(folder: Path, model: keras.Model, run_dir: RunDir) -> None:

@@ -24,12 +24,15 @@ from motionflow.serving.signatures import make_signatures
 TOLERANCE = 1e-5
 
 
-def write(folder: Path, model: keras.Model, codebook: Codebook) -> None:
+def write(
+    folder: Path, served: keras.Model, model: keras.Model, codebook: Codebook
+) -> None:
     """Writes a SavedModel with its assets and warm-up requests, and checks it.
 
     Args:
       folder: exists and is empty.
-      model: from frames [B, S, S, 3] to logits.
+      served: from frames [B, S, S, 3] to logits; what is written.
+      model: what it is compared with, before `folding`.
       codebook: that it was trained with.
 
     Raises:
@@ -38,13 +41,13 @@ def write(folder: Path, model: keras.Model, codebook: Codebook) -> None:
     """
     module = tf.Module()
     # The weights alone: a Keras model would be traced layer by layer, for nothing.
-    module.weights = model.weights
+    module.weights = served.weights
     with tempfile.TemporaryDirectory() as assets:
         codebook.save(Path(assets, "codebook.npz"))
         Path(assets, "labels.txt").write_text(labels(codebook.centers))
         module.codebook = tf.saved_model.Asset(str(Path(assets, "codebook.npz")))
         module.labels = tf.saved_model.Asset(str(Path(assets, "labels.txt")))
-        signatures = make_signatures(model, codebook.centers)
+        signatures = make_signatures(served, codebook.centers)
         tf.saved_model.save(module, str(folder), signatures=signatures)
     warmup.write(folder, model.input_shape[1])
     check(folder, model, codebook.centers)
