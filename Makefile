@@ -49,15 +49,17 @@ demo: env
 	    --output_dir=demo/tfrecords $(DATA_FLAGS)
 	$(BIN)/python -m motionflow.train --flagfile=configs/demo.flags \
 	    --data_dir=demo/tfrecords --run_dir=demo/run $(TRAIN_FLAGS)
-	$(BIN)/python -m motionflow.export --run_dir=demo/run --export_dir=demo/exported
+	$(BIN)/python tools/make_report.py --run_dir=demo/run \
+	    --data_dir=demo/tfrecords --split=test
+	$(BIN)/python -m motionflow.export --run_dir=demo/run --export_dir=demo/exported \
+	    $(if $(VIDEO_DIR),,--data_licence='drawn by motionflow, Apache 2.0')
 	$(BIN)/python tools/predict_video.py --model=demo/exported/1 --output=demo/video.mp4 \
 	    --show_flow \
 	    --input="$$( (find $(CLIPS) -path '*/walk/*.avi' | sort; \
 	        find $(CLIPS) -name '*.avi' -o -name '*.mp4' | sort) | head -n 1)"
-	$(BIN)/python tools/make_report.py --run_dir=demo/run \
-	    --data_dir=demo/tfrecords --split=test
 	@echo "Look at:"
 	@echo "  demo/run/evaluation/test/report.html   how good it is, with figures and videos"
 	@echo "  demo/video.mp4                         the video made of one frame, beside its flow"
 	@echo "  demo/exported/1                        the model for TensorFlow Serving"
+	@echo "  $(BIN)/python -m motionflow.demo --export_dir=demo/exported   your own picture"
 	@echo "  $(BIN)/tensorboard --logdir=demo/run/logs  how training went"

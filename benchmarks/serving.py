@@ -176,9 +176,10 @@ def main() -> None:
     args = parser.parse_args()
     model, folded, codebook = make_models(args)
     fold(folded)
+    name = args.run_dir or f"{args.model} of width {args.width}"
     print(
         f"Python {platform.python_version()}, TensorFlow {tf.__version__}, "
-        f"{os.cpu_count()} CPUs, {args.run_dir or f'{args.model}, width {args.width}'}, "
+        f"{os.cpu_count()} CPUs, {name}, "
         f"{blocks.count_parameters(model):,} weights\n",
         flush=True,
     )
