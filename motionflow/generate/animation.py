@@ -116,10 +116,6 @@ class Animation:
         # Predicted before the input is shown, since it is shown with its flow.
         second = next(following)
         yield Shot(frame, latest[0])
-        yield Shot(_to_uint8(second), latest[0])
+        yield Shot(rollout.to_uint8(second[0]), latest[0])
         for frames in following:
-            yield Shot(_to_uint8(frames), latest[0])
-
-
-def _to_uint8(frames: tf.Tensor) -> np.ndarray:
-    return np.rint(frames[0]).clip(0, 255).astype(np.uint8)
+            yield Shot(rollout.to_uint8(frames[0]), latest[0])

@@ -186,8 +186,7 @@ def restore(
 def _as_bytes(frame: tf.Tensor | np.ndarray) -> np.ndarray:
     """uint8 [H, W, 3] from a batch of one, or from a frame."""
     frame = np.asarray(frame)
-    frame = frame[0] if frame.ndim == 4 else frame
-    return np.rint(frame).clip(0, 255).astype(np.uint8)
+    return rollout.to_uint8(frame[0] if frame.ndim == 4 else frame)
 
 
 def _blended(

@@ -24,8 +24,10 @@ frames divide that way evenly: at the training videos' rate, m > 2 is slow motio
                 same paper): the video ends where it begins.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from motionflow.errors import InputError
@@ -131,12 +133,11 @@ def iterate(
         raise InputError(f"mode is {mode!r}, expected one of {', '.join(MODES)}")
     first = tf.cast(frames, tf.float32)
     num_frames = num_predictions * frames_per_prediction
-    if mode == "euler":
-        flow = _full_size(model, first) / frames_per_prediction
-        return _integrated(first, flow, num_frames)
-    if mode == "loop":
-        flow = _full_size(model, first) / frames_per_prediction
-        return _blended((first, flow), (first, flow), num_frames)
+    if mode in ("euler", "loop"):
+        start = _with_flow(model, first, frames_per_prediction)
+        if mode == "euler":
+            return _integrated(*start, num_frames)
+        return _blended(start, start, num_frames)
     step = _moved if mode == "recursive" else _composed
     return _predicted(model, first, num_predictions, frames_per_prediction, step)
 
@@ -184,12 +185,13 @@ def between(
     Yields:
       float32 [B, H, W, 3], `num_frames` times.
     """
-    ends = []
-    for frames in (first, last):
-        frames = tf.cast(frames, tf.float32)
-        ends.append((frames, _full_size(model, frames) / frames_per_prediction))
-    *gap, _ = _blended(*ends, num_frames + 1)
-    yield from gap
+    ends = (_with_flow(model, end, frames_per_prediction) for end in (first, last))
+    return itertools.islice(_blended(*ends, num_frames + 1), num_frames)
+
+
+def to_uint8(frames: tf.Tensor | np.ndarray) -> np.ndarray:
+    """Rounds frames in 0..255 of any shape to uint8."""
+    return np.rint(frames).clip(0, 255).astype(np.uint8)
 
 
 @tf.function(reduce_retracing=True)
@@ -225,6 +227,14 @@ def meet(
 def _full_size(model: FlowFunction, frames: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(frames)
     return warp.resize_flow(model(frames), shape[1], shape[2])
+
+
+def _with_flow(
+    model: FlowFunction, frames: tf.Tensor, frames_per_prediction: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Frames as float32, and their flow to the next frame."""
+    frames = tf.cast(frames, tf.float32)
+    return frames, _full_size(model, frames) / frames_per_prediction
 
 
 def _predicted(
@@ -275,10 +285,7 @@ def _integrated(
 
 def _displacements(flow: tf.Tensor, num_frames: int) -> Iterator[tf.Tensor]:
     """Where each pixel is after 1, 2, ... frames in a field that stands still."""
-    displacement = flow
-    for _ in range(num_frames):
-        yield displacement
-        displacement = _carried_on(displacement, flow)
+    return itertools.accumulate(itertools.repeat(flow, num_frames), _carried_on)
 
 
 def _blended(

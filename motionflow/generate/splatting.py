@@ -6,6 +6,8 @@ Everything is planar, components first: TensorFlow is several times faster on lo
 axes than on one of two or three.
 """
 
+import math
+
 import tensorflow as tf
 
 # The pyramid's steps: holes are filled from blocks of 2, 4, 16, ... 4096 pixels.
@@ -105,17 +107,18 @@ def fill(values: tf.Tensor, known: tf.Tensor, fallback: tf.Tensor) -> tf.Tensor:
         values, known = values / share, known / share
         levels.append((values, known))
         factors.append(factor)
-    filled = fallback
+    values, known = levels.pop()
+    filled = values + (1.0 - known) * fallback
     for values, known in reversed(levels):
-        if values is not levels[-1][0]:
-            filled = _widen(filled, factors.pop(), tf.shape(known)[1:])
+        filled = _widen(filled, factors.pop(), tf.shape(known)[1:])
         filled = values + (1.0 - known) * filled
     return filled
 
 
 def _needed_factors(height: int | None, width: int | None) -> list[int]:
     """Steps until one block is left; all of them where the size is not known."""
-    factors, size = [], max(height or 4096, width or 4096)
+    most = math.prod(_FACTORS)
+    factors, size = [], max(height or most, width or most)
     for factor in _FACTORS:
         if size > 1:
             factors.append(factor)

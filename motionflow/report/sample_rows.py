@@ -186,7 +186,7 @@ def play(model: Predictor, samples: Samples, num_clips: int) -> list[Clip]:
         _NUM_PREDICTIONS,
         _FRAMES_PER_PREDICTION,
     )
-    futures = np.rint(futures).clip(0, 255).astype(np.uint8)
+    futures = rollout.to_uint8(futures)
     titles = example_titles(samples)[:num_clips]
     return [
         Clip(title, video_uri([first, *future]), picture(first, f"Frame: {title}"))
