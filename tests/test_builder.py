@@ -228,10 +228,10 @@ def test_dense_flow_is_in_the_records(tiny_videos, tmp_path):
     labels = LabelOptions(flow_method="dis", frame_stride=4, store_dense_flow=40)
     builder.build_data_dir(tiny_videos, tmp_path, options(labels=labels))
     data = records.open_data_dir(tmp_path)
-    spec = records.feature_spec(20, data.manifest["flags"]["store_dense_flow"])
+    spec = records.feature_spec(20, ["dense_flow"])
     for record in tf.data.TFRecordDataset(data.shards("train")):
         sample = tf.io.parse_single_example(record, spec)
-        dense = records.decode_dense_flow(sample["dense_flow"], 40).numpy()
+        dense = records.decode_kept(sample["dense_flow"], (40, 40, 2)).numpy()
         coarse = dense.reshape(20, 2, 20, 2, 2).mean(axis=(1, 3))
         np.testing.assert_allclose(coarse, sample["flow"], atol=0.01)
 

@@ -5,6 +5,7 @@ import pytest
 
 from motionflow.data.clip_status import STATUSES, ClipStatus, Failure, clip_status
 from motionflow.data.clips import Clip
+from motionflow.data.records import KEPT
 from motionflow.data.samples import ClipSamples, LabelOptions
 
 CLIP = Clip("walk/a.avi", "walk", "source", bytes=1234)
@@ -14,7 +15,7 @@ def status_of(tmp_path, num_samples, **counts) -> ClipStatus:
     samples = ClipSamples(
         frames=[b"frame"] * num_samples,
         flow=np.zeros((num_samples, 2, 2, 2), np.float32),
-        dense_flow=np.zeros((num_samples, 0, 0, 2), np.float16),
+        **{name: np.zeros((num_samples, 0)) for name in KEPT},
         frame_indices=np.arange(num_samples),
         **counts,
     )

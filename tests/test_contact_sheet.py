@@ -35,7 +35,7 @@ def make_sample(**changes):
         "frame": texture(0, 40, 40),
         "flow": flow,
         "codes": codes.ravel(),
-        "dense_flow": np.zeros((0, 0, 2)),
+        "kept": {},
     }
     return RecordedSample(**values | changes)
 

@@ -54,6 +54,7 @@ def test_clips_to_a_data_directory(tiny_videos, tmp_path):
         "stabilize": "none",
         "duplicates": "leave_out",
         "store_dense_flow": 0,
+        "sequence_length": 1,
     }
     other = run(f"--video_dir={tiny_videos}", f"--output_dir={tmp_path / 'd'}")
     assert other.returncode == 1

@@ -163,6 +163,81 @@ def test_unknown_split(data):
         pipeline.evaluation_batches(data, "dev", 4)
 
 
+@pytest.fixture(scope="module")
+def steps_dir(tmp_path_factory):
+    """Data that keep dense flow and sequences, and the flow of each sample."""
+    rng = np.random.default_rng(0)
+    shapes = {
+        "dense_flow": (4, 4, 2),
+        "later_flow": (2, 2, 2, 2),
+        "later_dense_flow": (2, 4, 4, 2),
+    }
+    samples = {
+        split: [
+            dataclasses.replace(
+                sample,
+                **{
+                    n: rng.normal(0, 3, s).astype(np.float16) for n, s in shapes.items()
+                },
+            )
+            for sample in items
+        ]
+        for split, items in tiny_data.SAMPLES.items()
+    }
+    path = tmp_path_factory.mktemp("steps") / "data"
+    flags = {"store_dense_flow": 4, "sequence_length": 3}
+    return open_data_dir(tiny_data.write_hand_made(path, samples, **flags)), samples
+
+
+@pytest.mark.parametrize("dense, sequence", [(1, 0), (0, 1), (1, 1)])
+def test_views_read_other_flow(steps_dir, dense, sequence):
+    data, samples = steps_dir
+    view = data.view(dense=dense, sequence=sequence)
+    num_steps, side = 3 if sequence else 1, 4 if dense else 2
+    assert view.target_shape == (num_steps, side)
+    (batch,) = pipeline.evaluation_batches(view, "test", 8).as_numpy_iterator()
+    assert batch["flow"].shape == (2, num_steps, side, side, 2)
+    for sample, flow, codes in zip(
+        samples["test"], batch["flow"], batch["codes"], strict=True
+    ):
+        first = sample.dense_flow if dense else sample.flow
+        later = sample.later_dense_flow if dense else sample.later_flow
+        np.testing.assert_array_equal(flow[0], first)
+        if sequence:
+            np.testing.assert_array_equal(flow[1:], later)
+        distances = np.linalg.norm(
+            flow.reshape(-1, 1, 2) - tiny_data.CENTERS[None], axis=-1
+        )
+        np.testing.assert_array_equal(codes, distances.argmin(axis=-1))
+
+
+def test_training_batches_of_a_view_are_mirrored_step_by_step(steps_dir):
+    data, samples = steps_dir
+    view = data.view(dense=True, sequence=True)
+    mirror = pipeline.Augmentation(mirror=True)
+    seen = set()
+    for epoch in range(4):
+        batches = pipeline.training_batches(view, 3, 0, epoch, mirror)
+        ((frames, targets),) = batches.as_numpy_iterator()
+        assert targets.shape == (3, 3 * 4 * 4, 3)
+        for frame, target in zip(frames, targets, strict=True):
+            flow = target[:, 1:].reshape(3, 4, 4, 2)
+            (sample,) = [s for s in samples["train"] if frame[0, 0, 0] == s.frame[0]]
+            steps = np.concatenate([sample.dense_flow[None], sample.later_dense_flow])
+            mirrored = steps[:, :, ::-1] * np.float32([-1, 1])
+            is_mirrored = np.array_equal(flow, mirrored)
+            assert is_mirrored or np.array_equal(flow, steps)
+            seen.add(is_mirrored)
+    assert seen == {True, False}
+
+
+def test_a_view_of_what_is_not_kept(data):
+    with pytest.raises(InputError, match="make the data with --store_dense_flow=100"):
+        data.view(dense=True)
+    with pytest.raises(InputError, match="make the data with --sequence_length=5"):
+        data.view(sequence=True)
+
+
 def test_a_few_samples_in_the_order_asked_for(tmp_path):
     kept = np.random.default_rng(0).normal(size=[3, 4, 4, 2]).astype(np.float16)
     samples = {

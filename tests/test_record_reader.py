@@ -36,7 +36,7 @@ def test_a_good_record():
     assert sample.frame.shape == (8, 8, 3) and (sample.frame == 10).all()
     np.testing.assert_array_equal(sample.flow, SAMPLE.flow)
     np.testing.assert_array_equal(sample.codes, SAMPLE.codes)
-    np.testing.assert_array_equal(sample.dense_flow, dense.astype(np.float32))
+    np.testing.assert_array_equal(sample.kept["dense_flow"], dense.astype(np.float32))
     assert reader.fault(sample) == ""
 
 
@@ -56,7 +56,7 @@ def test_a_good_record():
         (
             changed(dense_flow=np.zeros((2, 2, 2), np.float16)),
             {"store_dense_flow": 4},
-            "hold no dense flow of 4x4",
+            "hold no dense_flow of 4x4x2",
         ),
     ],
 )

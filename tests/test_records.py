@@ -35,18 +35,20 @@ def test_write_read_compare_exactly():
     assert read["frame"].numpy() == sample.frame
     assert read["clip"].numpy().decode() == sample.clip
     assert read["frame_index"].numpy() == 15
-    assert read.keys() == vars(sample).keys() - {"dense_flow"}
+    assert read.keys() == vars(sample).keys() - records.KEPT
 
 
 def test_dense_flow_is_kept_as_float16():
     dense = np.random.default_rng(0).normal(0, 9, (4, 4, 2)).astype(np.float16)
     encoded = make_sample(dense_flow=dense).encode()
-    read = tf.io.parse_single_example(encoded, records.feature_spec(2, 4))
-    decoded = records.decode_dense_flow(read["dense_flow"], 4)
+    read = tf.io.parse_single_example(encoded, records.feature_spec(2, ["dense_flow"]))
+    decoded = records.decode_kept(read["dense_flow"], (4, 4, 2))
     assert decoded.dtype == tf.float32
     np.testing.assert_array_equal(decoded, dense.astype(np.float32))
     with pytest.raises(tf.errors.InvalidArgumentError, match="dense_flow"):
-        tf.io.parse_single_example(make_sample().encode(), records.feature_spec(2, 4))
+        tf.io.parse_single_example(
+            make_sample().encode(), records.feature_spec(2, ["dense_flow"])
+        )
 
 
 def test_a_file_name_that_is_no_text():

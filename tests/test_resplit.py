@@ -30,7 +30,7 @@ def read(data_dir, split):
     """The records of a split, in the order of its shards."""
     data = records.open_data_dir(data_dir)
     flags = data.manifest["flags"]
-    spec = records.feature_spec(data.grid_size, flags["store_dense_flow"])
+    spec = records.feature_spec(data.grid_size, records.kept_shapes(flags))
     dataset = tf.data.TFRecordDataset(data.shards(split))
     parsed = dataset.map(lambda record: tf.io.parse_single_example(record, spec))
     return list(parsed.as_numpy_iterator())
@@ -174,19 +174,24 @@ def test_frames_of_a_clip_are_spread(tiny_data_dir, tmp_path):
     assert content(tmp_path / "e") == content(tiny_data_dir)
 
 
-def test_dense_flow_and_names_that_are_no_text(tmp_path):
+def test_kept_flow_and_names_that_are_no_text(tmp_path):
     rng = np.random.default_rng(0)
 
     def prepare(sample):
         dense = rng.normal(size=(4, 4, 2)).astype(np.float16)
         clip = sample.clip.replace("walk/a", "walk/a\udcff")
-        return dataclasses.replace(sample, dense_flow=dense, clip=clip)
+        later = {
+            "later_flow": rng.normal(size=(2, 2, 2, 2)).astype(np.float16),
+            "later_dense_flow": rng.normal(size=(2, 4, 4, 2)).astype(np.float16),
+        }
+        return dataclasses.replace(sample, dense_flow=dense, clip=clip, **later)
 
     samples = {split: [prepare(s) for s in items] for split, items in SAMPLES.items()}
     statuses = statuses_of(SAMPLES)
     for status in statuses:
         status.clip = status.clip.replace("walk/a", "walk/a\udcff")
-    own = {"store_dense_flow": 4, "codebook": "0123456789abcdef"}
+    own = {"store_dense_flow": 4, "sequence_length": 3}
+    own |= {"codebook": "0123456789abcdef"}
     write_hand_made(tmp_path / "d", samples, statuses, **own)
     options = ResplitOptions(num_folds=3, num_clusters=2)
     expected = content(tmp_path / "d")

@@ -1,5 +1,7 @@
 """One clip to its samples."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,41 @@ def test_dense_flow_is_the_mean_of_its_blocks(tmp_path):
     # A cell of the coarse grid is five by five cells of the dense one.
     dense = found.dense_flow.astype(np.float32).reshape(1, 20, 5, 20, 5, 2)
     np.testing.assert_allclose(dense.mean(axis=(2, 4)), found.flow, atol=5e-3)
+
+
+def test_a_sequence_holds_the_labels_of_the_frames_that_follow(tmp_path):
+    write_avi(tmp_path / "a.avi", moving_square((2, 1), 12, 0))
+    options = LabelOptions(flow_method="dis", frame_stride=2, store_dense_flow=40)
+    plain = extract_samples(tmp_path / "a.avi", options)
+    assert plain.later_flow.shape == (5, 0, 20, 20, 2)
+    # Three steps of two frames, the last looks three frames ahead: 4 + 3 + 1 = 8.
+    options = dataclasses.replace(options, sequence_length=3)
+    found = extract_samples(tmp_path / "a.avi", options)
+    assert found.frame_indices.tolist() == [0, 2, 4]
+    np.testing.assert_array_equal(found.flow, plain.flow[:3])
+    for i in range(3):
+        for step in (1, 2):
+            later = plain.flow[i + step].astype(np.float16)
+            np.testing.assert_array_equal(found.later_flow[i, step - 1], later)
+            later = plain.dense_flow[i + step]
+            np.testing.assert_array_equal(found.later_dense_flow[i, step - 1], later)
+
+
+@pytest.mark.parametrize(
+    "average, flow_frames, step_frames, window_frames",
+    [
+        ("anchored", 3, 2, 12),  # (1 + 2 + 3) / 3 = 2; 4 steps of 2, then 3 + 1 frames
+        ("anchored", 1, 1, 6),
+        ("consecutive", 3, 1, 8),
+        ("velocity", 3, 1, 8),
+    ],
+)
+def test_how_long_a_step_is(average, flow_frames, step_frames, window_frames):
+    options = LabelOptions(
+        flow_average=average, flow_frames=flow_frames, sequence_length=5
+    )
+    assert options.step_frames == step_frames
+    assert options.window_frames == window_frames
 
 
 def test_a_moving_camera_is_taken_out(tmp_path):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from motionflow.data.clips import Clip
 from motionflow.data.codebook import Codebook
-from motionflow.data.records import feature_spec
+from motionflow.data.records import KEPT, feature_spec
 from motionflow.data.samples import ClipSamples, LabelOptions
 from motionflow.data.split_samples import (
     SplitClip,
@@ -27,7 +27,7 @@ def clips(tmp_path):
         samples = ClipSamples(
             frames=[bytes([10 * c + i] * 48) for i in values],
             flow=np.array([np.full((2, 2, 2), (c, i)) for i in values], np.float32),
-            dense_flow=np.zeros((len(splits), 0, 0, 2), np.float16),
+            **{name: np.zeros((len(splits), 0)) for name in KEPT},
             frame_indices=np.array([5 * i for i in values]),
         )
         samples.save(tmp_path / f"{c}.npz")

@@ -83,6 +83,7 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     choice("stabilize", labels.stabilize, STABILIZERS, "Take the camera's motion out.")
     choice("duplicates", labels.duplicates, DUPLICATES, "What duplicated frames cause.")
     number("store_dense_flow", labels.store_dense_flow, "Keep flow at N x N; 0: no.", 0)
+    number("sequence_length", labels.sequence_length, "Steps whose flow is kept.")
     text("codebook", None, "A codebook.npz to use instead of fitting one.")
     choice("engine", "local", ["local", "beam"], "Where clips are extracted.")
     text("beam_args", "", "Options of the Beam pipeline, as one string.")

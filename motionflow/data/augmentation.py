@@ -2,6 +2,8 @@
 
     frames uint8 [B, S, S, 3], flow [B, g, g, 2], draws [B, 5] -> frames, flow
 
+Flow of several steps, [B, T, g, g, 2], changes like that of one.
+
 - mirroring left to right: the grid is mirrored, dx changes sign. The report gave it up
   since it "would have entailed reclassifying every label"; the records hold the
   unquantised flow, so classes are found anew after any of these changes.
@@ -51,7 +53,7 @@ def augment(
 
     Args:
       frames: uint8 [B, S, S, 3].
-      flow: float32 [B, g, g, 2], pixels of the frame.
+      flow: float32 [B, g, g, 2] or [B, T, g, g, 2], pixels of the frame.
       draws: float32 [B, 5] in [0, 1), see `NUM_DRAWS`.
       options: what to do.
       grid_sampling: "area" if the grid's vectors belong to the middle of their blocks,
@@ -59,8 +61,13 @@ def augment(
 
     Returns:
       frames of the same shape, uint8 if only mirrored and float32 in 0..255 otherwise;
-      flow float32 [B, g, g, 2], pixels of the new frames.
+      flow float32 of its old shape, pixels of the new frames.
     """
+    if flow.shape.rank == 5:
+        num_steps = flow.shape[1]
+        steps = tf.concat(tf.unstack(flow, axis=1), axis=-1)  # [B, g, g, 2 T]
+        frames, steps = augment(frames, steps, draws, options, grid_sampling)
+        return frames, tf.stack(tf.split(steps, num_steps, axis=-1), axis=1)
     is_mirrored = tf.logical_and(draws[:, 0] < 0.5, options.mirror)
     if options.moves_pixels and (options.min_crop < 1 or grid_sampling == "point"):
         frames, flow = _crop(frames, flow, draws, is_mirrored, options, grid_sampling)
@@ -68,7 +75,8 @@ def augment(
         # Takes whole rows of the batch, where TensorFlow 2's would take each pixel.
         choose = tf.compat.v1.where
         frames = choose(is_mirrored, tf.reverse(frames, [2]), frames)
-        flow = choose(is_mirrored, tf.reverse(flow, [2]) * [-1.0, 1.0], flow)
+        signs = tf.tile([-1.0, 1.0], [flow.shape[-1] // 2])
+        flow = choose(is_mirrored, tf.reverse(flow, [2]) * signs, flow)
     if options.brightness:
         gain = 1 + options.brightness * (2 * draws[:, 4] - 1)
         frames = tf.cast(frames, tf.float32) * gain[:, None, None, None]
@@ -94,6 +102,7 @@ def _crop(frames, flow, draws, is_mirrored, options, grid_sampling):
     new_flow = _sample(_extrapolated(flow), left + 1, top + 1, side, is_mirrored, grid)
     sign = tf.where(is_mirrored, -1.0, 1.0)
     scale = tf.stack([sign, tf.ones_like(sign)], axis=-1) / side[:, None]
+    scale = tf.tile(scale, [1, flow.shape[-1] // 2])
     return new, new_flow * scale[:, None, None, :]
 
 

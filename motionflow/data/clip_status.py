@@ -112,7 +112,7 @@ def _judge(samples: ClipSamples, labels: LabelOptions) -> tuple[str, str]:
     left_out = samples.num_cut + samples.num_duplicate + samples.num_unstable
     kept = len(samples.frames)
     if not kept + left_out:
-        needed = labels.flow_frames + 1
+        needed = labels.window_frames
         return "too_short", f"{decoded} frames, a sample needs {needed} that differ"
     if not kept or samples.num_unstable > kept:
         return "filtered", (

@@ -8,7 +8,7 @@ An epoch of the training stream always has the same order and the same augmentat
 the same seed: training that resumes at a step asks for `epoch` and `first_step`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -16,9 +16,10 @@ import tensorflow as tf
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation, augment
 from motionflow.data.records import (
     DataDir,
-    decode_dense_flow,
     decode_frame,
+    decode_kept,
     feature_spec,
+    kept_shapes,
 )
 from motionflow.errors import InputError
 
@@ -62,7 +63,7 @@ def pack_targets(codes: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
 
     Args:
       codes: int32 [B, cells].
-      flow: float32 [B, g, g, 2].
+      flow: float32 [B, g, g, 2], or [B, T, s, s, 2] of several steps.
 
     Returns:
       float32 [B, cells, 3]; codes are whole numbers.
@@ -99,7 +100,8 @@ def training_batches(
 
     Returns:
       a dataset of (frames [B, S, S, 3], uint8 or, cropped or brightened, float32 in
-      0..255; targets float32 [B, g * g, 3], see `pack_targets`), B samples a replica.
+      0..255; targets float32 [B, cells, 3], see `pack_targets`), B samples a
+      replica. There are g * g cells, or those of all steps of a `DataDir.view`.
 
     Raises:
       InputError: the training split is smaller than one batch.
@@ -153,10 +155,11 @@ def _finished(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     frames, flow, codes = samples["frames"], samples["flow"], samples["codes"]
     sampling = data_dir.manifest["flags"].get("grid_sampling", "area")
+    if data_dir.dense:
+        sampling = "area"
     frames, flow = augment(frames, flow, draws, augmentation, sampling)
     if augmentation.moves_pixels:
-        codes = assign_codes(flow, data_dir.codebook.centers)
-        codes = tf.reshape(codes, [-1, data_dir.grid_size**2])
+        codes = _flat_codes(data_dir, flow)
     return frames, pack_targets(codes, flow)
 
 
@@ -166,8 +169,9 @@ def evaluation_batches(
     """A split in fixed order, each sample exactly once; the last batch may be smaller.
 
     Returns:
-      a dataset of dicts: frames uint8 [B, S, S, 3], codes int32 [B, g * g], flow
-      float32 [B, g, g, 2], clip, action, source string [B], frame_index int64 [B].
+      a dataset of dicts: frames uint8 [B, S, S, 3], codes int32 [B, cells], flow
+      float32 [B, g, g, 2], or of a view [B, T, s, s, 2], clip, action, source
+      string [B], frame_index int64 [B].
 
     Raises:
       InputError: the split holds no sample.
@@ -192,18 +196,12 @@ def read_samples(
 
     Returns:
       what `evaluation_batches` gives, [len(indices), ...], in the order of `indices`;
-      and dense_flow float32 [len(indices), D, D, 2] where the directory keeps it.
+      and what the directory keeps of `records.kept_shapes`, float32.
     """
-    side = data_dir.manifest["flags"].get("store_dense_flow", 0)
-    spec = feature_spec(data_dir.grid_size, side)
+    kept = kept_shapes(data_dir.manifest["flags"])
 
     def read(_, record: tf.Tensor) -> dict:
-        sample = _parse(data_dir, record)
-        if side:
-            dense = {"dense_flow": spec["dense_flow"]}
-            encoded = tf.io.parse_single_example(record, dense)["dense_flow"]
-            sample["dense_flow"] = decode_dense_flow(encoded, side)
-        return sample
+        return _parse(data_dir, record) | _read_kept(data_dir, record, kept)
 
     wanted = tf.constant(indices, tf.int64)
     records = tf.data.TFRecordDataset(data_dir.shards(split)).enumerate()
@@ -233,8 +231,43 @@ def _parse(data_dir: DataDir, record: tf.Tensor, with_frames: bool = True) -> di
     sample = tf.io.parse_single_example(record, feature_spec(data_dir.grid_size))
     encoded = sample.pop("frame")
     sample["codes"] = tf.cast(sample["codes"], tf.int32)
+    if data_dir.dense or data_dir.sequence:
+        sample["flow"] = _flow_of_steps(data_dir, record, sample["flow"])
+        sample["codes"] = _flat_codes(data_dir, sample["flow"])
     if with_frames:
         sample["frames"] = decode_frame(
             encoded, data_dir.frame_encoding, data_dir.frame_size
         )
     return sample
+
+
+def _flow_of_steps(data_dir: DataDir, record: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+    """The flow of a view, float32 [T, s, s, 2]."""
+    names = ["dense_flow"] * data_dir.dense
+    if data_dir.sequence:
+        names.append("later_dense_flow" if data_dir.dense else "later_flow")
+    kept = _read_kept(data_dir, record, names)
+    first = kept.pop("dense_flow", flow)
+    return tf.concat([first[tf.newaxis], *kept.values()], axis=0)
+
+
+def _read_kept(data_dir: DataDir, record: tf.Tensor, names: Iterable[str]) -> dict:
+    shapes = kept_shapes(data_dir.manifest["flags"])
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in names}
+    if not spec:
+        return {}
+    encoded = tf.io.parse_single_example(record, spec)
+    return {name: decode_kept(encoded[name], shapes[name]) for name in spec}
+
+
+def _flat_codes(data_dir: DataDir, flow: tf.Tensor) -> tf.Tensor:
+    """Codes int32 [..., cells] of flow [..., g, g, 2], of a view [..., T, s, s, 2]."""
+    codes = assign_codes(flow, data_dir.codebook.centers)
+    num_axes = 3 if data_dir.dense or data_dir.sequence else 2
+    shape = tf.concat([tf.shape(codes)[:-num_axes], [_num_cells(data_dir)]], 0)
+    return tf.reshape(codes, shape)
+
+
+def _num_cells(data_dir: DataDir) -> int:
+    num_steps, side = data_dir.target_shape
+    return num_steps * side**2

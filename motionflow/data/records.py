@@ -11,17 +11,19 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from motionflow.data.codebook import Codebook
+from motionflow.data.samples import LabelOptions
 from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
 
 FORMAT_VERSION = 2
+KEPT = {"dense_flow", "later_flow", "later_dense_flow"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Sample:
       frame_index: which frame of the clip.
       action: class of the motion, "" where unknown.
       source: the video that the clip was cut from.
-      dense_flow: float16 [D, D, 2], pixels of the frame, where it is kept.
+      dense_flow, later_flow, later_dense_flow: see `kept_shapes`; None: not kept.
     """
 
     frame: bytes
@@ -47,14 +49,14 @@ class Sample:
     action: str
     source: str
     dense_flow: np.ndarray | None = None
+    later_flow: np.ndarray | None = None
+    later_dense_flow: np.ndarray | None = None
 
     def encode(self) -> bytes:
         """Serialises to a tf.train.Example; the same sample gives the same bytes."""
-        values = dataclasses.asdict(self)
-        if self.dense_flow is None:
-            del values["dense_flow"]
-        else:
-            values["dense_flow"] = self.dense_flow.astype("<f2").tobytes()
+        values = {n: v for n, v in dataclasses.asdict(self).items() if v is not None}
+        for name in KEPT & values.keys():
+            values[name] = values[name].astype("<f2").tobytes()
         features = {name: _feature(values[name]) for name in sorted(values)}
         example = tf.train.Example(features=tf.train.Features(feature=features))
         return example.SerializeToString(deterministic=True)
@@ -71,10 +73,35 @@ def _feature(value: bytes | str | int | np.ndarray) -> tf.train.Feature:
     return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
+def kept_shapes(flags: Mapping) -> dict[str, tuple[int, ...]]:
+    """What records keep beside their flow, as float16 in pixels of the frame.
+
+    Args:
+      flags: of the manifest; D is `store_dense_flow`, T `sequence_length`.
+
+    Returns:
+      those that are kept of dense_flow (D, D, 2), later_flow (T - 1, g, g, 2), the flow
+      of the steps that follow, and later_dense_flow (T - 1, D, D, 2).
+    """
+    grid, dense = flags["grid_size"], flags.get("store_dense_flow", 0)
+    later = flags.get("sequence_length", 1) - 1
+    shapes = {
+        "dense_flow": (dense, dense, 2),
+        "later_flow": (later, grid, grid, 2),
+        "later_dense_flow": (later, dense, dense, 2),
+    }
+    return {name: shape for name, shape in shapes.items() if 0 not in shape}
+
+
 def feature_spec(
-    grid_size: int, store_dense_flow: int = 0
+    grid_size: int, kept: Iterable[str] = ()
 ) -> dict[str, tf.io.FixedLenFeature]:
-    """The one declaration of a record for reading; a missing key is an error."""
+    """The one declaration of a record for reading; a missing key is an error.
+
+    Args:
+      grid_size: cells along one side of the grid.
+      kept: which of `kept_shapes` to read.
+    """
     spec = {
         "frame": tf.io.FixedLenFeature([], tf.string),
         "flow": tf.io.FixedLenFeature([grid_size, grid_size, 2], tf.float32),
@@ -84,9 +111,7 @@ def feature_spec(
         "action": tf.io.FixedLenFeature([], tf.string),
         "source": tf.io.FixedLenFeature([], tf.string),
     }
-    if store_dense_flow:
-        spec["dense_flow"] = tf.io.FixedLenFeature([], tf.string)
-    return spec
+    return spec | {name: tf.io.FixedLenFeature([], tf.string) for name in kept}
 
 
 def decode_frame(encoded: tf.Tensor, encoding: str, frame_size: int) -> tf.Tensor:
@@ -101,10 +126,9 @@ def decode_frame(encoded: tf.Tensor, encoding: str, frame_size: int) -> tf.Tenso
     return tf.ensure_shape(frame, shape)
 
 
-def decode_dense_flow(encoded: tf.Tensor, store_dense_flow: int) -> tf.Tensor:
-    """Decodes kept dense flow to float32 [D, D, 2], D = store_dense_flow."""
-    flow = tf.io.decode_raw(encoded, tf.float16)
-    return tf.cast(tf.reshape(flow, [store_dense_flow] * 2 + [2]), tf.float32)
+def decode_kept(encoded: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+    """Decodes flow of `kept_shapes` to float32."""
+    return tf.cast(tf.reshape(tf.io.decode_raw(encoded, tf.float16), shape), tf.float32)
 
 
 def write_shards(
@@ -145,12 +169,60 @@ class DataDir:
       manifest: format version, flags, per split the counts and shards, versions.
       codebook: the flow vectors that codes stand for.
       mean_frame: float32 [S, S, 3], mean of the training frames, 0..255.
+      dense, sequence: which flow is read; see `view`.
     """
 
     path: Path
     manifest: dict
     codebook: Codebook
     mean_frame: np.ndarray
+    dense: bool = False
+    sequence: bool = False
+
+    def view(self, dense: bool = False, sequence: bool = False) -> "DataDir":
+        """The same directory, read with finer or further targets.
+
+        Args:
+          dense: the flow is that at D x D.
+          sequence: it is that of T steps.
+
+        Raises:
+          InputError: the records do not keep that.
+        """
+        flags = self.manifest["flags"]
+        for wanted, kept, flag in (
+            (dense, self.dense_size, "--store_dense_flow=100"),
+            (sequence, self.sequence_length > 1, "--sequence_length=5"),
+        ):
+            if wanted and not kept:
+                raise InputError(
+                    f"{self.path} holds no such flow: make the data with {flag} "
+                    f"(it was made with {flags.get(flag[2:].split('=')[0])})"
+                )
+        return dataclasses.replace(self, dense=dense, sequence=sequence)
+
+    @property
+    def target_shape(self) -> tuple[int, int]:
+        """Steps, and cells a side, of the flow that is read."""
+        side = self.dense_size if self.dense else self.grid_size
+        return self.sequence_length if self.sequence else 1, side
+
+    @property
+    def dense_size(self) -> int:
+        """D, cells a side of the dense flow; 0 where none is kept."""
+        return self.manifest["flags"].get("store_dense_flow", 0)
+
+    @property
+    def sequence_length(self) -> int:
+        """T, steps whose flow is kept."""
+        return self.manifest["flags"].get("sequence_length", 1)
+
+    @property
+    def step_frames(self) -> int:
+        """Video frames from one step to the next."""
+        flags = self.manifest["flags"]
+        names = {"flow_frames", "flow_average"} & flags.keys()
+        return LabelOptions(**{name: flags[name] for name in names}).step_frames
 
     @property
     def frame_size(self) -> int:

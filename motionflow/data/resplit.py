@@ -25,7 +25,13 @@ import tensorflow as tf
 from motionflow.data.clip_status import ClipStatus
 from motionflow.data.clips import Clip
 from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
-from motionflow.data.records import DataDir, feature_spec, open_data_dir
+from motionflow.data.records import (
+    KEPT,
+    DataDir,
+    feature_spec,
+    kept_shapes,
+    open_data_dir,
+)
 from motionflow.data.samples import ClipSamples, LabelOptions
 from motionflow.data.split_samples import SplitClip
 from motionflow.data.splits import SPLITS, official_split, source_folds, split_samples
@@ -198,7 +204,7 @@ def _read(data: DataDir, split: str) -> Iterator[dict]:
     shards, flags = data.shards(split), data.manifest["flags"]
     if not shards:
         return
-    spec = feature_spec(data.grid_size, flags["store_dense_flow"])
+    spec = feature_spec(data.grid_size, kept_shapes(flags))
     records = tf.data.Dataset.from_tensor_slices(shards).interleave(
         tf.data.TFRecordDataset, cycle_length=len(shards), block_length=1
     )
@@ -208,13 +214,14 @@ def _read(data: DataDir, split: str) -> Iterator[dict]:
 
 
 def _to_samples(records: Sequence[Mapping], data: DataDir) -> ClipSamples:
-    dense_size = data.manifest["flags"]["store_dense_flow"]
-    dense_flow = b"".join(record.get("dense_flow", b"") for record in records)
-    shape = len(records), dense_size, dense_size, 2
+    kept = {name: np.zeros((0, 0)) for name in KEPT}
+    for name, shape in kept_shapes(data.manifest["flags"]).items():
+        encoded = b"".join(record[name] for record in records)
+        kept[name] = np.frombuffer(encoded, "<f2").reshape(len(records), *shape)
     return ClipSamples(
         frames=[record["frame"] for record in records],
         flow=np.array([record["flow"] for record in records]),
-        dense_flow=np.frombuffer(dense_flow, "<f2").reshape(shape),
+        **kept,
         frame_indices=np.array([record["frame_index"] for record in records]),
     )
 
@@ -234,11 +241,11 @@ def _write(
         for status in statuses
         if status.samples
     ]
-    fields = LabelOptions.__dataclass_fields__.keys() & flags.keys()
-    labels = LabelOptions(**{name: flags[name] for name in fields})
     # These libraries made frames and flow; the others write what is new.
     versions = data.manifest["versions"]
     versions = {name: versions[name] for name in {"opencv", "pyav"} & versions.keys()}
+    fields = LabelOptions.__dataclass_fields__.keys() & flags.keys()
+    labels = LabelOptions(**{name: flags[name] for name in fields})
     output_dir.mkdir(exist_ok=True)
     write_clips(output_dir, statuses)
     write_data_dir(output_dir, clips, statuses, labels, flags, versions=versions)

@@ -1,7 +1,10 @@
 """One clip to its samples: every n-th frame with the flow it will experience.
 
-    video file --> fitted frames, t = 0, 1, 2, ... (a window of flow_frames + 1)
+    video file --> fitted frames, t = 0, 1, 2, ... (a window of window_frames)
                --> at t = 0, stride, 2 stride, ...: encoded frame, averaged grid flow
+
+With `sequence_length` T a sample holds the labels of T steps: of the frame itself, and
+of those that are 1 .. T - 1 times `step_frames` later.
 
 A window that spans a shot cut or a repeated frame, or whose camera motion cannot be
 removed, gives no sample and is counted.
@@ -27,6 +30,7 @@ from motionflow.data.flow import (
     FLOW_METHODS,
     GRID_SAMPLINGS,
     PCAFLOW_SIZE,
+    FlowFunction,
     average_flow,
     make_flow_function,
     to_grid,
@@ -47,7 +51,8 @@ class LabelOptions:
 
     `duplicates` decides about duplicated frames: samples whose window holds one are
     left out, or the frames are removed and flow goes on to the next that differs.
-    `store_dense_flow` N > 0 keeps the flow at N x N too, for dense models.
+    `store_dense_flow` N > 0 keeps the flow at N x N too, for dense models;
+    `sequence_length` T > 1 the flow of the T - 1 steps that follow, for sequences.
     """
 
     flow_method: str = "deepflow"
@@ -61,6 +66,21 @@ class LabelOptions:
     stabilize: str = "none"
     duplicates: str = "leave_out"
     store_dense_flow: int = 0
+    sequence_length: int = 1
+
+    @property
+    def step_frames(self) -> int:
+        """Video frames from one step to the next: the time that a label speaks of.
+
+        An anchored mean over n frames is (n + 1) / 2 frames of a steady motion, here
+        rounded up; the other averages are one frame's.
+        """
+        return self.flow_frames // 2 + 1 if self.flow_average == "anchored" else 1
+
+    @property
+    def window_frames(self) -> int:
+        """Frames that one sample looks at."""
+        return (self.sequence_length - 1) * self.step_frames + self.flow_frames + 1
 
     def __post_init__(self):
         """Refuses values that no clip could be labelled with."""
@@ -76,7 +96,8 @@ class LabelOptions:
             if getattr(self, name) not in allowed:
                 found = getattr(self, name)
                 raise InputError(f"{name} {found!r} is none of {', '.join(allowed)}")
-        for name in ("flow_frames", "frame_stride", "frame_size", "grid_size"):
+        numbers = ("flow_frames", "frame_stride", "frame_size", "grid_size")
+        for name in (*numbers, "sequence_length"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
         if self.flow_method == "pcaflow" and self.frame_size < PCAFLOW_SIZE:
@@ -100,6 +121,8 @@ class ClipSamples:
       frames: N encoded frames.
       flow: float32 [N, g, g, 2], pixels.
       dense_flow: float16 [N, D, D, 2], pixels; D is 0 where it is not kept.
+      later_flow: float16 [N, T - 1, g, g, 2], of the steps that follow.
+      later_dense_flow: float16 [N, T - 1, D, D, 2].
       frame_indices: int64 [N].
       num_announced: frames that the container announces, 0 where it does not say.
       num_opencv, num_pyav: frames that each decoder gives; PyAV is asked where OpenCV
@@ -113,6 +136,8 @@ class ClipSamples:
     frames: list[bytes]
     flow: np.ndarray
     dense_flow: np.ndarray
+    later_flow: np.ndarray
+    later_dense_flow: np.ndarray
     frame_indices: np.ndarray
     num_announced: int = 0
     num_opencv: int = 0
@@ -186,7 +211,7 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
       options: sizes and methods.
 
     Returns:
-      the clip's samples, none where it has fewer than flow_frames + 1 frames.
+      the clip's samples, none where it has fewer than `options.window_frames` frames.
 
     Raises:
       InputError: the file is no video that can be decoded.
@@ -195,6 +220,8 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
     compute = _flow_function(options.flow_method)
     if options.stabilize == "homography":
         compute = StabilizedFlow(compute)
+    size, dense_size = options.grid_size, options.store_dense_flow
+    later = options.sequence_length - 1
     frames, flows, dense_flows, indices = [], [], [], []
     left_out: collections.Counter[str] = collections.Counter()
     for window in _windows(path, counts.decoder, options):
@@ -202,22 +229,25 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
         if marks:
             left_out[min(marks)] += 1  # a cut counts before a duplicate
             continue
-        grays = [cv2.cvtColor(step.frame, cv2.COLOR_RGB2GRAY) for step in window]
         try:
-            flow = average_flow(grays, compute, options.flow_average)
+            steps = _flow_of_steps(window, compute, options)
         except UnstableCamera:
             left_out["unstable"] += 1
             continue
         frames.append(encode_frame(window[0].frame, options.frame_encoding))
-        flows.append(to_grid(flow, options.grid_size, options.grid_sampling))
-        if options.store_dense_flow:
-            dense_flows.append(to_grid(flow, options.store_dense_flow))
+        flows.append([to_grid(flow, size, options.grid_sampling) for flow in steps])
+        dense_flows.append([to_grid(flow, dense_size) for flow in steps if dense_size])
         indices.append(window[0].index)
     cameras = [camera for camera in getattr(compute, "estimates", []) if camera.trusted]
+    flow = np.reshape(np.float32(flows), (-1, later + 1, size, size, 2))
+    shape = (len(flows), later + 1, dense_size, dense_size, 2)
+    dense_flow = np.reshape(np.float16(dense_flows), shape)
     return ClipSamples(
         frames,
-        _stack(flows, options.grid_size, np.float32),
-        _stack(dense_flows, options.store_dense_flow, np.float16),
+        flow[:, 0],
+        dense_flow[:, 0],
+        flow[:, 1:].astype(np.float16),
+        dense_flow[:, 1:],
         np.array(indices, np.int64),
         counts.announced,
         counts.opencv,
@@ -228,6 +258,22 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
         _mean([camera.motion for camera in cameras]),
         _mean([camera.inliers for camera in cameras]),
     )
+
+
+def _flow_of_steps(
+    window: Sequence["_Step"], compute: FlowFunction, options: LabelOptions
+) -> list[np.ndarray]:
+    """The averaged flow [S, S, 2] of each step."""
+    grays = [cv2.cvtColor(step.frame, cv2.COLOR_RGB2GRAY) for step in window]
+    starts = range(0, len(grays) - options.flow_frames, options.step_frames)
+    return [
+        average_flow(
+            grays[start : start + options.flow_frames + 1],
+            compute,
+            options.flow_average,
+        )
+        for start in starts
+    ]
 
 
 class _Step(NamedTuple):
@@ -244,16 +290,13 @@ def _windows(
     steps = (_Step(index, *marked) for index, marked in enumerate(mark_breaks(fitted)))
     if options.duplicates == "remove":
         steps = (step for step in steps if step.mark != "duplicate")
-    window: collections.deque[_Step] = collections.deque(maxlen=options.flow_frames + 1)
+    length = options.window_frames
+    window: collections.deque[_Step] = collections.deque(maxlen=length)
     for position, step in enumerate(steps):
         window.append(step)
-        start = position - options.flow_frames
+        start = position - length + 1
         if start >= 0 and start % options.frame_stride == 0:
             yield list(window)
-
-
-def _stack(flows: list[np.ndarray], size: int, dtype: type) -> np.ndarray:
-    return np.reshape(np.array(flows, dtype), (len(flows), size, size, 2))
 
 
 def _mean(values: list[float]) -> float:

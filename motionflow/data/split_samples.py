@@ -16,7 +16,7 @@ import numpy as np
 
 from motionflow.data.clips import Clip
 from motionflow.data.codebook import Codebook
-from motionflow.data.records import Sample
+from motionflow.data.records import KEPT, Sample
 from motionflow.data.samples import ClipSamples, LabelOptions, decode_frame
 
 
@@ -67,6 +67,7 @@ def split_records(
             continue
         samples = ClipSamples.load(clip.file)
         codes = codebook.encode(samples.flow).reshape(len(samples.frames), -1)
+        kept = {n: getattr(samples, n) for n in KEPT if getattr(samples, n).size}
         for i, sample_split in enumerate(clip.splits):
             if sample_split == split:
                 yield Sample(
@@ -77,7 +78,5 @@ def split_records(
                     frame_index=int(samples.frame_indices[i]),
                     action=clip.clip.action,
                     source=clip.clip.source,
-                    dense_flow=samples.dense_flow[i]
-                    if samples.dense_flow.size
-                    else None,
+                    **{name: values[i] for name, values in kept.items()},
                 ).encode()

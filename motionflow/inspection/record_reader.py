@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.data.codebook import Codebook
-from motionflow.data.records import decode_dense_flow, decode_frame, feature_spec
+from motionflow.data.records import decode_frame, decode_kept, feature_spec, kept_shapes
 
 
 class BadRecordError(ValueError):
@@ -32,7 +32,7 @@ class RecordedSample:
       frame: uint8 RGB [S, S, 3].
       flow: float32 [g, g, 2], pixels.
       codes: int64 [g * g].
-      dense_flow: float32 [D, D, 2], pixels; D is 0 where it is not kept.
+      kept: float32 arrays of `records.kept_shapes`, pixels.
     """
 
     clip: str
@@ -42,7 +42,7 @@ class RecordedSample:
     frame: np.ndarray
     flow: np.ndarray
     codes: np.ndarray
-    dense_flow: np.ndarray
+    kept: dict[str, np.ndarray]
 
     @property
     def origin(self) -> tuple[str, str, str]:
@@ -56,7 +56,7 @@ class RecordReader:
     def __init__(self, manifest: dict, codebook: Codebook | None):
         """Takes what records must agree with; without a codebook codes go unchecked."""
         self.flags, self.codebook = manifest["flags"], codebook
-        spec = feature_spec(self.flags["grid_size"], self.flags["store_dense_flow"])
+        spec = feature_spec(self.flags["grid_size"], kept_shapes(self.flags))
         self._parse = tf.function(
             lambda record: tf.io.parse_single_example(record, spec),
             input_signature=[tf.TensorSpec([], tf.string)],
@@ -69,14 +69,14 @@ class RecordReader:
           BadRecordError: it does not hold what it should.
         """
         size, encoding = self.flags["frame_size"], self.flags["frame_encoding"]
-        dense_size = self.flags["store_dense_flow"]
         with _refused("do not parse"):
             values = {k: v.numpy() for k, v in self._parse(record).items()}
         with _refused(f"hold no {encoding} frame of {size}x{size}"):
             frame = decode_frame(values["frame"], encoding, size).numpy()
-        with _refused(f"hold no dense flow of {dense_size}x{dense_size}"):
-            encoded = values.pop("dense_flow", b"")
-            dense_flow = decode_dense_flow(encoded, dense_size).numpy()
+        kept = {}
+        for name, shape in kept_shapes(self.flags).items():
+            with _refused(f"hold no {name} of {'x'.join(map(str, shape))}"):
+                kept[name] = decode_kept(values[name], shape).numpy()
         texts = {n: os.fsdecode(values[n]) for n in ("clip", "action", "source")}
         return RecordedSample(
             **texts,
@@ -84,13 +84,13 @@ class RecordReader:
             frame=frame,
             flow=values["flow"],
             codes=values["codes"],
-            dense_flow=dense_flow,
+            kept=kept,
         )
 
     def fault(self, sample: RecordedSample) -> str:
         """Says what is wrong with the values, "" where nothing is."""
-        for name in ("flow", "dense_flow"):
-            if not np.isfinite(getattr(sample, name)).all():
+        for name, flow in {"flow": sample.flow, **sample.kept}.items():
+            if not np.isfinite(flow).all():
                 return f"hold {name} that is not finite"
         if self.codebook is None:
             return ""
