@@ -7,7 +7,8 @@ class FakePredictor:
     """Each cell moves with a probability by `vector` pixels of the network's frame."""
 
     frame_size = 64
-    grid_size = 4
+    grid_size = fine_size = 4
+    num_steps = 1
 
     def __init__(self, vector=(2, 0), probability=1.0):
         self.centers = np.float32([[0, 0], vector])
@@ -19,4 +20,5 @@ class FakePredictor:
         assert frames.shape[1:] == (64, 64, 3)
         share = np.float32([1 - self.probability, self.probability])
         probabilities = np.broadcast_to(share, (len(frames), 16, 2))
-        return {"probabilities": probabilities}
+        step = probabilities[:, np.newaxis]
+        return {"probabilities": probabilities, "step_probabilities": step}

@@ -92,18 +92,29 @@ class Animation:
     def _models(
         self, predictor: Predictor, frame: np.ndarray
     ) -> list[rollout.FlowFunction]:
+        make = picture_flow.flow_function
+        if self.mode == "sequence":
+            if predictor.num_steps == 1:
+                raise InputError(
+                    "the mode sequence needs a model of sequences, this one predicts "
+                    "one step (train --model=sequence)"
+                )
+            make = picture_flow.sequence_function
         if not self.num_futures:
-            return [picture_flow.flow_function(predictor, self.temperature)]
-        return picture_flow.future_functions(
-            predictor, frame.shape[:2], self.num_futures, self.seed
+            return [make(predictor, self.temperature)]
+        size = frame.shape[:2]
+        noises = picture_flow.future_noises(
+            predictor, size, self.num_futures, self.seed
         )
+        return [make(predictor, temperature=0, noise=noise) for noise in noises]
 
     def _shots(self, model: rollout.FlowFunction, frame: np.ndarray) -> Iterator[Shot]:
-        latest = []
+        steps = []
 
         def recorded(frames: tf.Tensor) -> tf.Tensor:
             flow = model(frames)
-            latest[:] = [flow[0].numpy()]
+            one = flow[0].numpy()
+            steps.extend([one] if one.ndim == 3 else one)
             return flow
 
         following = rollout.iterate(
@@ -115,7 +126,10 @@ class Animation:
         )
         # Predicted before the input is shown, since it is shown with its flow.
         second = next(following)
-        yield Shot(frame, latest[0])
-        yield Shot(rollout.to_uint8(second[0]), latest[0])
-        for frames in following:
-            yield Shot(rollout.to_uint8(frames[0]), latest[0])
+        flow = steps.pop(0)
+        yield Shot(frame, flow)
+        yield Shot(rollout.to_uint8(second[0]), flow)
+        for number, frames in enumerate(following, start=1):
+            if steps and number % self.frames_per_prediction == 0:
+                flow = steps.pop(0)
+            yield Shot(rollout.to_uint8(frames[0]), flow)

@@ -11,7 +11,8 @@ overlapping squares, each what the network knows; nothing is cropped or squeezed
     |         |       |         |    distance from the square's border
     +---------+-------+---------+
 
-The flow decoded from these distributions is brought to the picture's own size.
+The flow decoded from these distributions is brought to the picture's own size. Dense
+networks have finer cells, sequences a distribution for each of their steps.
 """
 
 from collections.abc import Callable
@@ -43,25 +44,46 @@ def flow_function(
       of these frames per prediction. It raises InputError for a picture whose one side
       is more than 16 times the other, where the size is known when it is called.
     """
+    steps = sequence_function(predictor, temperature, noise, num_steps=1)
+    return lambda frames: steps(frames)[:, 0]
+
+
+def sequence_function(
+    predictor: Predictor,
+    temperature: float = 1.0,
+    noise: np.ndarray | None = None,
+    num_steps: int | None = None,
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Like `flow_function`, but of every step that the network predicts.
+
+    Returns:
+      A function from float32 [B, H, W, 3] to float32 [B, T, H, W, 2]: the flow of the
+      frame, then that of the frames that it leads to. T is the predictor's, or
+      `num_steps` where that is less.
+    """
 
     def predict(frames: tf.Tensor) -> tf.Tensor:
         if None not in frames.shape[1:3]:
             grid_shape(predictor, *frames.shape[1:3])
-        probabilities = grid_probabilities(predictor, frames)
+        probabilities = step_probabilities(predictor, frames, num_steps)
         flow = decode(probabilities, predictor.centers, temperature, noise)
         # The codebook speaks of pixels of the network's frame.
-        shape, grid = tf.shape(frames)[1:3], tf.shape(flow)[1:3]
-        cell = predictor.frame_size / predictor.grid_size
+        shape, grid = tf.shape(frames)[1:3], tf.shape(flow)[2:4]
+        cell = predictor.frame_size / predictor.fine_size
         scale = tf.cast(shape[::-1] / grid[::-1], tf.float32) / cell
-        return warp.resize_flow(scale * flow, shape[0], shape[1])
+        steps = [
+            warp.resize_flow(scale * step, shape[0], shape[1])
+            for step in tf.unstack(flow, axis=1)
+        ]
+        return tf.stack(steps, axis=1)
 
     return predict
 
 
-def future_functions(
+def future_noises(
     predictor: Predictor, size: tuple[int, int], num_futures: int, seed: int = 0
-) -> list[Callable[[tf.Tensor], tf.Tensor]]:
-    """Flow functions of futures that are drawn from the predicted distributions.
+) -> list[tf.Tensor]:
+    """Noise with which `flow_function` draws futures from the predicted distributions.
 
     Neighbouring cells are drawn together, and a future keeps its noise through all of
     its predictions, so that a motion once begun goes on.
@@ -71,12 +93,18 @@ def future_functions(
       size: height and width of the pictures.
       num_futures: how many.
       seed: of the noise; a future depends on the seed and its number only.
+
+    Returns:
+      for each future [rows, columns, K], `fine_size` cells along the short side.
     """
     shape, num_clusters = grid_shape(predictor, *size), len(predictor.centers)
-    return [
-        flow_function(predictor, temperature=0, noise=noise)
-        for noise in decoding.future_noise(num_futures, shape, num_clusters, seed)
-    ]
+    drawn = decoding.future_noise(num_futures, shape, num_clusters, seed)
+    fine = scale_sides(tf.constant(size), predictor.fine_size)
+    # The noise of a cell is that of all the finer ones in it: they move together.
+    drawn = tf.image.resize(
+        tf.reshape(drawn, [num_futures, *shape, num_clusters]), fine, "nearest"
+    )
+    return tf.unstack(drawn)
 
 
 def grid_shape(predictor: Predictor, height: int, width: int) -> tuple[int, int]:
@@ -94,17 +122,20 @@ def grid_shape(predictor: Predictor, height: int, width: int) -> tuple[int, int]
     return tuple(round(side * predictor.grid_size / short) for side in (height, width))
 
 
-def grid_probabilities(predictor: Predictor, frames: tf.Tensor) -> tf.Tensor:
+def step_probabilities(
+    predictor: Predictor, frames: tf.Tensor, num_steps: int | None = None
+) -> tf.Tensor:
     """Predicts the distribution over the codebook in each cell of whole pictures.
 
     Args:
       predictor: predicts squares.
       frames: [B, H, W, 3] in 0..255; in a graph of any size, known or not.
+      num_steps: how many of the predictor's steps; None: all.
 
     Returns:
-      float32 [B, rows, columns, K].
+      float32 [B, T, rows, columns, K], `fine_size` cells along the short side.
     """
-    size, grid_size = predictor.frame_size, predictor.grid_size
+    size, grid_size = predictor.frame_size, predictor.fine_size
     cells = scale_sides(tf.shape(frames)[1:3], grid_size)
     scaled = resize(frames, *tf.unstack(_pixels(cells, size / grid_size)))
     starts = [_window_starts(count, grid_size) for count in tf.unstack(cells)]
@@ -115,14 +146,15 @@ def grid_probabilities(predictor: Predictor, frames: tf.Tensor) -> tf.Tensor:
     squares = tf.gather(tf.gather(scaled, rows, axis=1), columns, axis=3)
     squares = tf.transpose(squares, [1, 3, 0, 2, 4, 5])
     batch = tf.shape(squares)[:3]
-    found = predictor(tf.reshape(squares, [-1, size, size, 3]))["probabilities"]
-    shape = [grid_size, grid_size, found.shape[-1]]
+    found = predictor(tf.reshape(squares, [-1, size, size, 3]))["step_probabilities"]
+    found = found[:, :num_steps]
+    shape = [found.shape[1], grid_size, grid_size, found.shape[-1]]
     found = tf.reshape(found, tf.concat([batch, shape], 0))
     rows, columns = (
         _merging(count, start, grid_size)
         for count, start in zip(tf.unstack(cells), starts, strict=True)
     )
-    return tf.einsum("rip,cjq,ijbpqk->brck", rows, columns, found)
+    return tf.einsum("rip,cjq,ijbtpqk->btrck", rows, columns, found)
 
 
 def decode(
@@ -134,19 +166,19 @@ def decode(
     """One flow from the distribution in each cell; in a graph too.
 
     Args:
-      probabilities: [B, rows, columns, K].
+      probabilities: [..., rows, columns, K].
       centers: [K, 2].
       temperature: 1 gives the expected flow, less the annealed mean (Zhang et al. 2016,
         equation 5), 0 the centre of the most probable class.
-      noise: Gumbel noise [rows * columns, K] from `decoding.future_noise`; with it and
-        temperature 0 the flow is one draw from the distribution.
+      noise: Gumbel noise of rows * columns * K numbers, see `decoding.future_noise`;
+        with it and temperature 0 the flow is one draw from the distribution.
 
     Returns:
-      float32 [B, rows, columns, 2].
+      float32 [..., rows, columns, 2].
     """
     scores = tf.math.log(tf.maximum(probabilities, np.finfo(np.float32).tiny))
     if noise is not None:
-        scores += tf.reshape(noise, tf.shape(scores)[1:])
+        scores += tf.reshape(noise, tf.shape(scores)[-3:])
     centers = tf.constant(centers, tf.float32)
     if temperature == 0:
         return tf.gather(centers, tf.argmax(scores, axis=-1))

@@ -15,6 +15,8 @@ frames divide that way evenly: at the training videos' rate, m > 2 is slow motio
                 *first* one: positions are composed, `d(y) <- g(y) + d(y + g(y))` for an
                 inverse flow g and an offset d into the first frame, colours are
                 interpolated once.
+    sequence    like composed, but one prediction of a sequence network serves for all
+                of its steps, and only then it predicts again.
     euler       one prediction M, a field that stands still while things move through
                 it (Holynski et al. 2021): displacements are integrated,
                 `F_t(x) = F_{t-1}(x) + M(x + F_{t-1}(x)) / m`, and the first frame is
@@ -34,7 +36,7 @@ from motionflow.errors import InputError
 from motionflow.generate import picture_flow, warp
 from motionflow.models.predictor import Predictor
 
-MODES = ("recursive", "composed", "euler", "loop")
+MODES = ("recursive", "composed", "sequence", "euler", "loop")
 # Where pixels meet, the faster ones are in front; the report leaves that case open.
 _IMPORTANCE = "magnitude"
 # Of a frame that covers a pixel, against one that leaves a hole there.
@@ -54,8 +56,10 @@ def generate(
 
     Args:
       model: from frames float32 [B, H, W, 3] in 0..255 to flow [B, h, w, 2] in pixels
-        of these frames: `picture_flow.flow_function(predictor)`, or any function.
-        `recursive` and `composed` call it `num_predictions` times, the others once.
+        of these frames: `picture_flow.flow_function(predictor)`, or any function; for
+        `sequence` to [B, T, h, w, 2], see `picture_flow.sequence_function`.
+        `recursive` and `composed` call it `num_predictions` times, `sequence` for each
+        T of them, the others once.
       frames: [B, H, W, 3], uint8 or float in 0..255, any size.
       num_predictions: n, at least 1.
       frames_per_prediction: m, at least 1.
@@ -77,14 +81,16 @@ def generate_in_graph(
     frames: tf.Tensor,
     num_predictions: tf.Tensor,
     frames_per_prediction: tf.Tensor,
+    num_steps: int = 1,
 ) -> tf.Tensor:
-    """`generate` in the mode `composed`, of numbers that only a graph knows.
+    """`generate` in the mode `sequence`, of numbers that only a graph knows.
 
     Args:
-      model: as in `generate`.
+      model: from frames to [B, T, h, w, 2]; with T = 1 this is the mode `composed`.
       frames: [B, H, W, 3], uint8 or float in 0..255, any size.
       num_predictions: n, int32 scalar, at least 1.
       frames_per_prediction: m, int32 scalar, at least 1.
+      num_steps: T.
 
     Returns:
       uint8 [B, n * m, H, W, 3], without the input itself.
@@ -93,23 +99,24 @@ def generate_in_graph(
     still = tf.zeros_like(first[..., :2])
     num_frames = num_predictions * frames_per_prediction
 
-    def step(t, current, moved, offset, flow, film):
-        k = t % frames_per_prediction
-        offset, flow = tf.cond(
-            k == 0,
-            lambda: (moved, _full_size(model, current)),
-            lambda: (offset, flow),
+    def step(t, current, moved, offset, steps, film):
+        k, number = t % frames_per_prediction, t // frames_per_prediction % num_steps
+        offset = tf.cond(k == 0, lambda: moved, lambda: offset)
+        steps = tf.cond(
+            (k == 0) & (number == 0),
+            lambda: tf.stack(_steps(model, current), axis=1),
+            lambda: steps,
         )
         share = tf.cast((k + 1) / frames_per_prediction, tf.float32)
-        current, (_, moved) = _composed(first, offset, share * flow)
+        current, (_, moved) = _composed(first, offset, share * steps[:, number])
         as_bytes = tf.cast(tf.round(tf.clip_by_value(current, 0.0, 255.0)), tf.uint8)
-        return t + 1, current, moved, offset, flow, film.write(t, as_bytes)
+        return t + 1, current, moved, offset, steps, film.write(t, as_bytes)
 
     film = tf.TensorArray(tf.uint8, num_frames, element_shape=frames.shape)
     *_, film = tf.while_loop(
         lambda t, *_: t < num_frames,
         step,
-        (0, first, still, still, still, film),
+        (0, first, still, still, tf.stack([still] * num_steps, axis=1), film),
         parallel_iterations=1,
     )
     return tf.transpose(film.stack(), [1, 0, 2, 3, 4])
@@ -139,6 +146,8 @@ def iterate(
             return _integrated(*start, num_frames)
         return _blended(start, start, num_frames)
     step = _moved if mode == "recursive" else _composed
+    if mode == "sequence":
+        model = _checked_sequence(model)
     return _predicted(model, first, num_predictions, frames_per_prediction, step)
 
 
@@ -155,14 +164,15 @@ def generate_futures(
       predictor: predicts squares.
       frames: [B, H, W, 3].
       num_futures: how many.
-      seed: see `picture_flow.future_functions`.
+      seed: see `picture_flow.future_noises`.
       **options: of `generate`.
 
     Yields:
       float32 [B, n * m, H, W, 3] each.
     """
     size = tuple(frames.shape[1:3])
-    for model in picture_flow.future_functions(predictor, size, num_futures, seed):
+    for noise in picture_flow.future_noises(predictor, size, num_futures, seed):
+        model = picture_flow.flow_function(predictor, temperature=0, noise=noise)
         yield generate(model, frames, **options)
 
 
@@ -224,9 +234,24 @@ def meet(
     return early + share * (late - early)
 
 
-def _full_size(model: FlowFunction, frames: tf.Tensor) -> tf.Tensor:
-    shape = tf.shape(frames)
-    return warp.resize_flow(model(frames), shape[1], shape[2])
+def _steps(model: FlowFunction, frames: tf.Tensor) -> list[tf.Tensor]:
+    """The flow [B, H, W, 2] of one step or more, of the frames' size."""
+    flow, (height, width) = model(frames), tf.unstack(tf.shape(frames)[1:3])
+    steps = tf.unstack(flow, axis=1) if len(flow.shape) == 5 else [flow]
+    return [warp.resize_flow(step, height, width) for step in steps]
+
+
+def _checked_sequence(model: FlowFunction) -> FlowFunction:
+    def checked(frames: tf.Tensor) -> tf.Tensor:
+        flow = model(frames)
+        if len(flow.shape) != 5:
+            raise InputError(
+                f"the mode sequence needs flow [B, T, h, w, 2] of T steps, as sequence "
+                f"networks predict it; found {flow.shape}"
+            )
+        return flow
+
+    return checked
 
 
 def _with_flow(
@@ -234,7 +259,7 @@ def _with_flow(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Frames as float32, and their flow to the next frame."""
     frames = tf.cast(frames, tf.float32)
-    return frames, _full_size(model, frames) / frames_per_prediction
+    return frames, _steps(model, frames)[0] / frames_per_prediction
 
 
 def _predicted(
@@ -249,8 +274,10 @@ def _predicted(
     A state is a frame and the offsets [B, H, W, 2] at which its colours are looked up.
     """
     current, state = first, (first, tf.zeros_like(first[..., :2]))
+    steps: list[tf.Tensor] = []
     for _ in range(num_predictions):
-        flow = _full_size(model, current)
+        steps = steps or _steps(model, current)
+        flow = steps.pop(0)
         for k in range(1, frames_per_prediction + 1):
             share = tf.constant(k / frames_per_prediction, tf.float32)
             current, moved = step(*state, share * flow)

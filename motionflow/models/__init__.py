@@ -9,11 +9,18 @@ name `blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C].
 import numpy as np
 
 from motionflow.compat import keras
+from motionflow.data.records import DataDir
 from motionflow.errors import InputError
 from motionflow.models import blocks
 from motionflow.models.alexnet import build_alexnet
 from motionflow.models.allconv import build_allconv
+from motionflow.models.dense import build_dense
 from motionflow.models.network import Network
+from motionflow.models.sequence import (
+    SequenceNetwork,
+    build_dense_sequence,
+    build_sequence,
+)
 from motionflow.models.vgg import build_vgg
 from motionflow.models.walker import build_walker
 
@@ -22,7 +29,31 @@ BUILDERS = {
     "alexnet": build_alexnet,
     "walker": build_walker,
     "vgg": build_vgg,
+    "dense": build_dense,
+    "sequence": build_sequence,
+    "dense_sequence": build_dense_sequence,
 }
+# What a network predicts besides the next step on the grid; the data must keep it.
+_EXTRAS = {
+    "dense": ("dense_size",),
+    "sequence": ("sequence_length",),
+    "dense_sequence": ("dense_size", "sequence_length"),
+}
+
+
+def target_view(name: str, data: DataDir) -> DataDir:
+    """The data directory with the targets of a network.
+
+    Raises:
+      InputError: the data do not keep them.
+    """
+    extras = _EXTRAS.get(name, ())
+    return data.view("dense_size" in extras, "sequence_length" in extras)
+
+
+def target_options(name: str, data: DataDir) -> dict[str, int]:
+    """What `build_model` must be told of them: dense_size, sequence_length."""
+    return {option: getattr(data, option) for option in _EXTRAS.get(name, ())}
 
 
 def build_model(
@@ -36,6 +67,7 @@ def build_model(
     dropout: float = 0.0,
     literal_head: bool = False,
     untilt: bool = False,
+    **targets: int,
 ) -> keras.Model:
     """Builds a network with the mean frame as its first layer and float32 logits.
 
@@ -49,10 +81,12 @@ def build_model(
       dropout: share dropped where the tables say dropout.
       literal_head: see `allconv.build_allconv`.
       untilt: end with `blocks.Untilt`, whose tilt is zero until it is assigned.
+      **targets: dense_size and sequence_length, see `target_options`.
 
     Returns:
       A model from frames [B, S, S, 3] in 0..255 (float32; uint8 is cast) to logits
-      [B, grid_size * grid_size, K] in float32, cells row by row.
+      [B, T * s * s, K] in float32, step by step, cells row by row. T is 1 and s is
+      grid_size, but for the networks that take `targets`.
 
     Raises:
       InputError: unknown name, or a grid that the network does not give.
@@ -69,12 +103,21 @@ def build_model(
         l2=l2,
         dropout=dropout,
         literal_head=literal_head,
+        **targets,
     )
-    cells = keras.layers.Reshape((grid_size * grid_size, num_clusters))(scores)
+    num_steps = targets.get("sequence_length", 1)
+    fine_size = targets.get("dense_size", grid_size)
+    shape = num_steps * fine_size**2, num_clusters
+    cells = keras.layers.Reshape(shape, name="cells")(scores)
     options = {"dtype": "float32", "name": "logits"}
     end = keras.layers.Activation("linear", **options)
     if untilt:
         end = blocks.Untilt(**options)
     logits = end(cells)
     standardize.mean_frame.assign(mean_frame)
-    return Network(frames, logits, name=name)
+    is_sequence = "sequence_length" in targets
+    model = (SequenceNetwork if is_sequence else Network)(frames, logits, name=name)
+    model.grid_size, model.num_steps, model.fine_size = grid_size, num_steps, fine_size
+    if is_sequence:
+        model.connect()
+    return model

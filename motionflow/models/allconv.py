@@ -45,6 +45,45 @@ def grid_size_of(frame_size: int) -> int:
     return size
 
 
+def apply_table(
+    inputs: tf.Tensor, grid_size: int, width: float, l2: float, dropout: float
+) -> list[tf.Tensor]:
+    """The rows of table 2 but for its last, the classifier.
+
+    Args:
+      inputs: standardised frames [B, S, S, 3].
+      grid_size: cells along one side of the data's grid.
+      width: factor on every number of filters.
+      l2: weight of the L2 regularisation.
+      dropout: share dropped in the three ConvBND rows.
+
+    Returns:
+      The output of each row; the last is [B, grid_size, grid_size, 512 width].
+
+    Raises:
+      InputError: the network's grid is not the data's.
+    """
+    frame_size = inputs.shape[1]
+    if grid_size_of(frame_size) != grid_size:
+        raise InputError(
+            f"allconv gives a grid of {max(0, grid_size_of(frame_size))} cells a side "
+            f"from frames of {frame_size} pixels, but the data has {grid_size}: make "
+            f"the data with frame_size = 8 * (grid_size + 5) (200 for 20), "
+            f"or train --model=alexnet"
+        )
+    outputs = [inputs]
+    for row in TABLE:
+        filters = blocks.scaled(row.filters, width)
+        rate = dropout if row.has_dropout else 0.0
+        name = blocks.FEATURES if row is TABLE[-1] else None
+        outputs.append(
+            blocks.conv_bn(
+                outputs[-1], filters, row.kernel, row.stride, row.pad, l2, rate, name
+            )
+        )
+    return outputs[1:]
+
+
 def build_allconv(
     inputs: tf.Tensor,
     grid_size: int,
@@ -73,20 +112,7 @@ def build_allconv(
     Raises:
       InputError: the network's grid is not the data's.
     """
-    frame_size = inputs.shape[1]
-    if grid_size_of(frame_size) != grid_size:
-        raise InputError(
-            f"allconv gives a grid of {max(0, grid_size_of(frame_size))} cells a side "
-            f"from frames of {frame_size} pixels, but the data has {grid_size}: make "
-            f"the data with frame_size = 8 * (grid_size + 5) (200 for 20), "
-            f"or train --model=alexnet"
-        )
-    x = inputs
-    for row in TABLE:
-        filters = blocks.scaled(row.filters, width)
-        rate = dropout if row.has_dropout else 0.0
-        name = blocks.FEATURES if row is TABLE[-1] else None
-        x = blocks.conv_bn(x, filters, row.kernel, row.stride, row.pad, l2, rate, name)
+    x = apply_table(inputs, grid_size, width, l2, dropout)[-1]
     if literal_head:
         return blocks.conv_bn(x, num_clusters, 1, 1, 0, l2)
     return blocks.PaddedConv2D(

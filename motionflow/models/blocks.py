@@ -250,7 +250,7 @@ def count_parameters(model: keras.Model) -> int:
     counted = (keras.layers.Conv2D, keras.layers.Dense)
     return sum(
         int(np.prod(weight.shape))
-        for layer in model.layers
+        for layer in model.submodules
         if isinstance(layer, counted)
         for weight in layer.weights
     )

@@ -34,9 +34,15 @@ class Network(keras.Model):
     """A functional model; see the module.
 
     Attributes:
+      grid_size: g, cells along one side of the grid of its features.
+      num_steps: T, how many steps ahead it looks; 1 but for sequences.
+      fine_size: s, cells along one side of each step's flow; g but for dense networks.
       input_clock: what `fit` counts its waiting with; None before the first.
     """
 
+    grid_size: int
+    num_steps: int
+    fine_size: int
     input_clock: InputClock | None = None
 
     def call(self, inputs, training=None, mask=None):

@@ -5,6 +5,7 @@
 The callers, from evaluation to video, do not know which of the two they hold.
 """
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models import blocks, spatial_softmax
+from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
+from motionflow.models.sequence import SequenceNetwork
 
 # An export's signature for float frames; `serving_default` takes uint8 only.
 FRAMES_SIGNATURE = "frames"
@@ -30,12 +33,16 @@ class Predictor:
       frame_size: S, pixels along one side of a frame.
       grid_size: g, cells along one side of the flow grid.
       centers: float32 [K, 2], the codebook in pixels of the frame per step.
+      num_steps: T, how many steps ahead one prediction looks; 1 but for sequences.
+      fine_size: s, cells along one side of each step's flow; g but for dense networks.
       num_parameters: convolution and dense parameters; None for an export, which holds
         a program rather than layers.
       features: None for an export; else a function from such frames as predictions take
         to float32 [B, D], the activations before the last layer of scores. A feature
         map is averaged over 5x5 regions: D = 25 C, 12,800 for allconv; D = 4,096 for
         alexnet and walker (fc7). For comparing frames by what the network sees in them.
+      draw: for sequences from a run; a function from frames and Gumbel noise [B, g * g,
+        K] to step_probabilities of a future in which each step was told a drawn flow.
     """
 
     def __init__(
@@ -46,6 +53,9 @@ class Predictor:
         centers: np.ndarray,
         num_parameters: int | None,
         features: Callable[[tf.Tensor | np.ndarray], np.ndarray] | None = None,
+        num_steps: int = 1,
+        fine_size: int | None = None,
+        draw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
     ):
         self._predict = predict
         self.frame_size = frame_size
@@ -53,6 +63,9 @@ class Predictor:
         self.centers = centers
         self.num_parameters = num_parameters
         self.features = features
+        self.num_steps = num_steps
+        self.fine_size = fine_size or grid_size
+        self.draw = draw
 
     def __call__(self, frames: tf.Tensor | np.ndarray) -> dict[str, tf.Tensor]:
         """Predicts how each cell of each frame moves.
@@ -62,7 +75,8 @@ class Predictor:
 
         Returns:
           flow float32 [B, g, g, 2] (dx right, dy down, pixels of the frame per step),
-          probabilities float32 [B, g * g, K], codes int32 [B, g * g].
+          probabilities float32 [B, g * g, K], codes int32 [B, g * g], all of the first
+          step; step_probabilities float32 [B, T, s * s, K].
 
         Raises:
           InputError: frames of another size.
@@ -103,22 +117,49 @@ def load(path: str | os.PathLike) -> Predictor:
 
 
 def _from_run_dir(run_dir: RunDir) -> Predictor:
-    model, codebook = run_dir.load_model(), run_dir.codebook
+    return of_model(run_dir.load_model(), run_dir.codebook.centers)
+
+
+def of_model(model: Network, centers: np.ndarray) -> Predictor:
+    """A predictor of a model in memory.
+
+    Args:
+      model: see `build_model`.
+      centers: float32 [K, 2], the codebook that it was trained with.
+    """
     spec = tf.TensorSpec(model.input_shape, tf.float32)
 
     @tf.function(input_signature=[spec])
     def predict(frames):
         logits = model(frames, training=False)
-        return spatial_softmax.predictions(logits, codebook.centers)
+        return spatial_softmax.predictions(
+            logits, centers, model.grid_size, model.num_steps
+        )
 
     return Predictor(
         predict,
         frame_size=model.input_shape[1],
-        grid_size=run_dir.config["model"]["grid_size"],
-        centers=codebook.centers,
+        grid_size=model.grid_size,
+        centers=centers,
         num_parameters=blocks.count_parameters(model),
         features=_features_of(model),
+        num_steps=model.num_steps,
+        fine_size=model.fine_size,
+        draw=_draw_of(model),
     )
+
+
+def _draw_of(model: keras.Model) -> Callable[..., tf.Tensor] | None:
+    if not isinstance(model, SequenceNetwork):
+        return None
+    shape = [-1, model.num_steps, model.fine_size**2, model.output_shape[-1]]
+
+    @tf.function(reduce_retracing=True)
+    def draw(frames, noise):
+        logits = model.draw(tf.cast(frames, tf.float32), noise)
+        return tf.reshape(spatial_softmax.probabilities(logits), shape)
+
+    return draw
 
 
 def _features_of(model: keras.Model) -> Callable[..., np.ndarray]:
@@ -154,12 +195,20 @@ def _from_export(path: Path) -> Predictor:
         shape = [-1, predict.structured_outputs["flow"].shape[1] ** 2]
         probabilities = tf.reshape(found["probabilities"], [*shape, len(centers)])
         codes = tf.reshape(found["codes"], shape)
-        return found | {"probabilities": probabilities, "codes": codes}
+        found = found | {"probabilities": probabilities, "codes": codes}
+        # Exports of version 0.6 know one step.
+        return {"step_probabilities": probabilities[:, tf.newaxis]} | found
 
+    outputs, num_steps, fine_size = predict.structured_outputs, 1, None
+    if "step_probabilities" in outputs:
+        _, num_steps, num_cells, _ = outputs["step_probabilities"].shape
+        fine_size = math.isqrt(num_cells)
     return Predictor(
         call,
         frame_size=predict.structured_input_signature[1]["image"].shape[1],
         grid_size=predict.structured_outputs["flow"].shape[1],
         centers=centers,
         num_parameters=None,
+        num_steps=num_steps,
+        fine_size=fine_size,
     )

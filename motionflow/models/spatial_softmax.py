@@ -59,15 +59,54 @@ def expected_flow(logits: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
     return tf.reshape(flow, [-1, grid_size, grid_size, 2])
 
 
-def predictions(logits: tf.Tensor, centers: tf.Tensor) -> dict[str, tf.Tensor]:
-    """What a served model answers: flow, probabilities and codes.
+def to_grid(values: tf.Tensor, grid_size: int) -> tf.Tensor:
+    """Means over blocks: [..., s, s, C] -> [..., g, g, C], s a multiple of g.
+
+    Of probabilities: the distribution of a pixel drawn from the cell. Its expected flow
+    is the mean of the pixels' expected flow.
+    """
+    *_, side, channels = values.shape
+    block = side // grid_size
+    if block == 1:
+        return values
+    outer = tf.shape(values)[:-3]
+    blocks = tf.concat([outer, [grid_size, block, grid_size, block, channels]], 0)
+    return tf.reduce_mean(tf.reshape(values, blocks), axis=[-4, -2])
+
+
+def predictions(
+    logits: tf.Tensor,
+    centers: tf.Tensor,
+    grid_size: int | None = None,
+    num_steps: int = 1,
+) -> dict[str, tf.Tensor]:
+    """What a model says about frames.
+
+    Args:
+      logits: [B, T * s * s, K], s a multiple of g.
+      centers: [K, 2].
+      grid_size: g; None: s.
+      num_steps: T.
 
     Returns:
-      flow float32 [B, g, g, 2], probabilities float32 [B, cells, K] and codes int32
-      [B, cells], the most probable centre of each cell.
+      of the first step on the grid g x g: flow float32 [B, g, g, 2], probabilities
+      float32 [B, g * g, K] and codes int32 [B, g * g], the most probable centre of each
+      cell; and step_probabilities float32 [B, T, s * s, K] of all it knows.
     """
+    _, num_cells, num_clusters = logits.shape
+    side = math.isqrt(num_cells // num_steps)
+    steps = probabilities(logits)
+    first = steps[:, : side**2]
+    if grid_size not in (None, side):
+        first = tf.reshape(first, [-1, side, side, num_clusters])
+        first = to_grid(first, grid_size)
+        first = tf.reshape(first, [-1, grid_size**2, num_clusters])
+    else:
+        grid_size = side
+    flow = tf.linalg.matmul(first, tf.cast(centers, tf.float32))
     return {
-        "flow": expected_flow(logits, centers),
-        "probabilities": probabilities(logits),
-        "codes": tf.argmax(logits, axis=-1, output_type=tf.int32),
+        "flow": tf.reshape(flow, [-1, grid_size, grid_size, 2]),
+        "probabilities": first,
+        "codes": tf.argmax(first, axis=-1, output_type=tf.int32),
+        "step_probabilities": tf.reshape(steps, [-1, num_steps, side**2, num_clusters]),
     }

@@ -7,11 +7,10 @@ TensorFlow merges the two by itself only where the convolution has no bias, and 
 report's have one.
 """
 
-import itertools
-
 import numpy as np
 
 from motionflow.compat import keras
+from motionflow.models import blocks
 
 
 def fold(model: keras.Model) -> keras.Model:
@@ -23,13 +22,17 @@ def fold(model: keras.Model) -> keras.Model:
     Returns:
       The model.
     """
-    for layer, norm in itertools.pairwise(model.layers):
-        if isinstance(norm, keras.layers.BatchNormalization):
-            gamma, beta, mean, variance = map(np.float64, norm.get_weights())
-            factor = gamma / np.sqrt(variance + norm.epsilon)
-            kernel, bias = layer.get_weights()
-            layer.set_weights([kernel * factor, (bias - mean) * factor + beta])
-            norm.call = _identity
+    for norm in model.layers:
+        if not isinstance(norm, keras.layers.BatchNormalization):
+            continue
+        layer = norm.inbound_nodes[0].inbound_layers
+        if type(layer) is not blocks.PaddedConv2D or not layer.use_bias:
+            continue  # TensorFlow's merging, or a kernel of another layout
+        gamma, beta, mean, variance = map(np.float64, norm.get_weights())
+        factor = gamma / np.sqrt(variance + norm.epsilon)
+        kernel, bias = layer.get_weights()
+        layer.set_weights([kernel * factor, (bias - mean) * factor + beta])
+        norm.call = _identity
     return model
 
 

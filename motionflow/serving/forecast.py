@@ -1,6 +1,7 @@
 """What every exported model says about frames, whatever its format.
 
-frames [B, S, S, 3] -> flow, speed, codes, confidence, probabilities, on the grid
+frames [B, S, S, 3] -> flow, speed, codes, confidence, probabilities, on the grid;
+                       and of dense networks and sequences the flow of all steps
 """
 
 from collections.abc import Callable
@@ -31,14 +32,17 @@ def forecast_function(
         codes: int32 [B, g, g], the most probable flow vector's number.
         confidence: float32 [B, g, g], and its probability.
         probabilities: float32 [B, g, g, K].
+        steps: float32 [B, T, s, s, 2], where the model says more than `flow`.
     """
-    _, num_cells, num_clusters = model.output_shape
-    grid = [-1, *[round(num_cells**0.5)] * 2]
+    grid_size, fine_size, num_steps = model.grid_size, model.fine_size, model.num_steps
+    grid = [-1, grid_size, grid_size]
+    num_clusters, says_more = len(centers), (num_steps, fine_size) != (1, grid_size)
 
     def forecast(frames: tf.Tensor) -> Forecast:
         logits = model(tf.cast(frames, tf.float32), training=False)
-        found = spatial_softmax.predictions(logits, centers)
-        flow = found["flow"]
+        found = spatial_softmax.predictions(logits, centers, grid_size, num_steps)
+        flow, steps = found["flow"], found["step_probabilities"] @ centers
+        more = {"steps": tf.reshape(steps, [-1, num_steps, fine_size, fine_size, 2])}
         probabilities = tf.reshape(found["probabilities"], [*grid, num_clusters])
         return {
             "flow": flow,
@@ -46,6 +50,6 @@ def forecast_function(
             "codes": tf.reshape(found["codes"], grid),
             "confidence": tf.reduce_max(probabilities, axis=-1),
             "probabilities": probabilities,
-        }
+        } | (more if says_more else {})
 
     return forecast

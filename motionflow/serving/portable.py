@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.serving.forecast import NAMES, forecast_function
+from motionflow.serving.forecast import forecast_function
 from motionflow.tables import markdown_table
 
 Runner = Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -78,8 +78,8 @@ def measure(
     frames = _frames(function.input_signature[0].shape[1])
     expected = {key: value.numpy() for key, value in function(frames).items()}
     batched = run(frames)
-    for key in NAMES:
-        found, wanted = batched.get(key), expected[key]
+    for key, wanted in expected.items():
+        found = batched.get(key)
         if found is None or (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
             got = "missing" if found is None else f"{found.dtype} {found.shape}"
             raise RuntimeError(

@@ -16,8 +16,8 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.generate import picture_flow, rollout
-from motionflow.models import spatial_softmax
-from motionflow.models.predictor import FRAMES_SIGNATURE, Predictor
+from motionflow.models import predictor
+from motionflow.models.predictor import FRAMES_SIGNATURE
 from motionflow.serving import gate, warmup
 from motionflow.serving.signatures import make_signatures
 
@@ -76,6 +76,7 @@ def check(folder: Path, model: keras.Model, centers: np.ndarray) -> None:
         "serving_default": {"image": tf.constant(frames)},
         "predict_bytes": {"image_bytes": tf.stack(files)},
         "probabilities": {"image": tf.constant(frames)},
+        "steps": {"image": tf.constant(frames)},
         "rollout": {
             "image": tf.constant(frames),
             "num_predictions": two,
@@ -101,23 +102,22 @@ def _expected(
     model: keras.Model, centers: np.ndarray, frames: np.ndarray
 ) -> dict[str, np.ndarray]:
     """What the Keras model says, by the names of the outputs."""
-
-    def predict(frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = model(tf.cast(frames, tf.float32), training=False)
-        return spatial_softmax.predictions(logits, centers)
-
+    predict = predictor.of_model(model, centers)
     found = {key: value.numpy() for key, value in predict(frames).items()}
-    grid, (side, num_clusters) = (
-        found["flow"].shape[:3],
-        (frames.shape[1], len(centers)),
-    )
-    flow = picture_flow.flow_function(Predictor(predict, side, grid[1], centers, None))
+    grid, num_clusters = found["flow"].shape[:3], len(centers)
+    flow, steps = picture_flow.flow_function(predict), found["step_probabilities"]
+    mode = "composed"
+    if predict.num_steps > 1:
+        flow, mode = picture_flow.sequence_function(predict), "sequence"
+    fine = [*steps.shape[:2], predict.fine_size, predict.fine_size, 2]
     return {
         "flow": found["flow"],
         "speed": np.hypot(found["flow"][..., 0], found["flow"][..., 1]),
         "confidence": found["probabilities"].max(axis=-1).reshape(grid),
         "probabilities": found["probabilities"].reshape(*grid, num_clusters),
-        "film": rollout.generate(flow, frames, 2, 2).numpy(),
+        "step_probabilities": steps,
+        "steps": (steps @ centers).reshape(fine),
+        "film": rollout.generate(flow, frames, 2, 2, mode).numpy(),
     }
 
 

@@ -3,10 +3,12 @@
     serving_default   image uint8 [N, H, W, 3]      -> flow, speed, codes, confidence
     predict_bytes     image_bytes string [N]        -> the same; JPEG or PNG files
     probabilities     image uint8 [N, H, W, 3]      -> probabilities
+    steps             image uint8 [N, H, W, 3]      -> steps
     rollout           image uint8 [N, H, W, 3],     -> frames
                       num_predictions int32 [N],
                       frames_per_prediction int32 [N]
-    frames            image float32 [N, S, S, 3]    -> flow, probabilities, codes
+    frames            image float32 [N, S, S, 3]    -> flow, probabilities, codes,
+                                                       step_probabilities
 
     flow            float32 [N, g, g, 2]      dx right, dy down, pixels of the S x S
                                               frame per prediction
@@ -14,11 +16,15 @@
     codes           int32 [N, g, g]           the most probable flow vector's number
     confidence      float32 [N, g, g]         and its probability
     probabilities   float32 [N, g, g, K]
+    steps           float32 [N, T, s, s, 2]   flow of each step that the model predicts,
+                                              as fine as it does: T > 1 for sequences,
+                                              s > g for dense networks
     frames          uint8 [N, T, H, W, 3]     what follows the image; T is the two
                                               numbers' product
 
-`serving_default`, `predict_bytes` and `probabilities` fit a picture as training did:
-its short side becomes S, and the centre square is taken; flow is flow of that square.
+`serving_default`, `predict_bytes`, `probabilities` and `steps` fit a picture as
+training did: its short side becomes S, and the centre square is taken; flow is flow of
+that square.
 `rollout` covers the whole picture. `frames` is for frames that were warped.
 
 These names are public. Everything has a leading batch dimension, since batching and
@@ -33,7 +39,8 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.generate import fitting, picture_flow, rollout
-from motionflow.models.predictor import FRAMES_SIGNATURE, Predictor
+from motionflow.models import predictor
+from motionflow.models.predictor import FRAMES_SIGNATURE
 from motionflow.serving import picture_bytes
 from motionflow.serving.forecast import Forecast, forecast_function
 
@@ -66,6 +73,7 @@ def make_signatures(
         "serving_default": (functions.predict, [_PICTURE]),
         "predict_bytes": (functions.predict_bytes, [bytes_spec]),
         "probabilities": (functions.probabilities, [_PICTURE]),
+        "steps": (functions.steps, [_PICTURE]),
         "rollout": (functions.rollout, [_PICTURE, *numbers]),
         FRAMES_SIGNATURE: (functions.frames, [frames]),
     }
@@ -79,11 +87,8 @@ class _Functions:
     """The functions, for one model and its codebook."""
 
     def __init__(self, model: keras.Model, centers: np.ndarray):
-        self._forecast = forecast_function(model, centers)
-        size, grid_size = model.input_shape[1], round(model.output_shape[1] ** 0.5)
-        self.predictor = Predictor(
-            self._forecast, size, grid_size, centers, num_parameters=None
-        )
+        self._forecast, self._centers = forecast_function(model, centers), centers
+        self.predictor = predictor.of_model(model, centers)
 
     def predict(self, image: tf.Tensor) -> Forecast:
         return self._answer(self._fit(image))
@@ -104,10 +109,17 @@ class _Functions:
     def probabilities(self, image: tf.Tensor) -> Forecast:
         return {"probabilities": self._forecast(self._fit(image))["probabilities"]}
 
+    def steps(self, image: tf.Tensor) -> Forecast:
+        found = self._forecast(self._fit(image))
+        return {"steps": found.get("steps", found["flow"][:, tf.newaxis])}
+
     def frames(self, image: tf.Tensor) -> Forecast:
         size = self.predictor.frame_size
-        found = self._forecast(tf.ensure_shape(image, [None, size, size, 3]))
-        return {key: found[key] for key in ("flow", "probabilities", "codes")}
+        found = self.predictor(tf.ensure_shape(image, [None, size, size, 3]))
+        grid = [-1, *found["flow"].shape[1:3]]
+        codes = tf.reshape(found["codes"], grid)
+        probabilities = tf.reshape(found["probabilities"], [*grid, len(self._centers)])
+        return found | {"codes": codes, "probabilities": probabilities}
 
     def rollout(
         self,
@@ -141,8 +153,9 @@ class _Functions:
         ]
         with tf.control_dependencies(checks):
             image = tf.identity(image)
-        model = picture_flow.flow_function(self.predictor)
-        return {"frames": rollout.generate_in_graph(model, image, *counts)}
+        model = picture_flow.sequence_function(self.predictor)
+        num_steps = self.predictor.num_steps
+        return {"frames": rollout.generate_in_graph(model, image, *counts, num_steps)}
 
     def _answer(self, frames: tf.Tensor) -> Forecast:
         found = self._forecast(frames)

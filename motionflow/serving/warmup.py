@@ -47,6 +47,7 @@ def requests(
     yield "serving_default", {"image": image}
     yield "predict_bytes", {"image_bytes": files}
     yield "probabilities", {"image": image}
+    yield "steps", {"image": image}
     yield (
         "rollout",
         {"image": image, "num_predictions": ones, "frames_per_prediction": ones},

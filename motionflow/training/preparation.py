@@ -12,7 +12,8 @@ from motionflow.data import pipeline
 from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
-from motionflow.models import build_model, keras_metrics, losses
+from motionflow.models import build_model, keras_metrics, losses, target_options
+from motionflow.models.sequence import STEPS, SequenceNetwork
 from motionflow.training.optimizers import Schedule, make_optimizer
 from motionflow.training.settings import Settings
 
@@ -25,6 +26,7 @@ def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
             "name": settings.model,
             "num_clusters": data.codebook.num_clusters,
             "grid_size": data.grid_size,
+            **target_options(settings.model, data),
             **model,
             "untilt": model["untilt"] and settings.loss.is_tilted,
         },
@@ -57,6 +59,10 @@ def make_model(settings: Settings, data: DataDir, schedule: Schedule) -> keras.M
     if config["untilt"]:
         tilt = losses.tilt(data.codebook.counts, settings.loss)
         model.get_layer("logits").tilt.assign(tilt)
+    if isinstance(model, SequenceNetwork):
+        model.get_layer(STEPS).centers.assign(data.codebook.centers)
+        steps = settings.epochs * pipeline.steps_per_epoch(data, settings.batch_size)
+        model.teacher_steps = settings.teacher_forcing * steps
     optimizer = make_optimizer(settings.optimizer, schedule)
     compile_model(model, optimizer, data.codebook, settings.loss)
     return model

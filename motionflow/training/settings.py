@@ -108,6 +108,14 @@ class Settings:
         "are probabilities.",
     )
 
+    teacher_forcing: float = _training(
+        0.5,
+        "sequences: share of the training in which they hear the true flow of the step "
+        "before, less and less often; 0: never.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
+
     seed: int = _training(0, "Of weights, order, images, dropout.", lower_bound=0)
     strategy: str = _run("one_device", "Devices.", enum_values=list(STRATEGIES))
     precision: str = _training(

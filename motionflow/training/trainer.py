@@ -20,7 +20,7 @@ import tensorflow as tf
 from motionflow import runtime
 from motionflow.compat import keras
 from motionflow.data import pipeline, records
-from motionflow.models import blocks
+from motionflow.models import blocks, target_view
 from motionflow.models.run_dir import RunDir
 from motionflow.training import display
 from motionflow.training.callbacks import StepKeeper
@@ -74,7 +74,8 @@ class Trainer:
         self.strategy = runtime.make_strategy(settings.strategy)
         runtime.set_precision(settings.precision)
         runtime.set_seeds(settings.seed)
-        self.data = records.open_data_dir(settings.data_dir)
+        data = records.open_data_dir(settings.data_dir)
+        self.data = target_view(settings.model, data)
         self.steps = pipeline.steps_per_epoch(self.data, settings.batch_size)
         check_replicas(settings.batch_size, self.strategy.num_replicas_in_sync)
         self.schedule = make_schedule(settings, self.steps)

@@ -75,12 +75,14 @@ def answer(predictor: Predictor, data: bytes, options: Options) -> dict[str, Any
       mean over cells; `grid`: [columns, rows].
 
     Raises:
-      InputError: the picture cannot be read, or is too long and narrow.
+      InputError: the picture cannot be read, or is too long and narrow; or the model
+        predicts no sequence and is asked for one.
     """
     frame, original = upload.read_frame(data)
     height, width = frame.shape[:2]
     picture_flow.grid_shape(predictor, height, width)  # refuses narrow strips
-    found = picture_flow.grid_probabilities(predictor, frame[np.newaxis])[0].numpy()
+    found = picture_flow.step_probabilities(predictor, frame[np.newaxis], 1)[0, 0]
+    found = found.numpy()
     confidence, codes = found.max(axis=-1), found.argmax(axis=-1)
     still_code = np.linalg.norm(predictor.centers, axis=-1).argmin()
     animation = Animation(

@@ -1,0 +1,244 @@
+"""The flow of several steps from one frame, by a convolutional LSTM over flow.
+
+    features --+--> state h, c at the start
+               +------------------------------+
+    flow of step t - 1, features --> ConvLSTM --> h --> scores of step t --> its flow
+
+The report's second extension (section 5): a warped image as the only input "does not
+explicitly take into account the temporal structure of past flow patterns. For example,
+if the optical flow in a frame of someone walking points to the right, it is very likely
+that the optical flow at the next frame will also point to the right". A step is as long
+as a label: the motion of `step_frames` frames of the video.
+
+    i, f, o = sigmoid(W * [x_t, h_{t-1}] + b),   g = tanh(W_g * [x_t, h_{t-1}] + b_g)
+    c_t = f c_{t-1} + i g,   h_t = o tanh(c_t)
+
+with * a 3x3 convolution (Shi et al. 2015, equation 3, without peepholes). In training
+x_t holds the true flow of the step before (teacher forcing), or with a growing
+probability the network's own (scheduled sampling, Bengio et al. 2015); otherwise always
+its own, or one that is drawn.
+"""
+
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.data.pipeline import unpack_targets
+from motionflow.errors import InputError
+from motionflow.models import allconv, blocks, dense, spatial_softmax
+from motionflow.models.network import Network
+
+UNITS = 128  # of the state
+STEPS = "steps"  # name of the layer that goes through the steps
+_TINY = 1e-30  # a probability whose logarithm is finite
+
+
+class ConvLSTM(keras.layers.Layer):
+    """One step of a convolutional LSTM; its first state is made from features.
+
+    Args:
+      units: channels of h and c.
+      l2: weight of the L2 regularisation.
+    """
+
+    def __init__(self, units: int, l2: float, **kwargs):
+        super().__init__(**kwargs)
+        options = {
+            "kernel_initializer": blocks.INITIALIZER,
+            "kernel_regularizer": blocks.l2_penalty(l2),
+        }
+        self._start = keras.layers.Conv2D(2 * units, 1, activation="tanh", **options)
+        self._gates = keras.layers.Conv2D(4 * units, 3, padding="same", **options)
+
+    def start(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """H and c, [B, g, g, units] each, from features [B, g, g, C]."""
+        return tuple(tf.split(self._start(features), 2, axis=-1))
+
+    def call(self, inputs):
+        """X [B, g, g, C], h, c -> the next h, c."""
+        x, h, c = inputs
+        gates = self._gates(tf.concat([x, h], axis=-1))
+        i, f, o, g = tf.split(gates, 4, axis=-1)
+        # One more at the start: what is known is kept (Jozefowicz et al. 2015).
+        c = tf.sigmoid(f + 1) * c + tf.sigmoid(i) * tf.tanh(g)
+        return tf.sigmoid(o) * tf.tanh(c), c
+
+
+class Steps(keras.layers.Layer):
+    """Goes through the steps: features -> scores of each of them.
+
+    Args:
+      num_steps: T.
+      num_clusters: K.
+      width: factor on the units.
+      l2: weight of the L2 regularisation.
+      upsampler: None for scores on the grid itself.
+    """
+
+    def __init__(self, num_steps, num_clusters, width, l2, upsampler=None, **kwargs):
+        super().__init__(**kwargs)
+        self._num_steps, self._num_clusters = num_steps, num_clusters
+        options = {
+            "kernel_initializer": blocks.INITIALIZER,
+            "kernel_regularizer": blocks.l2_penalty(l2),
+        }
+        units = blocks.scaled(UNITS, width)
+        self._seen = keras.layers.Conv2D(units, 1, activation="relu", **options)
+        self._cell = ConvLSTM(units, l2)
+        self._upsampler = upsampler
+        self._scores = upsampler or keras.layers.Conv2D(num_clusters, 1, **options)
+
+    def build(self, input_shape):
+        """Creates the codebook [K, 2], zero until `centers.assign` sets it."""
+        self.centers = self.add_weight(
+            name="centers",
+            shape=(self._num_clusters, 2),
+            dtype=tf.float32,
+            initializer="zeros",
+            trainable=False,
+            experimental_autocast=False,
+        )
+        super().build(input_shape)
+
+    def call(self, inputs, taught=None, noise=None):
+        """Scores of all steps.
+
+        Args:
+          inputs: [features [B, g, g, C], *skips of the upsampler].
+          taught: the true flow [B, T, g, g, 2], and whether step t is told that of the
+            step before it, float [B, T]: 1 yes, 0 no.
+          noise: Gumbel noise [B, g * g, K]: each step is told a flow that is drawn.
+
+        Returns:
+          [B, T, s, s, K], s = g or D.
+        """
+        features, *skips = inputs
+        seen, (h, c) = self._seen(features), self._cell.start(features)
+        flow = tf.zeros_like(features[..., :2])
+        scores = []
+        for step in range(self._num_steps):
+            h, c = self._cell([tf.concat([flow, seen], axis=-1), h, c])
+            x = tf.concat([features, h], axis=-1)
+            scores.append(self._scores([x, *skips] if self._upsampler else x))
+            flow = self._flow(scores[-1], features.shape[1], noise)
+            if taught is not None and step + 1 < self._num_steps:
+                share = tf.reshape(taught[1][:, step + 1], [-1, 1, 1, 1])
+                flow += share * (taught[0][:, step] - flow)
+            # Flow of a few pixels, whatever the data: as large as other activations.
+            flow = tf.cast(flow / self._scale(), features.dtype)
+        return tf.stack(scores, axis=1)
+
+    def _flow(self, scores: tf.Tensor, grid_size: int, noise) -> tf.Tensor:
+        """Expected or drawn flow of a step, on the grid; without a gradient."""
+        scores = tf.stop_gradient(tf.cast(scores, tf.float32))
+        probabilities = spatial_softmax.to_grid(tf.nn.softmax(scores), grid_size)
+        if noise is None:
+            return probabilities @ self.centers
+        drawn = tf.math.log(probabilities + _TINY)
+        drawn += tf.reshape(noise, tf.shape(probabilities))
+        return tf.gather(self.centers, tf.argmax(drawn, axis=-1))
+
+    def _scale(self) -> tf.Tensor:
+        return tf.sqrt(tf.reduce_mean(self.centers**2)) + 1e-3
+
+
+def build_sequence(
+    inputs: tf.Tensor,
+    grid_size: int,
+    num_clusters: int,
+    *,
+    sequence_length: int,
+    dense_size: int = 0,
+    width: float = 1.0,
+    l2: float = 0.0,
+    dropout: float = 0.3,
+    literal_head: bool = False,
+) -> tf.Tensor:
+    """The rows of table 2 on standardised frames, then the steps.
+
+    Args:
+      inputs: [B, S, S, 3].
+      grid_size: g, cells along one side of the trunk's grid.
+      num_clusters: K, the size of the codebook.
+      sequence_length: T.
+      dense_size: D; each step is upsampled as in `dense`. 0: not.
+      width: factor on every number of filters but the last.
+      l2: weight of the L2 regularisation.
+      dropout: share dropped in the trunk's three ConvBND rows.
+      literal_head: belongs to the report's table 2 and must be False.
+
+    Returns:
+      Scores [B, T, s, s, K], s = g or D.
+
+    Raises:
+      InputError: a grid or D that this network does not give, or `literal_head`.
+    """
+    if literal_head:
+        raise InputError("sequence has no literal head: --literal_head is for allconv")
+    rows = allconv.apply_table(inputs, grid_size, width, l2, dropout)
+    upsampler, joined = None, []
+    if dense_size:
+        joined = dense.skips(inputs, rows, dense_size, width, l2)
+        upsampler = dense.Upsampler(
+            num_clusters, dense_size, inputs.shape[1], width, l2
+        )
+    steps = Steps(sequence_length, num_clusters, width, l2, upsampler, name=STEPS)
+    return steps([rows[-1], *joined])
+
+
+def build_dense_sequence(
+    inputs: tf.Tensor, grid_size: int, num_clusters: int, **options
+) -> tf.Tensor:
+    """Both extensions: `build_sequence` with its `dense_size`."""
+    return build_sequence(inputs, grid_size, num_clusters, **options)
+
+
+class SequenceNetwork(Network):
+    """A network of steps, trained with teacher forcing.
+
+    Attributes:
+      teacher_steps: training steps until the network hears only itself; the probability
+        of hearing the truth falls linearly from 1.
+    """
+
+    teacher_steps: float = 0.0
+
+    def connect(self) -> None:
+        """Adds the ways from frames to logits that `call` does not go."""
+        steps = self.get_layer(STEPS)
+        inputs = steps.input if isinstance(steps.input, list) else [steps.input]
+        shape = inputs[0].shape[1:3]
+        flow = keras.Input([self.num_steps, *shape, 2], dtype="float32")
+        is_told = keras.Input([self.num_steps], dtype="float32")
+        noise = keras.Input([shape[0] * shape[1], steps.output.shape[-1]])
+
+        def logits(scores: tf.Tensor) -> tf.Tensor:
+            return self.get_layer("logits")(self.get_layer("cells")(scores))
+
+        told = keras.Model(
+            [self.input, flow, is_told], logits(steps(inputs, taught=[flow, is_told]))
+        )
+        drawn = keras.Model([self.input, noise], logits(steps(inputs, noise=noise)))
+        # In functions, so that Keras counts no layer twice.
+        self._told = lambda *values: told([*values], training=True)
+        self.draw = lambda frames, noise: drawn([frames, noise], training=False)
+
+    def train_step(self, data):
+        """Keras' own, but for what the steps are told."""
+        frames, targets = data
+        _, flow = unpack_targets(targets)
+        shape = [-1, self.num_steps, self.fine_size, self.fine_size, 2]
+        flow = spatial_softmax.to_grid(tf.reshape(flow, shape), self.grid_size)
+        with tf.GradientTape() as tape:
+            logits = self._told(frames, flow, self._is_told(tf.shape(frames)[0]))
+            loss = self.compute_loss(frames, targets, logits)
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        return self.compute_metrics(frames, targets, logits, None)
+
+    def _is_told(self, num_frames: tf.Tensor) -> tf.Tensor:
+        """Drawn by the training's step, so that a resumed one draws the same."""
+        step = self.optimizer.iterations
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.stack([tf.cast(step, tf.int32), tf.cast(replica, tf.int32)])
+        draws = tf.random.stateless_uniform([num_frames, self.num_steps], seed)
+        share = 1 - tf.cast(step, tf.float32) / max(self.teacher_steps, 1e-9)
+        return tf.cast(draws < share, tf.float32)
