@@ -48,6 +48,7 @@ def requests(batch, frame_size):
         "serving_default": {"image": square},
         "predict_bytes": {"image_bytes": np.array(files, object)},
         "probabilities": {"image": wide},
+        "steps": {"image": wide},
         "rollout": {
             "image": wide,
             "num_predictions": np.full(batch, 2, np.int32),

@@ -2,6 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.models.network import Network
 from motionflow.serving.forecast import NAMES, forecast_function
 
 CENTERS = np.float32([[0, 0], [3, 4], [-8, 0]])
@@ -10,7 +11,9 @@ CENTERS = np.float32([[0, 0], [3, 4], [-8, 0]])
 def one_cell_each():
     """A network of 2 x 2 cells that scores what the corners' colours say."""
     inputs = keras.Input([2, 2, 3])
-    return keras.Model(inputs, tf.reshape(inputs, [-1, 4, 3]))
+    model = Network(inputs, tf.reshape(inputs, [-1, 4, 3]))
+    model.grid_size, model.num_steps, model.fine_size = 2, 1, 2
+    return model
 
 
 def test_the_parts_of_a_forecast_by_hand():

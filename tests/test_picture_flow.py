@@ -17,6 +17,7 @@ class BrightMovesRight:
     """Cells brighter than middle grey move right, by their mean colour; others rest."""
 
     frame_size, grid_size, centers = SIZE, GRID, CENTERS
+    num_steps, fine_size = 1, GRID
 
     def __init__(self):
         self.seen = None
@@ -26,7 +27,8 @@ class BrightMovesRight:
         assert frames.shape[1:] == (SIZE, SIZE, 3)
         cells = self.seen.reshape(-1, GRID, SIZE // GRID, GRID, SIZE // GRID, 3)
         bright = cells.mean(axis=(2, 4, 5)).reshape(-1, GRID**2) > 127
-        return {"probabilities": tf.constant(np.eye(3, dtype=np.float32)[bright * 1])}
+        found = tf.constant(np.eye(3, dtype=np.float32)[bright * 1])
+        return {"step_probabilities": found[:, tf.newaxis]}
 
 
 def noise(*shape, seed=0):
@@ -43,7 +45,8 @@ def test_a_square_of_the_networks_size_is_predicted_as_it_is():
     frame[10:20, 20:] = 255
     coarse = np.zeros((1, GRID, GRID, 2))
     coarse[0, 1, 2:, 0] = 2
-    np.testing.assert_allclose(flow_of(frame), warp.resize_flow(coarse, SIZE, SIZE)[0])
+    expected = warp.resize_flow(coarse, SIZE, SIZE)[0]
+    np.testing.assert_allclose(flow_of(frame), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("height, width", [(80, 200), (200, 80), (20, 60), (120, 120)])
@@ -71,7 +74,7 @@ def test_cells_that_do_not_fit_stretch_a_little():
 @pytest.mark.parametrize("size", [SIZE, 3 * SIZE + 10, SIZE - 13])
 def test_the_network_sees_pictures_as_in_training(size):
     frame, predictor = texture(0, size, size), BrightMovesRight()
-    picture_flow.grid_probabilities(predictor, tf.constant(frame[None]))
+    picture_flow.step_probabilities(predictor, tf.constant(frame[None]))
     expected = video.fit_frame(frame, SIZE).astype(float)
     # fit_frame rounds to whole grey values.
     np.testing.assert_allclose(predictor.seen[0], expected, atol=1)
@@ -80,7 +83,7 @@ def test_the_network_sees_pictures_as_in_training(size):
 def test_every_part_is_seen_by_squares_that_overlap_by_half():
     frame = np.tile(np.linspace(0, 255, 100)[None, :, None], (40, 1, 3))
     predictor = BrightMovesRight()
-    picture_flow.grid_probabilities(predictor, tf.constant(frame[None], tf.float32))
+    picture_flow.step_probabilities(predictor, tf.constant(frame[None], tf.float32))
     assert len(predictor.seen) == 4
     starts = [np.argmin(np.abs(frame[0, :, 0] - s[0, 0, 0])) for s in predictor.seen]
     assert starts == [0, 20, 40, 60]
@@ -90,9 +93,11 @@ def test_squares_that_disagree_are_mixed_by_their_distance_from_the_border():
     class FirstMoves(BrightMovesRight):
         def __call__(self, frames):
             codes = np.repeat([[1], [0]], GRID**2, axis=1)
-            return {"probabilities": tf.constant(np.eye(3, dtype=np.float32)[codes])}
+            found = tf.constant(np.eye(3, dtype=np.float32)[codes])
+            return {"step_probabilities": found[:, tf.newaxis]}
 
-    found = picture_flow.grid_probabilities(FirstMoves(), tf.zeros([1, 40, 60, 3]))
+    frames = tf.zeros([1, 40, 60, 3])
+    found = picture_flow.step_probabilities(FirstMoves(), frames)[:, 0]
     # Cells 2 and 3 are in both: 2 and 1 cells from the first one's border, 1 and 2
     # from the second one's.
     np.testing.assert_allclose(found[0, 0, :, 1], [1, 1, 2 / 3, 1 / 3, 0, 0], atol=1e-6)

@@ -205,11 +205,11 @@ def test_an_unknown_mode_is_refused():
 class Undecided:
     """Left or right, as likely as not."""
 
-    frame_size, grid_size = HEIGHT, 4
+    frame_size, grid_size, fine_size, num_steps = HEIGHT, 4, 4, 1
     centers = np.float32([[-3, 0], [3, 0]])
 
     def __call__(self, frames):
-        return {"probabilities": tf.fill([tf.shape(frames)[0], 16, 2], 0.5)}
+        return {"step_probabilities": tf.fill([tf.shape(frames)[0], 1, 16, 2], 0.5)}
 
 
 def futures(seed, num_futures=6, **options):

@@ -22,6 +22,7 @@ PUBLIC = {
     "serving_default": (PICTURE, FORECAST),
     "predict_bytes": ({"image_bytes": ([None], "string")}, FORECAST),
     "probabilities": (PICTURE, {"probabilities": ([None, 3, 3, 5], "float32")}),
+    "steps": (PICTURE, {"steps": ([None, 1, 3, 3, 2], "float32")}),
     "rollout": (
         PICTURE
         | dict.fromkeys(

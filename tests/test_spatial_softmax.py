@@ -35,6 +35,7 @@ def test_all_is_float32_for_low_precision_logits(dtype):
         "flow": tf.float32,
         "probabilities": tf.float32,
         "codes": tf.int32,
+        "step_probabilities": tf.float32,
     }
 
 
@@ -57,3 +58,27 @@ def test_probabilities_are_scipys():
     logits = random_logits()
     answer = spatial_softmax.probabilities(logits)
     np.testing.assert_allclose(answer, softmax(logits, -1), rtol=1e-5)
+
+
+def test_means_over_blocks_by_hand():
+    values = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
+    # Rows 0 1 2 3 / 4 5 6 7: the first block is 0, 1, 4, 5.
+    expected = [[[[2.5], [4.5]], [[10.5], [12.5]]]]
+    np.testing.assert_array_equal(spatial_softmax.to_grid(values, 2), expected)
+    steps = np.stack([values, 2 * values], axis=1)
+    found = spatial_softmax.to_grid(steps, 2)
+    np.testing.assert_array_equal(found[:, 1], 2 * np.float32(expected))
+
+
+def test_a_cell_has_the_mean_distribution_and_flow_of_its_pixels():
+    # Two steps of 4 x 4 pixels on a grid of 2 x 2.
+    logits = random_logits(3, cells=32)
+    found = spatial_softmax.predictions(logits, CENTERS, grid_size=2, num_steps=2)
+    chances = softmax(logits, -1).reshape(3, 2, 16, 3)
+    np.testing.assert_allclose(found["step_probabilities"], chances, rtol=1e-5)
+    first = chances[:, 0].reshape(3, 4, 4, 3)
+    corner = first[:, :2, 2:].mean(axis=(1, 2))  # top right: cell 1
+    np.testing.assert_allclose(found["probabilities"][:, 1], corner, rtol=1e-5)
+    flow = (first @ CENTERS)[:, :2, 2:].mean(axis=(1, 2))
+    np.testing.assert_allclose(found["flow"][:, 0, 1], flow, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(found["codes"][:, 1], corner.argmax(axis=-1))

@@ -68,12 +68,15 @@ class Uneven:
     """A predictor whose nine cells differ: four of them rest."""
 
     frame_size, grid_size, centers = 64, 3, tiny_run.CENTERS
+    num_steps, fine_size = 1, 3
     table = np.random.default_rng(1).dirichlet(np.ones(5), 9).astype(np.float32)
     table[:4, 0] += 2
     table /= table.sum(-1, keepdims=True)
 
     def __call__(self, frames):
-        return {"probabilities": np.broadcast_to(self.table, (len(frames), 9, 5))}
+        return {
+            "step_probabilities": np.broadcast_to(self.table, (len(frames), 1, 9, 5))
+        }
 
 
 @pytest.mark.parametrize("temperature", ["1", "0.38"])

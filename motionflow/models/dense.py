@@ -73,7 +73,7 @@ def skips(
       width: factor on the numbers of filters.
       l2: weight of the L2 regularisation.
     """
-    check_size(dense_size, frames.shape[1])
+    check_size(dense_size, frames.shape[1], rows[-1].shape[1])
     relu = _options(l2) | {"activation": "relu", "padding": "same"}
     strides = (2, 1)[: _num_steps(dense_size, frames.shape[1]) - 2]
     filters = blocks.scaled(FRAME_FILTERS, width)
@@ -84,7 +84,7 @@ def skips(
     ]
 
 
-def check_size(dense_size: int, frame_size: int) -> None:
+def check_size(dense_size: int, frame_size: int, grid_size: int) -> None:
     """Refuses a size that the steps do not lead to, as an InputError."""
     first, second = _sizes(frame_size)
     fits = frame_size == 2 * 2 * first == 2 * 2 * 2 * second
@@ -93,6 +93,11 @@ def check_size(dense_size: int, frame_size: int) -> None:
             f"dense networks end at all or half of a frame's size, a multiple of 8: "
             f"from frames of {frame_size} not at {dense_size}; make the data with "
             f"--store_dense_flow={frame_size // 2}"
+        )
+    if dense_size % grid_size:
+        raise InputError(
+            f"{dense_size} cells a side are no multiple of the grid's {grid_size}; "
+            f"grids of 2, 4, 5, 10 and 20 with frame_size = 8 * (grid_size + 5) fit"
         )
 
 

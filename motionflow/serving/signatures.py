@@ -8,7 +8,8 @@
                       num_predictions int32 [N],
                       frames_per_prediction int32 [N]
     frames            image float32 [N, S, S, 3]    -> flow, probabilities, codes,
-                                                       step_probabilities
+                                                       (and step_probabilities [N, T,
+                                                       s * s, K], where that says more)
 
     flow            float32 [N, g, g, 2]      dx right, dy down, pixels of the S x S
                                               frame per prediction
@@ -119,7 +120,10 @@ class _Functions:
         grid = [-1, *found["flow"].shape[1:3]]
         codes = tf.reshape(found["codes"], grid)
         probabilities = tf.reshape(found["probabilities"], [*grid, len(self._centers)])
-        return found | {"codes": codes, "probabilities": probabilities}
+        answer = {"flow": found["flow"], "probabilities": probabilities, "codes": codes}
+        steps = found["step_probabilities"]
+        says_more = steps.shape[1:3] != [1, self.predictor.grid_size**2]
+        return answer | ({"step_probabilities": steps} if says_more else {})
 
     def rollout(
         self,

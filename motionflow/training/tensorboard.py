@@ -127,11 +127,13 @@ def _read_examples(data: DataDir, split: str) -> dict[str, np.ndarray]:
     samples = next(batches.take(1).as_numpy_iterator())
     moving = np.mean(samples["codes"] != data.codebook.zero_index, axis=1)
     chosen = choose_examples(moving, NUM_EXAMPLES)
-    return {key: samples[key][chosen] for key in ("frames", "flow")}
+    frames, flow = (samples[key][chosen] for key in ("frames", "flow"))
+    # Of several steps the first is drawn.
+    return {"frames": frames, "flow": flow[:, 0] if flow.ndim == 5 else flow}
 
 
 def _prediction(model: keras.Model, centers: np.ndarray) -> Callable:
-    """Frames float32 [n, S, S, 3] -> flow [n, g, g, 2], on this worker alone."""
+    """Frames float32 [n, S, S, 3] -> flow [n, s, s, 2], on this worker alone."""
     strategy = model.distribute_strategy
 
     @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
@@ -140,7 +142,8 @@ def _prediction(model: keras.Model, centers: np.ndarray) -> Callable:
         # workers, and the chief would wait for them for ever.
         logits = strategy.run(model, (frames,), {"training": False})
         logits = strategy.experimental_local_results(logits)[0]
-        return spatial_softmax.expected_flow(logits, centers)
+        first_step = logits[:, : model.fine_size**2]
+        return spatial_softmax.expected_flow(first_step, centers)
 
     return predict
 
