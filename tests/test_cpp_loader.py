@@ -13,14 +13,25 @@ from motionflow.serving import gate
 from tests import served, tiny_run
 
 
-@pytest.fixture(scope="module")
-def version(tmp_path_factory):
-    run_dir = tiny_run.write_run(tmp_path_factory.mktemp("loader") / "run")
+def exported(tmp_path_factory, name):
+    run_dir = tiny_run.write_run(tmp_path_factory.mktemp("loader") / "run", name)
     return export.export(run_dir, tmp_path_factory.mktemp("exported"))
 
 
-def test_every_signature_answers_as_in_python(version, tmp_path):
-    asked = [item for batch in (1, 3) for item in served.requests(batch, 64).items()]
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    return exported(tmp_path_factory, "allconv")
+
+
+@pytest.fixture(scope="module")
+def steps_version(tmp_path_factory):
+    return exported(tmp_path_factory, "dense_sequence")
+
+
+@pytest.mark.parametrize("name, size", [("version", 64), ("steps_version", 72)])
+def test_every_signature_answers_as_in_python(name, size, request, tmp_path):
+    version = request.getfixturevalue(name)
+    asked = [item for batch in (1, 3) for item in served.requests(batch, size).items()]
     assert {name for name, _ in asked} == set(served.signature_defs(version))
     process, answers = served.run_loader(version, asked, tmp_path)
     assert process.returncode == 0, process.stderr[-2000:]

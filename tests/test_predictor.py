@@ -44,13 +44,36 @@ def test_it_answers_what_the_network_says(loaded, folders):
         "flow": tf.float32,
         "probabilities": tf.float32,
         "codes": tf.int32,
+        "step_probabilities": tf.float32,
     }
+    steps = answer["step_probabilities"]
+    np.testing.assert_allclose(steps[:, 0], probabilities, atol=1e-5)
 
 
 def test_float_frames_are_not_rounded(loaded):
     whole, between = loaded(frames(np.float32)), loaded(frames(np.float32) + 0.4)
     np.testing.assert_array_equal(whole["flow"], loaded(frames())["flow"])
     assert np.any(whole["flow"] != between["flow"])
+
+
+def test_a_dense_sequence_from_a_run_and_from_an_export(tmp_path):
+    run = tiny_run.write_run(tmp_path / "run", "dense_sequence")
+    model = predictor.load(run)
+    assert (model.frame_size, model.grid_size) == (72, 4)
+    assert (model.num_steps, model.fine_size) == (3, 36)
+    frames = np.random.default_rng(0).integers(0, 256, (2, 72, 72, 3), np.uint8)
+    answer = model(frames)
+    assert answer["step_probabilities"].shape == (2, 3, 36 * 36, 5)
+    fine = (answer["step_probabilities"].numpy() @ tiny_run.CENTERS)[:, 0]
+    coarse = fine.reshape(2, 4, 9, 4, 9, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(answer["flow"], coarse, atol=1e-5)
+    exported = predictor.load(export(run, tmp_path / "exported"))
+    assert (exported.num_steps, exported.fine_size) == (3, 36)
+    for key, value in exported(frames).items():
+        np.testing.assert_allclose(value, answer[key], atol=1e-5)
+    noise = np.zeros((2, 16, 5), np.float32)
+    assert model.draw(frames, noise).shape == (2, 3, 36 * 36, 5)
+    assert exported.draw is None
 
 
 def test_its_attributes(loaded, folders):

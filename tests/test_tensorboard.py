@@ -17,7 +17,8 @@ from motionflow.training.progress import Progress
 from motionflow.training.tensorboard import Board, draw_example
 from tests import tiny_run
 
-SIZE, CELLS, CODES = tiny_run.FRAME_SIZE, tiny_run.GRID_SIZE**2, len(tiny_run.CENTERS)
+SIZE, GRID, CODES = tiny_run.FRAME_SIZE, tiny_run.GRID_SIZE, len(tiny_run.CENTERS)
+CELLS = GRID**2
 ROW = {"loss": 3.5, "top1": 0.25, "val_loss": 4.5, "val_top1": 0.125, "seconds": 9.0}
 STEPS, BATCH = 3, 4
 
@@ -35,7 +36,9 @@ def make_network(kernel="glorot_uniform", bias="zeros"):
     scores = keras.layers.Dense(
         CELLS * CODES, kernel_initializer=kernel, bias_initializer=bias, name="scores"
     )(colors)
-    return Network(frames, keras.layers.Reshape((CELLS, CODES))(scores))
+    model = Network(frames, keras.layers.Reshape((CELLS, CODES))(scores))
+    model.grid_size, model.num_steps, model.fine_size = GRID, 1, GRID
+    return model
 
 
 def always(code):

@@ -62,12 +62,23 @@ def settings(data_dir, run_dir, **changes):
     return Settings(data_dir=str(data_dir), run_dir=str(run_dir), **values | changes)
 
 
-def write_run(path):
-    """Writes the run directory of a network with random weights."""
-    model_config = {"name": "allconv", "num_clusters": 5, "grid_size": 3}
-    model_config |= {"width": 0.1, "dropout": 0.3}
-    mean_frame = np.full((FRAME_SIZE, FRAME_SIZE, 3), 127, np.float32)
+STEPS = {"dense_size": 36, "sequence_length": 3}  # of a grid of 4, frames of 72
+
+
+def write_run(path, name="allconv"):
+    """Writes the run directory of a network with random weights.
+
+    A `dense_sequence` has frames of 72 pixels, a grid of 4 x 4, and STEPS.
+    """
+    model_config = {"name": name, "num_clusters": 5, "width": 0.1, "dropout": 0.3}
+    size, model_config["grid_size"] = FRAME_SIZE, GRID_SIZE
+    if name == "dense_sequence":
+        size, model_config["grid_size"] = 72, 4
+        model_config |= STEPS
+    mean_frame = np.full((size, size, 3), 127, np.float32)
     model = build_model(mean_frame=mean_frame, **model_config)
+    if name == "dense_sequence":
+        model.get_layer("steps").centers.assign(CENTERS)
     random = np.random.default_rng(0)
     for weight in model.trainable_weights:
         weight.assign_add(random.normal(0, 0.1, weight.shape))

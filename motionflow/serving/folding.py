@@ -26,8 +26,9 @@ def fold(model: keras.Model) -> keras.Model:
         if not isinstance(norm, keras.layers.BatchNormalization):
             continue
         layer = norm.inbound_nodes[0].inbound_layers
-        if type(layer) is not blocks.PaddedConv2D or not layer.use_bias:
-            continue  # TensorFlow's merging, or a kernel of another layout
+        kinds = keras.layers.Conv2D, blocks.PaddedConv2D
+        if type(layer) not in kinds or not layer.use_bias:
+            continue  # TensorFlow's to merge, or a kernel of another layout
         gamma, beta, mean, variance = map(np.float64, norm.get_weights())
         factor = gamma / np.sqrt(variance + norm.epsilon)
         kernel, bias = layer.get_weights()
