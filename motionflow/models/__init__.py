@@ -10,9 +10,11 @@ import numpy as np
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import blocks
+from motionflow.models import blocks, efficientnet, trunk
 from motionflow.models.alexnet import build_alexnet
 from motionflow.models.allconv import build_allconv
+from motionflow.models.convnext import build_convnext
+from motionflow.models.efficientnet import build_efficientnet
 from motionflow.models.network import Network
 from motionflow.models.vgg import build_vgg
 from motionflow.models.walker import build_walker
@@ -22,7 +24,11 @@ BUILDERS = {
     "alexnet": build_alexnet,
     "walker": build_walker,
     "vgg": build_vgg,
+    "convnext": build_convnext,
+    "efficientnet": build_efficientnet,
 }
+# Networks whose weights expect a fixed value of 0..255 in place of the mean frame.
+PIXEL_MEANS = {"efficientnet": efficientnet.PIXEL_MEAN}
 
 
 def build_model(
@@ -36,12 +42,14 @@ def build_model(
     dropout: float = 0.0,
     literal_head: bool = False,
     untilt: bool = False,
+    freeze_trunk: bool = False,
 ) -> keras.Model:
     """Builds a network with the mean frame as its first layer and float32 logits.
 
     Args:
       name: a key of `BUILDERS`.
-      mean_frame: float32 [S, S, 3], 0..255; its side is the size of the input.
+      mean_frame: float32 [S, S, 3], 0..255; its side is the size of the input. The
+        networks of `PIXEL_MEANS` have their own values instead.
       num_clusters: K, the size of the codebook.
       grid_size: cells along one side of the flow grid.
       width: factor on the numbers of filters and units.
@@ -49,13 +57,15 @@ def build_model(
       dropout: share dropped where the tables say dropout.
       literal_head: see `allconv.build_allconv`.
       untilt: end with `blocks.Untilt`, whose tilt is zero until it is assigned.
+      freeze_trunk: train the head of a network with a trunk only, see `trunk.freeze`.
 
     Returns:
       A model from frames [B, S, S, 3] in 0..255 (float32; uint8 is cast) to logits
       [B, grid_size * grid_size, K] in float32, cells row by row.
 
     Raises:
-      InputError: unknown name, or a grid that the network does not give.
+      InputError: unknown name, a grid that the network does not give, or no trunk to
+        freeze.
     """
     if name not in BUILDERS:
         raise InputError(f"no model {name!r}; choose one of {', '.join(BUILDERS)}")
@@ -76,5 +86,9 @@ def build_model(
     if untilt:
         end = blocks.Untilt(**options)
     logits = end(cells)
-    standardize.mean_frame.assign(mean_frame)
-    return Network(frames, logits, name=name)
+    mean = PIXEL_MEANS.get(name, mean_frame)
+    standardize.mean_frame.assign(np.broadcast_to(np.float32(mean), mean_frame.shape))
+    model = Network(frames, logits, name=name)
+    if freeze_trunk:
+        trunk.freeze(model)
+    return model
