@@ -3,8 +3,8 @@
     w <- w gamma / sqrt(variance + epsilon)
     b <- (b - mean) gamma / sqrt(variance + epsilon) + beta
 
-TensorFlow merges the two by itself only where the convolution has no bias, and the
-report's have one.
+TensorFlow merges the two by itself where the convolution has no bias, and only there.
+The report's have one.
 """
 
 import itertools
@@ -24,7 +24,7 @@ def fold(model: keras.Model) -> keras.Model:
       The model.
     """
     for layer, norm in itertools.pairwise(model.layers):
-        if isinstance(norm, keras.layers.BatchNormalization):
+        if isinstance(norm, keras.layers.BatchNormalization) and layer.use_bias:
             gamma, beta, mean, variance = map(np.float64, norm.get_weights())
             factor = gamma / np.sqrt(variance + norm.epsilon)
             kernel, bias = layer.get_weights()
