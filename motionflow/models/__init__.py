@@ -3,7 +3,8 @@
     frames [B, S, S, 3] in 0..255 -> Standardize -> network -> logits [B, cells, K]
 
 Adding a network is one function and one line in `BUILDERS`. One of its layers has the
-name `blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C].
+name `blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C]. Names
+that begin with `trunk.TRUNK` belong to layers that can be loaded and frozen.
 """
 
 import numpy as np

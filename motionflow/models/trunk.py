@@ -70,9 +70,9 @@ def _layers(model: keras.Model, flag: str) -> list[keras.layers.Layer]:
 
 def _read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     try:
-        with np.load(path) as file:
+        with np.load(path) as file:  # a TypeError: a single array
             return dict(file)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"cannot read {path}: {error}; expected the .npz of "
             f"tools/convert_efficientnet.py"
