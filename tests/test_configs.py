@@ -22,6 +22,8 @@ NUM_PARAMETERS = {
     "alexnet": 112_299_008,
     "walker": 122_420_224,
     "vgg": 172_549_568,
+    "convnext": 6_195_368,
+    "efficientnet": 3_182_088,
     "demo": 454_440,
 }
 

@@ -35,6 +35,8 @@ def built(name, size, grid, **options):
         ("allconv", 64, 3, {"literal_head": True}),
         ("alexnet", 200, 20, {}),
         ("walker", 200, 20, {}),
+        ("convnext", 30, 3, {}),
+        ("efficientnet", 64, 3, {}),
     ],
 )
 def test_a_folded_network_answers_alike(name, size, grid, options):

@@ -49,11 +49,18 @@ def test_the_input_is_the_frame_as_it_is(version):
     assert image.shape[1:] == [64, 64, 3] and not isinstance(image.shape[0], int)
 
 
-@pytest.mark.parametrize("name", ["alexnet", "walker", "vgg"])
-def test_the_other_networks_convert(name, tmp_path):
+@pytest.mark.parametrize(
+    "name, size, grid",
+    [
+        ("alexnet", 200, 20),
+        ("walker", 200, 20),
+        ("vgg", 64, 4),
+        ("convnext", 40, 4),
+        ("efficientnet", 64, 4),
+    ],
+)
+def test_the_other_networks_convert(name, size, grid, tmp_path):
     pytest.importorskip("tf2onnx")
-    size = 200 if name != "vgg" else 64
-    grid = 4 if name == "vgg" else 20
     keras.utils.set_random_seed(0)
     model = build_model(
         name=name,

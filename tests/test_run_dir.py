@@ -50,6 +50,16 @@ def test_another_run_is_refused_by_what_differs(run_dir):
     assert run_dir.config == CONFIG
 
 
+def test_what_a_run_is_older_than_was_off_in_it(run_dir):
+    newer = json.loads(json.dumps(CONFIG))
+    newer["model"] |= {"freeze_trunk": False, "l2": 0.0}
+    run_dir.prepare(newer, run_dir.codebook, MEAN_FRAME)
+    assert run_dir.config == newer
+    newer["training"]["is_pretrained"] = True
+    with pytest.raises(InputError, match="is_pretrained is False there and True now"):
+        run_dir.prepare(newer, run_dir.codebook, MEAN_FRAME)
+
+
 def test_more_epochs_are_the_same_run(run_dir):
     longer = {**CONFIG, "training": {"epochs": 9, "seed": 0}}
     run_dir.prepare(longer, run_dir.codebook, MEAN_FRAME)

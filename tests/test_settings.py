@@ -15,6 +15,7 @@ def test_sections_are_disjoint_and_leave_out_what_a_resumed_run_may_change():
         "data_dir",
         "run_dir",
         "model",  # its name has its own place in config.json
+        "pretrained",  # that it was has its own place too
         "strategy",
         "checkpoint_steps",
         "num_checkpoints",

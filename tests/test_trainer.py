@@ -1,6 +1,7 @@
 """Whole trainings, tiny."""
 
 import csv
+import dataclasses
 import json
 import shutil
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from motionflow.data import pipeline, records
 from motionflow.errors import InputError
+from motionflow.models import efficientnet, trunk
 from motionflow.models.run_dir import RunDir
 from motionflow.training import trainer
 from motionflow.training.trainer import train
@@ -224,3 +226,50 @@ def test_without_validation_samples_a_network_learns_a_batch_by_heart(tmp_path, 
     rows = RunDir(tmp_path / "run").read_history()
     assert result["training"]["cross_entropy"] < 0.2 * rows[0]["cross_entropy"]
     assert result["training"]["top1"] > 0.95
+
+
+@pytest.fixture(scope="module")
+def pretrained(data_dir, tmp_path_factory):
+    """The file, its arrays, the settings and the trainer that began from it."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    random = np.random.default_rng(0)
+    arrays = {
+        name: random.uniform(0.5, 2, weight.shape).astype(np.float32)
+        for layer in efficientnet.build_classifier(64).layers
+        if layer.name.startswith(trunk.TRUNK)
+        for name, weight in trunk.named_weights(layer).items()
+    }
+    np.savez(folder / "weights.npz", **arrays)
+    settings = tiny_run.settings(
+        data_dir,
+        folder / "run",
+        model="efficientnet",
+        pretrained=str(folder / "weights.npz"),
+        freeze_trunk=True,
+    )
+    return arrays, settings, trainer.Trainer(settings)
+
+
+def test_training_begins_from_the_weights_of_a_file(pretrained):
+    arrays, settings, begun = pretrained
+    for layer in begun.model.layers:
+        if layer.name.startswith(trunk.TRUNK):
+            for name, weight in trunk.named_weights(layer).items():
+                np.testing.assert_array_equal(weight, arrays[name])
+    assert len(begun.model.trainable_weights) == 6  # the head's
+    config = RunDir(settings.run_dir).config
+    assert config["model"]["freeze_trunk"] is True
+    assert config["training"]["is_pretrained"] is True
+    assert "weights.npz" not in json.dumps(config)
+
+
+def test_a_resumed_run_does_not_need_the_file(pretrained, monkeypatch):
+    _, settings, _ = pretrained
+    gone = dataclasses.replace(settings, pretrained="gone.npz")
+    with pytest.raises(InputError, match="cannot read gone.npz"):
+        trainer.Trainer(gone)
+    monkeypatch.setattr(RunDir, "checkpoint_paths", lambda self: ["step-1"])
+    trainer.Trainer(gone)
+    other = dataclasses.replace(settings, pretrained=None)
+    with pytest.raises(InputError, match="is_pretrained is True there and False now"):
+        trainer.Trainer(other)

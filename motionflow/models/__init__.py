@@ -3,7 +3,8 @@
     frames [B, S, S, 3] in 0..255 -> Standardize -> network -> logits [B, cells, K]
 
 Adding a network is one function and one line in `BUILDERS`. One of its layers has the
-name `blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C].
+name `blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C]. Names
+that begin with `trunk.TRUNK` belong to layers that can be loaded and frozen.
 """
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from motionflow.compat import keras
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
-from motionflow.models import blocks
+from motionflow.models import blocks, efficientnet, trunk
 from motionflow.models.alexnet import build_alexnet
 from motionflow.models.allconv import build_allconv
+from motionflow.models.convnext import build_convnext
 from motionflow.models.dense import build_dense
+from motionflow.models.efficientnet import build_efficientnet
 from motionflow.models.network import Network
 from motionflow.models.sequence import (
     SequenceNetwork,
@@ -29,10 +32,14 @@ BUILDERS = {
     "alexnet": build_alexnet,
     "walker": build_walker,
     "vgg": build_vgg,
+    "convnext": build_convnext,
+    "efficientnet": build_efficientnet,
     "dense": build_dense,
     "sequence": build_sequence,
     "dense_sequence": build_dense_sequence,
 }
+# Networks whose weights expect a fixed value of 0..255 in place of the mean frame.
+PIXEL_MEANS = {"efficientnet": efficientnet.PIXEL_MEAN}
 # What a network predicts besides the next step on the grid; the data must keep it.
 _EXTRAS = {
     "dense": ("dense_size",),
@@ -67,13 +74,15 @@ def build_model(
     dropout: float = 0.0,
     literal_head: bool = False,
     untilt: bool = False,
+    freeze_trunk: bool = False,
     **targets: int,
 ) -> keras.Model:
     """Builds a network with the mean frame as its first layer and float32 logits.
 
     Args:
       name: a key of `BUILDERS`.
-      mean_frame: float32 [S, S, 3], 0..255; its side is the size of the input.
+      mean_frame: float32 [S, S, 3], 0..255; its side is the size of the input. The
+        networks of `PIXEL_MEANS` have their own values instead.
       num_clusters: K, the size of the codebook.
       grid_size: cells along one side of the flow grid.
       width: factor on the numbers of filters and units.
@@ -81,6 +90,7 @@ def build_model(
       dropout: share dropped where the tables say dropout.
       literal_head: see `allconv.build_allconv`.
       untilt: end with `blocks.Untilt`, whose tilt is zero until it is assigned.
+      freeze_trunk: train the head of a network with a trunk only, see `trunk.freeze`.
       **targets: dense_size and sequence_length, see `target_options`.
 
     Returns:
@@ -89,7 +99,8 @@ def build_model(
       grid_size, but for the networks that take `targets`.
 
     Raises:
-      InputError: unknown name, or a grid that the network does not give.
+      InputError: unknown name, a grid that the network does not give, or no trunk to
+        freeze.
     """
     if name not in BUILDERS:
         raise InputError(f"no model {name!r}; choose one of {', '.join(BUILDERS)}")
@@ -114,10 +125,13 @@ def build_model(
     if untilt:
         end = blocks.Untilt(**options)
     logits = end(cells)
-    standardize.mean_frame.assign(mean_frame)
+    mean = PIXEL_MEANS.get(name, mean_frame)
+    standardize.mean_frame.assign(np.broadcast_to(np.float32(mean), mean_frame.shape))
     is_sequence = "sequence_length" in targets
     model = (SequenceNetwork if is_sequence else Network)(frames, logits, name=name)
     model.grid_size, model.num_steps, model.fine_size = grid_size, num_steps, fine_size
     if is_sequence:
         model.connect()
+    if freeze_trunk:
+        trunk.freeze(model)
     return model

@@ -167,6 +167,16 @@ def l2_penalty(l2: float) -> keras.regularizers.Regularizer | None:
     return keras.regularizers.L2(0.5 * l2) if l2 else None
 
 
+def batch_norm(epsilon: float = 1e-5, name: str | None = None) -> keras.layers.Layer:
+    """Batch normalisation as the module says."""
+    # Replicas share their statistics: what is learned depends on the batch only. One
+    # device computes the same with a faster kernel.
+    is_shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    return keras.layers.BatchNormalization(
+        momentum=0.9, epsilon=epsilon, synchronized=is_shared, name=name
+    )
+
+
 def conv_bn(
     inputs: tf.Tensor,
     filters: int,
@@ -200,12 +210,7 @@ def conv_bn(
         kernel_initializer=INITIALIZER,
         kernel_regularizer=l2_penalty(l2),
     )(inputs)
-    # Replicas share their statistics: what is learned depends on the batch only. One
-    # device computes the same with a faster kernel.
-    is_shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    x = keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, synchronized=is_shared
-    )(x)
+    x = batch_norm()(x)
     if dropout:
         x = CountedDropout(dropout)(x)
     return keras.layers.ReLU(name=name)(x)
@@ -247,7 +252,8 @@ def count_parameters(model: keras.Model) -> int:
 
     Batch normalisation, the mean frame and the dropout state do not count.
     """
-    counted = (keras.layers.Conv2D, keras.layers.Dense)
+    kinds = keras.layers
+    counted = (kinds.Conv2D, kinds.DepthwiseConv2D, kinds.Dense)
     return sum(
         int(np.prod(weight.shape))
         for layer in model.submodules

@@ -104,11 +104,13 @@ class RunDir:
         # A cosine's rates depend on where it ends.
         is_cosine = config["training"].get("learning_rate_schedule") == "cosine"
         free = () if is_cosine else FREE_TO_CHANGE
+        # What a run is older than was off in it: False, which equals 0.
         differences = [
-            f"{section}.{key} is {stored[section].get(key)!r} there and {value!r} now"
+            f"{section}.{key} is {stored[section].get(key, False)!r} there and "
+            f"{value!r} now"
             for section, values in config.items()
             for key, value in values.items()
-            if key not in free and stored[section].get(key) != value
+            if key not in free and stored[section].get(key, False) != value
         ]
         if differences:
             raise InputError(

@@ -3,8 +3,8 @@
     w <- w gamma / sqrt(variance + epsilon)
     b <- (b - mean) gamma / sqrt(variance + epsilon) + beta
 
-TensorFlow merges the two by itself only where the convolution has no bias, and the
-report's have one.
+TensorFlow merges the two by itself where the convolution has no bias, and only there.
+The report's have one.
 """
 
 import numpy as np

@@ -30,7 +30,9 @@ def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
             **model,
             "untilt": model["untilt"] and settings.loss.is_tilted,
         },
-        "training": settings.section("training"),
+        # Which file it was may change: a resumed run has its weights already.
+        "training": settings.section("training")
+        | {"is_pretrained": settings.pretrained is not None},
         "data": {
             "frame_size": data.frame_size,
             "codebook_fingerprint": data.codebook.fingerprint,

@@ -43,6 +43,12 @@ class Settings:
     l2: float = _model(1e-5, "L2 on kernels: gradient l2 * w.", lower_bound=0.0)
     dropout: float = _model(0.3, "Share dropped.", lower_bound=0.0, upper_bound=0.9)
     literal_head: bool = _model(False, "allconv: batch norm and ReLU on the scores.")
+    pretrained: str | None = _run(
+        None,
+        "efficientnet: start from the weights in this .npz, see "
+        "tools/convert_efficientnet.py.",
+    )
+    freeze_trunk: bool = _model(False, "efficientnet: train the head only.")
 
     batch_size: int = _training(125, "Images a step, all replicas.", lower_bound=1)
     epochs: int = _training(81, "Epochs altogether.", lower_bound=1)

@@ -20,7 +20,7 @@ import tensorflow as tf
 from motionflow import runtime
 from motionflow.compat import keras
 from motionflow.data import pipeline, records
-from motionflow.models import blocks, target_view
+from motionflow.models import blocks, target_view, trunk
 from motionflow.models.run_dir import RunDir
 from motionflow.training import display
 from motionflow.training.callbacks import StepKeeper
@@ -87,6 +87,8 @@ class Trainer:
                 for _ in range(2 if settings.ema_decay else 1)
             ]
         self.model, self.predictor = models[0], models[-1]
+        if settings.pretrained and not self.run_dir.checkpoint_paths():
+            trunk.load(self.model, settings.pretrained)
         self.is_chief = runtime.is_chief(self.strategy)
         if self.is_chief:
             config = make_config(settings, self.data)

@@ -1,0 +1,144 @@
+"""A ConvNeXt-style network: the all-convolutional one as it would be built today.
+
+    standardised frames [B, 200, 200, 3] -> scores [B, 20, 20, 40]
+
+After Liu et al. 2022, "A ConvNet for the 2020s" (arXiv 2201.03545), with as many
+parameters as the report's table 2. A block mixes places with a depthwise 7x7
+convolution, then channels with two 1x1 convolutions, four times as wide in between:
+
+    x + scale * (depthwise 7x7 -> LayerNorm -> 1x1 to 4C -> GELU -> 1x1 to C)(x)
+
+The stem and the downsampling cut the frame into patches that do not overlap, 5x5 and
+then 2x2, so each cell of the grid begins as exactly its own 10x10 pixels, and the
+blocks let it see its surroundings. Nothing depends on the other frames of a batch:
+there is no batch normalisation. Stochastic depth is left out.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.errors import InputError
+from motionflow.models import blocks
+
+# The paper's settings.
+EPSILON = 1e-6
+LAYER_SCALE = 1e-6
+KERNEL = 7
+EXPANSION = 4
+
+
+class Stage(NamedTuple):
+    """A patch convolution, then blocks at its resolution."""
+
+    filters: int
+    patch: int
+    num_blocks: int
+
+
+STAGES = (Stage(64, 5, 2), Stage(384, 2, 5))
+CELL = 10  # pixels along one side of what becomes a cell: the product of the patches
+
+
+class LayerScale(keras.layers.Layer):
+    """A learned factor for each channel, small at first: blocks start as identity."""
+
+    def build(self, input_shape):
+        """Creates the factors [C]."""
+        self.scale = self.add_weight(
+            name="scale",
+            shape=input_shape[-1:],
+            initializer=keras.initializers.Constant(LAYER_SCALE),
+        )
+        super().build(input_shape)
+
+    def call(self, inputs):
+        """[B, H, W, C] -> the same shape."""
+        return inputs * self.scale
+
+
+def build_convnext(
+    inputs: tf.Tensor,
+    grid_size: int,
+    num_clusters: int,
+    *,
+    width: float = 1.0,
+    l2: float = 0.0,
+    dropout: float = 0.0,
+    literal_head: bool = False,
+) -> tf.Tensor:
+    """Stacks the stages on standardised frames.
+
+    Args:
+      inputs: [B, S, S, 3].
+      grid_size: cells along one side of the data's grid.
+      num_clusters: K, the size of the codebook.
+      width: factor on every number of filters but the last.
+      l2: weight of the L2 regularisation of all kernels.
+      dropout: share of the features dropped before the scores.
+      literal_head: belongs to the report's table 2 and must be False.
+
+    Returns:
+      Scores [B, grid_size, grid_size, K].
+
+    Raises:
+      InputError: cells of other than 10x10 pixels, or `literal_head`.
+    """
+    frame_size = inputs.shape[1]
+    if literal_head:
+        raise InputError("convnext has no literal head: --literal_head is for allconv")
+    if frame_size != CELL * grid_size:
+        raise InputError(
+            f"convnext makes each cell from its own {CELL}x{CELL} pixels, but the "
+            f"data's {grid_size} cells a side lie on frames of {frame_size} pixels: "
+            f"make the data with frame_size = {CELL} * grid_size (200 for 20), or "
+            f"train --model=alexnet"
+        )
+    x = inputs
+    for stage in STAGES:
+        filters = blocks.scaled(stage.filters, width)
+        x = _patches(x, filters, stage, l2)
+        for _ in range(stage.num_blocks):
+            x = _block(x, filters, l2)
+    x = keras.layers.LayerNormalization(epsilon=EPSILON, name=blocks.FEATURES)(x)
+    if dropout:
+        x = blocks.CountedDropout(dropout)(x)
+    return _convolution(num_clusters, 1, l2)(x)
+
+
+def _patches(x: tf.Tensor, filters: int, stage: Stage, l2: float) -> tf.Tensor:
+    """Normalisation stands after the first convolution and before later ones."""
+    convolve = _convolution(filters, stage.patch, l2, strides=stage.patch)
+    normalize = keras.layers.LayerNormalization(epsilon=EPSILON)
+    if stage is STAGES[0]:
+        return normalize(convolve(x))
+    return convolve(normalize(x))
+
+
+def _block(x: tf.Tensor, filters: int, l2: float) -> tf.Tensor:
+    y = keras.layers.DepthwiseConv2D(
+        KERNEL,
+        padding="same",
+        depthwise_initializer=_initializer(),
+        depthwise_regularizer=blocks.l2_penalty(l2),
+    )(x)
+    y = keras.layers.LayerNormalization(epsilon=EPSILON)(y)
+    y = _convolution(EXPANSION * filters, 1, l2, activation="gelu")(y)
+    y = _convolution(filters, 1, l2)(y)
+    return keras.layers.Add()([x, LayerScale()(y)])
+
+
+def _convolution(filters: int, kernel: int, l2: float, **options):
+    return keras.layers.Conv2D(
+        filters,
+        kernel,
+        kernel_initializer=_initializer(),
+        kernel_regularizer=blocks.l2_penalty(l2),
+        **options,
+    )
+
+
+def _initializer() -> keras.initializers.Initializer:
+    # A new one each time: Keras warns of instances that are used again.
+    return keras.initializers.TruncatedNormal(stddev=0.02)

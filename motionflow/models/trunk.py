@@ -1,0 +1,95 @@
+"""A network's trunk: layers whose weights may come from a file, and may stand still.
+
+    efficientnet_lite0.npz -> layers named "trunk_..." -> [frozen]
+
+The file holds an array for each weight under "<layer>/<weight>", as Keras names them:
+"trunk_stem/kernel", "trunk_stem_norm/gamma".
+"""
+
+import os
+import zipfile
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.errors import InputError
+
+# How the names of a trunk's layers with weights begin.
+TRUNK = "trunk_"
+
+
+def freeze(model: keras.Model) -> None:
+    """Keeps a trunk as it is: nothing trains, batch norm uses its moving averages.
+
+    Raises:
+      InputError: the network has no trunk.
+    """
+    for layer in _layers(model, "--freeze_trunk"):
+        layer.trainable = False
+
+
+def load(model: keras.Model, path: str | os.PathLike) -> None:
+    """Puts the weights of a file into the model's trunk.
+
+    Args:
+      model: changed in place.
+      path: an .npz of exactly the trunk's arrays.
+
+    Raises:
+      InputError: the network has no trunk; the file is none, or its arrays are not the
+        trunk's.
+    """
+    weights = {
+        name: weight
+        for layer in _layers(model, "--pretrained")
+        for name, weight in named_weights(layer).items()
+    }
+    arrays = _read(path)
+    if problem := _difference(arrays, weights):
+        raise InputError(f"{path} does not fit the trunk of {model.name}: {problem}")
+    for name, weight in weights.items():
+        weight.assign(arrays[name])
+
+
+def named_weights(layer: keras.layers.Layer) -> dict[str, tf.Variable]:
+    """A layer's weights by "<layer>/<weight>"."""
+    return {
+        f"{layer.name}/{weight.name.split('/')[-1].split(':')[0]}": weight
+        for weight in layer.weights
+    }
+
+
+def _layers(model: keras.Model, flag: str) -> list[keras.layers.Layer]:
+    found = [layer for layer in model.layers if layer.name.startswith(TRUNK)]
+    if not found:
+        raise InputError(f"{model.name} has no trunk: {flag} is for efficientnet")
+    return found
+
+
+def _read(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path) as file:  # a TypeError: a single array
+            return dict(file)
+    except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"cannot read {path}: {error}; expected the .npz of "
+            f"tools/convert_efficientnet.py"
+        ) from None
+
+
+def _difference(
+    arrays: Mapping[str, np.ndarray], weights: Mapping[str, tf.Variable]
+) -> str | None:
+    if missing := sorted(weights.keys() - arrays.keys()):
+        return f"{len(missing)} arrays are missing, the first is {missing[0]}"
+    if unknown := sorted(arrays.keys() - weights.keys()):
+        return f"{len(unknown)} arrays have no place, the first is {unknown[0]}"
+    for name, weight in weights.items():
+        if arrays[name].shape != tuple(weight.shape):
+            return (
+                f"{name} has the shape {arrays[name].shape}, "
+                f"expected {tuple(weight.shape)}"
+            )
+    return None
