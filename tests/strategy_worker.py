@@ -1,6 +1,6 @@
 """One process of a training on several devices; see test_strategies.py.
 
-    python -m tests.strategy_worker STRATEGY DATA_DIR RUN_DIR [PRECISION]
+    python -m tests.strategy_worker STRATEGY DATA_DIR RUN_DIR [MODEL]
 
 prints training and validation metrics, and norms of the weights, as one line of JSON.
 TF_CONFIG says who the other workers are. mirrored gets two logical CPUs.
@@ -12,7 +12,7 @@ import sys
 import tensorflow as tf
 
 
-def main(strategy: str, data_dir: str, run_dir: str) -> None:
+def main(strategy: str, data_dir: str, run_dir: str, model: str = "allconv") -> None:
     if strategy == "mirrored":
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -23,9 +23,10 @@ def main(strategy: str, data_dir: str, run_dir: str) -> None:
     from tests import tiny_run
 
     # Dropout draws other masks on each replica; the average has its own weights.
-    settings = tiny_run.settings(
-        data_dir, run_dir, strategy=strategy, dropout=0.0, ema_decay=0.5, width=0.1
-    )
+    # So does teacher forcing.
+    changes = {"dropout": 0.0, "ema_decay": 0.5, "width": 0.1, "teacher_forcing": 0.0}
+    changes |= {"strategy": strategy, "model": model}
+    settings = tiny_run.settings(data_dir, run_dir, **changes)
     trainer = Trainer(settings)
     result = trainer.run()
     # A bias before batch normalisation has no gradient but rounding errors, which Adam

@@ -24,8 +24,18 @@ NUM_PARAMETERS = {
     "vgg": 172_549_568,
     "convnext": 6_195_368,
     "efficientnet": 3_182_088,
+    "dense": 13_715_752,
+    "sequence": 8_551_336,
+    "dense_sequence": 16_281_768,
     "demo": 454_440,
 }
+# Five steps, 100x100 cells.
+TARGETS = {
+    "dense": {"dense_size": 100},
+    "sequence": {"sequence_length": 5},
+    "dense_sequence": {"dense_size": 100, "sequence_length": 5},
+}
+CELLS = {"dense": 10_000, "sequence": 2_000, "dense_sequence": 50_000}
 
 
 def parse(config):
@@ -40,6 +50,7 @@ def parse(config):
 def test_config(config):
     settings = parse(config)
     options = {**settings.section("model"), "untilt": False}
+    options |= TARGETS.get(settings.model, {})
     # In a graph the weights are declared but not filled: no 450 MB of random numbers.
     with tf.Graph().as_default():
         model = build_model(
@@ -49,7 +60,7 @@ def test_config(config):
             grid_size=20,
             **options,
         )
-    assert model.output_shape == (None, 400, 40)
+    assert model.output_shape == (None, CELLS.get(settings.model, 400), 40)
     assert blocks.count_parameters(model) == NUM_PARAMETERS[config.stem]
     assert f"{NUM_PARAMETERS[config.stem]:,}" in config.read_text()
     assert f"--flagfile=configs/{config.name}" in config.read_text()

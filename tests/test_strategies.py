@@ -18,10 +18,10 @@ def data_dir(tmp_path_factory):
     return tiny_run.write_data(tmp_path_factory.mktemp("data") / "data", (12, 13, 1))
 
 
-def start(strategy, data_dir, run_dir, **environment):
+def start(strategy, data_dir, run_dir, model="allconv", **environment):
     command = [sys.executable, "-m", "tests.strategy_worker", strategy]
     return subprocess.Popen(
-        [*command, str(data_dir), str(run_dir)],
+        [*command, str(data_dir), str(run_dir), model],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         text=True,
@@ -92,3 +92,14 @@ def test_the_run_directory_is_one_devices(answers, strategy):
     assert run_dir.load_model().get_weights()
     best = RunDir.open(run_dir.checkpoints / "best")
     assert best.load_model().get_weights()
+
+
+def test_two_replicas_learn_the_same_sequences(tmp_path):
+    data_dir = tiny_run.write_data(tmp_path / "data", (8, 5, 1), steps=True)
+    one, two = (
+        finish(start(name, data_dir, tmp_path / name, "dense_sequence"))
+        for name in ("one_device", "mirrored")
+    )
+    assert two["replicas"] == 2
+    assert two["weights"] == pytest.approx(one["weights"], rel=1e-4)
+    assert two["training"] == pytest.approx(one["training"], rel=1e-5)

@@ -119,13 +119,27 @@ ALL_AT_ONCE = {
 }
 
 
-@pytest.mark.parametrize("place", ["training", "last step", "validation"])
+@pytest.fixture(scope="module")
+def steps_data_dir(tmp_path_factory):
+    return tiny_run.write_data(tmp_path_factory.mktemp("steps") / "data", steps=True)
+
+
+@pytest.mark.parametrize(
+    "place, model",
+    [
+        ("training", "allconv"),
+        ("last step", "allconv"),
+        ("validation", "allconv"),
+        ("training", "dense_sequence"),
+    ],
+)
 def test_stopped_anywhere_it_goes_on_to_the_same_weights_and_metrics(
-    data_dir, tmp_path, monkeypatch, place
+    data_dir, steps_data_dir, tmp_path, monkeypatch, place, model
 ):
     # An epoch has 3 steps; the kill comes after the last save of the second one.
     saved = 3 if place == "last step" else 2
-    changes = {**ALL_AT_ONCE, "checkpoint_steps": saved}
+    changes = {**ALL_AT_ONCE, "checkpoint_steps": saved, "model": model}
+    data_dir = data_dir if model == "allconv" else steps_data_dir
     train(tiny_run.settings(data_dir, tmp_path / "straight", **changes))
 
     class Killed(BaseException):

@@ -12,29 +12,33 @@ from motionflow.models.run_dir import RunDir
 from motionflow.training.settings import Settings
 
 FRAME_SIZE, GRID_SIZE = 64, 3  # allconv: 64 -> 3
+STEPS_SIZE, STEPS_GRID = 72, 4  # dense networks: 72 -> 4 -> 36
+STEPS = {"dense_size": 36, "sequence_length": 3}
 CENTERS = np.array([[0, 0], [2, 0], [-2, 0], [0, 3], [0, -3]], np.float32)
 
 
-def write_data(path, num_samples=(12, 5, 5), centers=CENTERS):
-    """Writes a data directory; frames and flow are random, codes are nearest."""
+def write_data(path, num_samples=(12, 5, 5), centers=CENTERS, steps=False):
+    """Writes a data directory; frames and flow are random, codes are nearest.
+
+    With `steps` it keeps what a `dense_sequence` learns, see `write_run`.
+    """
     path.mkdir(parents=True)
     random, codebook = np.random.default_rng(0), Codebook(centers)
+    flags = {"frame_size": FRAME_SIZE, "grid_size": GRID_SIZE, "frame_encoding": "raw"}
+    if steps:
+        flags |= {"frame_size": STEPS_SIZE, "grid_size": STEPS_GRID}
+        flags |= {"store_dense_flow": 36, "sequence_length": 3}
     splits = {}
     for split, num in zip(("train", "validation", "test"), num_samples, strict=True):
-        shards = records.write_shards(
-            path, split, [_record(random, codebook, i) for i in range(num)], 2
-        )
+        samples = [_record(random, codebook, flags, i) for i in range(num)]
+        shards = records.write_shards(path, split, samples, 2)
         splits[split] = {"num_samples": num, "shards": shards}
     codebook.save(path / "codebook.npz")
-    shape = (FRAME_SIZE, FRAME_SIZE, 3)
+    shape = (flags["frame_size"], flags["frame_size"], 3)
     np.save(path / "mean_frame.npy", np.full(shape, 127, np.float32))
     manifest = {
         "format_version": records.FORMAT_VERSION,
-        "flags": {
-            "frame_size": FRAME_SIZE,
-            "grid_size": GRID_SIZE,
-            "frame_encoding": "raw",
-        },
+        "flags": flags,
         "codebook_fingerprint": codebook.fingerprint,
         "splits": splits,
     }
@@ -42,9 +46,14 @@ def write_data(path, num_samples=(12, 5, 5), centers=CENTERS):
     return path
 
 
-def _record(random, codebook, index):
-    flow = random.normal(0, 2, (GRID_SIZE, GRID_SIZE, 2)).astype(np.float32)
-    frame = random.integers(0, 256, (FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+def _record(random, codebook, flags, index):
+    size, grid = flags["frame_size"], flags["grid_size"]
+    flow = random.normal(0, 2, (grid, grid, 2)).astype(np.float32)
+    frame = random.integers(0, 256, (size, size, 3), np.uint8)
+    kept = {
+        name: random.normal(0, 2, shape).astype(np.float16)
+        for name, shape in records.kept_shapes(flags).items()
+    }
     return records.Sample(
         frame=frame.tobytes(),
         flow=flow,
@@ -53,6 +62,7 @@ def _record(random, codebook, index):
         frame_index=index,
         action="",
         source="clip",
+        **kept,
     ).encode()
 
 
@@ -62,18 +72,15 @@ def settings(data_dir, run_dir, **changes):
     return Settings(data_dir=str(data_dir), run_dir=str(run_dir), **values | changes)
 
 
-STEPS = {"dense_size": 36, "sequence_length": 3}  # of a grid of 4, frames of 72
-
-
 def write_run(path, name="allconv"):
     """Writes the run directory of a network with random weights.
 
-    A `dense_sequence` has frames of 72 pixels, a grid of 4 x 4, and STEPS.
+    A `dense_sequence` has frames of STEPS_SIZE, a grid of STEPS_GRID, and STEPS.
     """
     model_config = {"name": name, "num_clusters": 5, "width": 0.1, "dropout": 0.3}
     size, model_config["grid_size"] = FRAME_SIZE, GRID_SIZE
     if name == "dense_sequence":
-        size, model_config["grid_size"] = 72, 4
+        size, model_config["grid_size"] = STEPS_SIZE, STEPS_GRID
         model_config |= STEPS
     mean_frame = np.full((size, size, 3), 127, np.float32)
     model = build_model(mean_frame=mean_frame, **model_config)
