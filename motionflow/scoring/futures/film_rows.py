@@ -151,25 +151,26 @@ def _films_of(models, found, step_frames, offsets) -> dict[str, dict[int, np.nda
     longest = max(film.num_frames for film in found)
     wanted = [offset for offset in offsets if offset <= longest]
     rows = {}
-    for name, model in models.items() if wanted else ():
+    for name, model in models.items():
         for mode in films.ways(model):
-            film = films.rolled_out(model, starts, mode, step_frames, wanted)
-            rows[f"{name}, {mode}"] = film
+            arguments = model, starts, mode, step_frames, wanted
+            # A row without frames keeps its place among the rows.
+            rows[f"{name}, {mode}"] = films.rolled_out(*arguments) if wanted else {}
     return rows | {REPEATED: dict.fromkeys(wanted, starts)}
 
 
 def _scores(film, found, mask, offsets) -> dict[str, np.ndarray]:
     """PSNR and SSIM, [B, offsets]; NaN where there is no frame to compare with."""
-    measures = {"psnr": films.masked_psnr, "ssim": films.masked_ssim}
-    scores = {kind: np.full((len(found), len(offsets)), np.nan) for kind in measures}
+    psnr, ssim = (np.full((len(found), len(offsets)), np.nan) for _ in range(2))
     for place, offset in enumerate(offsets):
         there = [i for i, following in enumerate(found) if offset in following.frames]
         if there:
             real = np.stack([found[i].frames[offset] for i in there])
-            for kind, measure in measures.items():
-                values = measure(film[offset][there], real, mask[there])
-                scores[kind][there, place] = values
-    return scores
+            compared = film[offset][there], real, mask[there]
+            psnr[there, place] = films.masked_psnr(*compared)
+            if offset in FRAMES_AHEAD:
+                ssim[there, place] = films.masked_ssim(*compared)
+    return {"psnr": psnr, "ssim": ssim}
 
 
 def _add(totals, row, clips, scores, offsets, videos) -> None:

@@ -110,9 +110,7 @@ def _go_on(film: Following, step: _Step, offsets: Collection[int]) -> None:
         film.frames[film.num_frames] = step.frame
 
 
-def _steps(
-    path: str | Path, frame_size: int, skip_duplicates: bool
-) -> Iterator[_Step]:
+def _steps(path: str | Path, frame_size: int, skip_duplicates: bool) -> Iterator[_Step]:
     path = Path(path).absolute()  # FFmpeg reads "concat:a" as no file
     frames = iter_frames(path, count_frames(path).decoder)
     fitted = (fit_frame(frame, frame_size) for frame in frames)

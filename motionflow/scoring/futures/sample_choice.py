@@ -55,7 +55,9 @@ def choose_samples(data: DataDir, split: str, max_per_clip: int = 0) -> Choice:
         np.concatenate([batch[key] for batch in batches])
         for key in ("clip", "source", "frame_index")
     )
-    clips, sources = ([os.fsdecode(name) for name in names] for names in (clips, sources))
+    clips, sources = (
+        [os.fsdecode(name) for name in names] for names in (clips, sources)
+    )
     names, first, rows = np.unique(clips, return_index=True, return_inverse=True)
     chosen = []
     for row in range(len(names)):
