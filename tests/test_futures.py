@@ -318,7 +318,7 @@ def test_a_film_of_the_true_flow_is_the_video():
 def test_looks_are_mean_colours():
     frames = np.zeros((1, 12, 12, 3), np.uint8)
     frames[0, :2, :2, 1] = 100  # parts begin at 0, 2, 4, 7, 9
-    found = film_rows.look(frames)
+    found = sample_choice.look(frames)
     assert found.shape == (1, 5, 5, 3)
     assert found[0, 0, 0].tolist() == [0, 100, 0] and found.sum() == pytest.approx(100)
 
@@ -340,9 +340,10 @@ def add_films(broken_clip, models, starts, moving, **changes):
     """The film scores of some starts in the broken clip."""
     added, videos = totals.Totals(1), film_rows.Videos(broken_clip.parent, 64, 2)
     found = films.followings(broken_clip, starts, [1], 64)
-    looks = film_rows.look(np.stack([found[start].start for start in starts]))
+    looks = sample_choice.look(np.stack([found[start].start for start in starts]))
     choice = choice_of(starts, broken_clip.name)
-    arguments = models, videos._replace(**changes), choice, moving, looks, added, 2
+    seen = sample_choice.Seen(moving, np.ones(len(starts)), looks)
+    arguments = models, videos._replace(**changes), choice, seen, added, 2
     counts, reached = film_rows.add_films(*arguments)
     scores = {
         score: added.summarize(score, np.ones((2, 1)), larger_is_better=True)
@@ -399,10 +400,12 @@ def test_a_moving_models_film_is_better(broken_clip):
 
 def test_other_videos_are_refused(broken_clip):
     added, videos = totals.Totals(1), film_rows.Videos(broken_clip.parent, 64, 2)
-    moving, looks = np.ones((1, 4, 4), bool), np.zeros((1, 5, 5, 3))
+    seen = sample_choice.Seen(
+        np.ones((1, 4, 4), bool), np.ones(1), np.zeros((1, 5, 5, 3))
+    )
     choice = choice_of([0], broken_clip.name)
     with pytest.raises(InputError, match=r"frame 0 of broken.avi is not the one in"):
-        film_rows.add_films({}, videos, choice, moving, looks, added, 2)
+        film_rows.add_films({}, videos, choice, seen, added, 2)
 
 
 # --- samples ---------------------------------------------------------------------

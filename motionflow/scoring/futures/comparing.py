@@ -12,16 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tqdm import tqdm
-
 from motionflow.data.records import DataDir, open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
 from motionflow.scoring import bootstrap
 from motionflow.scoring.assessment import row_name
-from motionflow.scoring.futures import film_rows, flow, sample_choice, strips, tables
+from motionflow.scoring.futures import film_rows, sample_choice, strips, tables
 from motionflow.scoring.futures.film_rows import FRAMES_AHEAD, Videos
 from motionflow.scoring.futures.flow_rows import FlowRows
 from motionflow.scoring.futures.sample_choice import Choice
@@ -73,28 +70,18 @@ def compare(
     Raises:
       InputError: no such model, data or videos, or they do not fit together.
     """
-    data, folder = open_data_dir(data_dir), Path(video_dir)
-    if not folder.is_dir():
-        raise InputError(f"video_dir {folder} is not a directory")
-    models = load_models(model_dirs, data)
+    data = open_data_dir(data_dir)
+    models, videos = load_models(model_dirs, data), _videos(video_dir, data)
     try:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"output_dir {output_dir} cannot be made: {error}") from error
-    found = data.manifest["flags"]
-    videos = Videos(
-        folder,
-        data.frame_size,
-        data.step_frames,
-        found.get("sequence_length", 1),
-        found.get("duplicates") == "remove",
-    )
     choice = sample_choice.choose_samples(data, split, options.max_samples_per_clip)
     totals = Totals(len(choice.clips))
     rows = FlowRows(models, data.codebook, totals, options.num_futures, options.seed)
-    seen = _add_flow(rows, data, split, choice, options.batch_size)
+    seen = rows.add_all(data, split, choice, options.batch_size)
     counts, reached = film_rows.add_films(
-        models, videos, choice, seen.moving, seen.looks, totals, options.batch_size
+        models, videos, choice, seen, totals, options.batch_size
     )
     summary = _about(models, data, split, choice, options)
     summary |= {"films": counts, "scores": _scores(totals, choice, videos, options)}
@@ -103,6 +90,19 @@ def compare(
     samples = strips.read(data, videos, split, choice, numbers)
     strips.write(models, samples, videos.step_frames, Path(output_dir))
     return summary
+
+
+def _videos(video_dir: str | Path, data: DataDir) -> Videos:
+    if not Path(video_dir).is_dir():
+        raise InputError(f"video_dir {video_dir} is not a directory")
+    flags = data.manifest["flags"]
+    return Videos(
+        Path(video_dir),
+        data.frame_size,
+        data.step_frames,
+        flags.get("sequence_length", 1),
+        flags.get("duplicates") == "remove",
+    )
 
 
 def load_models(
@@ -126,38 +126,6 @@ def load_models(
             raise InputError(f"{name} is for {found}, the data has {expected}")
         models[name] = model
     return models
-
-
-@dataclasses.dataclass
-class _Seen:
-    """What is kept of each sample: moving cells, mean motion and look of its frame."""
-
-    moving: np.ndarray
-    motion: np.ndarray
-    looks: np.ndarray
-
-
-def _add_flow(
-    rows: FlowRows, data: DataDir, split: str, choice: Choice, batch_size: int
-) -> _Seen:
-    flags, seen = data.manifest["flags"], []
-    views = [data.view(dense=False, sequence=flags.get("sequence_length", 1) > 1)]
-    if flags.get("store_dense_flow", 0):
-        views.append(data.view(dense=True, sequence=False))
-    batches = (sample_choice.read_batches(v, split, choice, batch_size) for v in views)
-    bar, start = tqdm(total=len(choice.indices), desc="flow", disable=None), 0
-    for batch, *dense in zip(*batches, strict=True):
-        frames, true = batch["frames"], batch["flow"]
-        clips = choice.rows[start : start + len(frames)]
-        rows.update(clips, frames, true, *(one["flow"] for one in dense))
-        first = true[:, 0]
-        motion = np.linalg.norm(first, axis=-1).mean(axis=(1, 2))
-        moving = flow.moving(first, data.codebook)
-        seen.append((moving, motion, film_rows.look(frames)))
-        start += len(frames)
-        bar.update(len(frames))
-    bar.close()
-    return _Seen(*map(np.concatenate, zip(*seen, strict=True)))
 
 
 def _about(

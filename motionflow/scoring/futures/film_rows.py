@@ -21,12 +21,11 @@ from tqdm import tqdm
 from motionflow.errors import InputError
 from motionflow.models.predictor import Predictor
 from motionflow.scoring.futures import films
-from motionflow.scoring.futures.sample_choice import Choice
+from motionflow.scoring.futures.sample_choice import Choice, Seen, look
 from motionflow.scoring.futures.totals import Totals
 
 FRAMES_AHEAD = (1, 5, 25)
 REPEATED = "start frame repeated"
-_LOOK = 5  # blocks a side of a frame's look
 _OTHER_LOOK = 12  # levels of 255: more is another frame
 
 
@@ -63,21 +62,11 @@ class Videos(NamedTuple):
         return {number: found[start] for start, number in starts.items()}
 
 
-def look(frames: np.ndarray) -> np.ndarray:
-    """Mean colours of 5x5 parts, to tell frames apart: [B, S, S, 3] -> [B, 5, 5, 3]."""
-    side = frames.shape[1]
-    edges = np.arange(_LOOK) * side // _LOOK
-    sums = np.add.reduceat(np.add.reduceat(np.float64(frames), edges, 1), edges, 2)
-    sides = np.diff(edges, append=side)
-    return sums / np.outer(sides, sides)[..., np.newaxis]
-
-
 def add_films(
     models: Mapping[str, Predictor],
     videos: Videos,
     choice: Choice,
-    moving: np.ndarray,
-    looks: np.ndarray,
+    seen: Seen,
     totals: Totals,
     batch_size: int,
 ) -> tuple[dict[str, int], np.ndarray]:
@@ -87,8 +76,7 @@ def add_films(
       models: by the names of their rows.
       videos: where they are and how they were labelled.
       choice: the samples.
-      moving: bool [N, g, g], the start label's moving cells.
-      looks: [N, 5, 5, 3], see `look`, of the start frames in the records.
+      seen: what the records say of them.
       totals: what to add to.
       batch_size: samples at a time.
 
@@ -100,10 +88,10 @@ def add_films(
     Raises:
       InputError: the videos are not those of the data.
     """
-    offsets = sorted({*FRAMES_AHEAD, *videos.step_offsets})
+    offsets, moving = sorted({*FRAMES_AHEAD, *videos.step_offsets}), seen.moving
     reached = np.zeros(len(moving), int)
     counts = collections.Counter(still=int((~moving.any(axis=(1, 2))).sum()))
-    pairs = _read_all(videos, choice, moving, looks, offsets)
+    pairs = _read_all(videos, choice, seen, offsets)
     bar = tqdm(total=len(moving) - counts["still"], desc="films", disable=None)
     while batch := list(itertools.islice(pairs, batch_size)):
         numbers = np.array([number for number, _ in batch])
@@ -122,17 +110,15 @@ def add_films(
     return {"compared": compared} | {kind: counts[kind] for kind in kinds}, reached
 
 
-def _read_all(
-    videos, choice, moving, looks, offsets
-) -> Iterator[tuple[int, films.Following]]:
+def _read_all(videos, choice, seen, offsets) -> Iterator[tuple[int, films.Following]]:
     """Samples with motion, clip by clip."""
-    usable = moving.any(axis=(1, 2))
+    usable = seen.moving.any(axis=(1, 2))
     for row, clip in enumerate(choice.clips):
         numbers = np.flatnonzero((choice.rows == row) & usable)
         if not len(numbers):
             continue
         for number, film in videos.read(choice, numbers, offsets).items():
-            off = np.abs(look(film.start[np.newaxis])[0] - looks[number]).max()
+            off = np.abs(look(film.start[np.newaxis])[0] - seen.looks[number]).max()
             if off > _OTHER_LOOK:
                 raise InputError(
                     f"frame {choice.frame_indices[number]} of {clip} is not the one in "

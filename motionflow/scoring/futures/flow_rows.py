@@ -14,12 +14,15 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from motionflow.data.codebook import Codebook
+from motionflow.data.records import DataDir
 from motionflow.errors import InputError
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 from motionflow.scoring.futures import flow as flows
+from motionflow.scoring.futures.sample_choice import Choice, Seen, look, read_batches
 from motionflow.scoring.futures.totals import Totals
 
 ZERO = "zero flow"
@@ -77,6 +80,38 @@ class FlowRows:
         if true.shape[1] > 1:
             self._add_steps(clips, frames, outputs, true, mask)
         self._add_best(clips, frames, outputs, true, mask)
+
+    def add_all(
+        self, data: DataDir, split: str, choice: Choice, batch_size: int
+    ) -> Seen:
+        """Adds the chosen samples of a data directory.
+
+        Args:
+          data: with steps and dense flow, or without.
+          split: which samples.
+          choice: of this split.
+          batch_size: samples at a time.
+
+        Returns:
+          what the records say of the samples.
+        """
+        flags, seen = data.manifest["flags"], []
+        views = [data.view(dense=False, sequence=flags.get("sequence_length", 1) > 1)]
+        if flags.get("store_dense_flow", 0):
+            views.append(data.view(dense=True, sequence=False))
+        batches = (read_batches(view, split, choice, batch_size) for view in views)
+        bar, start = tqdm(total=len(choice.indices), desc="flow", disable=None), 0
+        for batch, *dense in zip(*batches, strict=True):
+            frames, true = batch["frames"], batch["flow"]
+            clips = choice.rows[start : start + len(frames)]
+            self.update(clips, frames, true, *(one["flow"] for one in dense))
+            motion = np.linalg.norm(true[:, 0], axis=-1).mean(axis=(1, 2))
+            moving = flows.moving(true[:, 0], self._codebook)
+            seen.append((moving, motion, look(frames)))
+            start += len(frames)
+            bar.update(len(frames))
+        bar.close()
+        return Seen(*map(np.concatenate, zip(*seen, strict=True)))
 
     def _add_full_size(self, clips, outputs, true, dense) -> None:
         size, masks = dense.shape[-2], {"nz": flows.moving(dense, self._codebook)}

@@ -100,8 +100,8 @@ def introduction(summary: Mapping) -> str:
     )
     if summary["stabilized"]:
         text += (
-            " The labels are free of the camera's motion, the videos are not: films are "
-            "compared with more than was to be predicted."
+            " The labels are free of the camera's motion, the videos are not: films "
+            "are compared with more than was to be predicted."
         )
     return text
 
