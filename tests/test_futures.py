@@ -11,6 +11,7 @@ from motionflow.errors import InputError
 from motionflow.models import decoding
 from motionflow.scoring import bootstrap
 from motionflow.scoring.futures import (
+    draws,
     film_rows,
     films,
     flow,
@@ -80,7 +81,7 @@ def test_a_model_asked_again_sees_the_moved_frame():
     frames = np.zeros((1, 20, 20, 3), np.uint8)
     frames[:, :, 8:12] = 255  # a bar that leaves the centre in one step of 4 pixels
     model = CentreModel(codes=(1, 1), size=(20, 4, 8))
-    ahead = flow.steps_ahead(model, frames, model(frames), 3)
+    ahead = flow.steps_ahead(model, frames, flow.ask(model, frames), 3)
     steps = {way: found[0, :, 0, 0].tolist() for way, found in ahead.items()}
     right, still = [4, 0], [0, 0]
     assert steps["composed"] == steps["recursive"] == [right, still, still]
@@ -89,7 +90,9 @@ def test_a_model_asked_again_sees_the_moved_frame():
     assert steps["sequence"][:2] == [right, right]
     assert np.isnan(steps["sequence"][2]).all()
     one_step = StepModel(size=(20, 4, 4))
-    assert "sequence" not in flow.steps_ahead(one_step, frames, one_step(frames), 2)
+    assert "sequence" not in flow.steps_ahead(
+        one_step, frames, flow.ask(one_step, frames), 2
+    )
 
 
 def test_the_best_future_is_chosen_as_a_whole():
@@ -100,26 +103,26 @@ def test_the_best_future_is_chosen_as_a_whole():
     futures = np.zeros((2, *true.shape), np.float32)
     futures[0, 0, :, 0, :, 0] = [[1, 3], [50, 50]]  # mean 2; what is still is free
     futures[1, 0, :, 0, :, 0] = [[2, 4], [0, 0]]  # mean 3
-    best, there = flow.best_of_n(futures, true, mask)
+    best, there = draws.best_of_n(futures, true, mask)
     assert best[0, 0] == 2 and there.tolist() == [[True], [False]]
     mask[0, 1] = True
     # Now (2 + 50) / 2 against (3 + 0) / 2, though the first begins better.
-    assert flow.best_of_n(futures, true, mask)[0][0, 0] == 1.5
+    assert draws.best_of_n(futures, true, mask)[0][0, 0] == 1.5
 
 
 def test_drawn_futures():
     frames = np.zeros((2, 20, 20, 3), np.uint8)
     noise = decoding.future_noise(3, (4, 4), 3, seed=0)
     model = StepModel(probability=0.5, size=(20, 4, 4))
-    output = model(frames)
-    drawn = flow.sampled_steps(model, frames, output, noise, 2)
+    told = flow.ask(model, frames)
+    drawn = draws.sampled_steps(model, frames, told, noise, 2)
     assert drawn.shape == (3, 2, 2, 4, 4, 2)
-    expected = decoding.sample_flows(output["probabilities"].numpy(), CENTERS, noise)
+    expected = decoding.sample_flows(told.probabilities, CENTERS, noise)
     for step in range(2):
         np.testing.assert_array_equal(drawn[:, :, step].reshape(3, 2, 16, 2), expected)
     assert len(np.unique(drawn[..., 0])) == 2  # both classes were drawn
     model = StepModel(codes=(1, 1), size=(20, 4, 8))
-    drawn = flow.sampled_steps(model, frames, model(frames), noise, 3)
+    drawn = draws.sampled_steps(model, frames, flow.ask(model, frames), noise, 3)
     assert drawn.shape == (3, 2, 3, 4, 4, 2)
     assert (drawn[..., 0] == np.arange(3).reshape(3, 1, 1, 1, 1)).all()
 
@@ -210,7 +213,7 @@ def test_a_diverged_model_is_refused():
     model.shares = np.full((1, 3), np.nan, np.float32)
     rows = flow_rows.FlowRows({"bad": model}, CODEBOOK, totals.Totals(1))
     zeros = np.zeros((1, 1, 4, 4, 2), np.float32)
-    with pytest.raises(InputError, match="predictions of bad hold NaN"):
+    with pytest.raises(InputError, match="predictions hold NaN"):
         rows.update(np.zeros(1, int), np.zeros((1, 20, 20, 3), np.uint8), zeros)
 
 
@@ -442,6 +445,24 @@ def test_the_strip_shows_the_most_motion_of_each_source():
     sources = np.array(["a", "a", "b", "c", "d"])
     # The third's frame +10 is missing, so it waits behind all others.
     assert strips.choose(motion, reached, sources) == [1, 2, 4]
+
+
+def test_flows_of_a_row_share_one_scale():
+    models = {"half": StepModel(probability=0.5, size=(20, 4, 4))}
+    frames = np.zeros((2, 20, 20, 3), np.uint8)
+    true = np.zeros((2, 5, 5, 2), np.float32)
+    true[..., 0] = np.float32([4, 2])[:, np.newaxis, np.newaxis]
+    samples = {"titles": ["a", "b"], "frames": frames, "flow": true}
+    samples["real"] = [frames[0] + 9, None]
+    first, second = strips.flow_rows(models, samples)
+    titles = ["a", "true flow\n(5x5)", "half\n(4x4)", "full brightness:\n4 px a step"]
+    assert [title for title, _ in first] == titles
+    # Right is red: 4 px and half of it, then 2 px and as much.
+    assert [first[i][1][0, 0].tolist() for i in (1, 2)] == [[255, 0, 0], [128, 0, 0]]
+    assert [second[i][1][0, 0].tolist() for i in (1, 2)] == [[255, 0, 0]] * 2
+    first, second = strips.frame_rows(models, samples, 2)
+    assert [title for title, _ in first] == ["a", "real, +10", "half\n(composed, +10)"]
+    assert second[1][0] == "no real frame +10" and second[1][1].min() == 255
 
 
 def test_numbers_in_tables():

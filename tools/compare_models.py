@@ -13,6 +13,9 @@ comparison.md (tables), strip.png and strip_frames.png (three samples under each
     EPE, Dir by step    where D keeps sequences (--sequence_length)
     PSNR, SSIM          of films at the videos' pace, 1, 5 and 25 frames after the start
     best of n           drawn futures, by their first step and as a whole
+
+A film takes about a second on two cores, and each sample one of each model (two of one
+that predicts several steps).
 """
 
 import shlex

@@ -15,12 +15,13 @@ each step by that step's label. EPE is in pixels of the frame a step; Dir is the
 as in `cells`.
 """
 
-from collections.abc import Mapping
+import dataclasses
 
 import numpy as np
 import tensorflow as tf
 
 from motionflow.data.codebook import Codebook
+from motionflow.errors import InputError
 from motionflow.generate import picture_flow, rollout, warp
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
@@ -57,25 +58,47 @@ def resized(flow: np.ndarray, side: int) -> np.ndarray:
     return flow.reshape(*leading, side, side, 2)
 
 
-def finest_flow(model: Predictor, output: Mapping[str, tf.Tensor]) -> np.ndarray:
-    """Expected flow of all steps on the model's finest grid.
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What a model says of frames; the probabilities of fine grids are not kept.
 
-    Args:
-      model: of `fine_size` s.
-      output: its predictions, with step_probabilities [B, T, s * s, K].
-
-    Returns:
-      float32 [B, T, s, s, 2], pixels of the frame.
+    Attributes:
+      flow: float32 [B, g, g, 2] of the first step, pixels of the frame.
+      probabilities: float32 [B, g * g, K] of the first step.
+      finest: float32 [B, T, s, s, 2], expected flow of all steps on the finest grid.
     """
-    probabilities = np.asarray(output["step_probabilities"])
-    flow = decoding.expected_flow(probabilities, model.centers)
-    return flow.reshape(*flow.shape[:2], model.fine_size, model.fine_size, 2)
+
+    flow: np.ndarray
+    probabilities: np.ndarray
+    finest: np.ndarray
+
+
+def ask(model: Predictor, frames: np.ndarray) -> Told:
+    """Asks a model about frames, uint8 [B, S, S, 3].
+
+    Raises:
+      InputError: it predicts what is not finite.
+    """
+    output = model(frames)
+    found = decoding.expected_flow(output["step_probabilities"].numpy(), model.centers)
+    side = model.fine_size
+    told = Told(
+        output["flow"].numpy(),
+        output["probabilities"].numpy(),
+        found.reshape(*found.shape[:2], side, side, 2),
+    )
+    if not all(np.isfinite(values).all() for values in vars(told).values()):
+        raise InputError(
+            "the predictions hold NaN or infinity, expected finite numbers: the model "
+            "has probably diverged"
+        )
+    return told
 
 
 def steps_ahead(
     model: Predictor,
     frames: np.ndarray,
-    output: Mapping[str, tf.Tensor],
+    told: Told,
     num_steps: int,
 ) -> dict[str, np.ndarray]:
     """Coarse flow of the next steps, in each way that a model has.
@@ -83,7 +106,7 @@ def steps_ahead(
     Args:
       model: predicts these frames.
       frames: uint8 [B, S, S, 3].
-      output: what it says of them.
+      told: what it says of them.
       num_steps: T.
 
     Returns:
@@ -91,9 +114,9 @@ def steps_ahead(
       in those that it lacks.
     """
     found = {way: _rolled(model, frames, num_steps, way) for way in WAYS}
-    first = np.asarray(output["flow"], np.float32)[:, np.newaxis]
+    first = told.flow[:, np.newaxis]
     if model.num_steps > 1:
-        flow = resized(finest_flow(model, output)[:, :num_steps], model.grid_size)
+        flow = resized(told.finest[:, :num_steps], model.grid_size)
         missing = np.full_like(first, np.nan)
         missing = missing.repeat(max(num_steps - flow.shape[1], 0), axis=1)
         found["sequence"] = np.concatenate([flow, missing], axis=1)
@@ -111,7 +134,7 @@ class _Recorder:
 
     def __call__(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
         output = self._model(frames)
-        self.flow.append(np.asarray(output["flow"], np.float32))
+        self.flow.append(output["flow"].numpy())
         return output
 
 
@@ -143,57 +166,3 @@ def step_sums(
     count = mask.sum(axis=(2, 3)) * ~np.isnan(scores[..., 0]).any(axis=(2, 3))
     sums = np.where(mask[..., np.newaxis], scores, 0).sum(axis=(2, 3))
     return {"epe": (sums[..., 0], count), "dir": (sums[..., 1], count)}
-
-
-def sampled_steps(
-    model: Predictor,
-    frames: np.ndarray,
-    output: Mapping[str, tf.Tensor],
-    noise: np.ndarray,
-    num_steps: int,
-) -> np.ndarray:
-    """Draws whole futures; a future keeps its noise through all of its steps.
-
-    Args:
-      model: predicts these frames.
-      frames: uint8 [B, S, S, 3].
-      output: what it says of them.
-      noise: [n, g * g, K], see `decoding.future_noise`.
-      num_steps: T; a model of fewer steps repeats its last.
-
-    Returns:
-      float32 [n, B, T, g, g, 2].
-    """
-    side = model.grid_size
-    if model.num_steps > 1:
-        flow = resized(model.sample_steps(frames, noise), side)[:, :, :num_steps]
-    else:
-        probabilities = np.asarray(output["probabilities"])
-        flow = decoding.sample_flows(probabilities, model.centers, noise)
-        flow = flow.reshape(*flow.shape[:2], 1, side, side, 2)
-    last = flow[:, :, -1:].repeat(num_steps - flow.shape[2], axis=2)
-    return np.concatenate([flow, last], axis=2)
-
-
-def best_of_n(
-    futures: np.ndarray, true: np.ndarray, mask: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """EPE of each sample's best future, chosen as a whole.
-
-    A future's EPE is the mean over steps of each step's mean over the cells of the
-    mask; steps without such cells are left out.
-
-    Args:
-      futures: [n, B, T, h, w, 2].
-      true: [B, T, h, w, 2].
-      mask: bool [B, T, h, w].
-
-    Returns:
-      float64 [B, 1], and whether the sample has a cell in the mask, bool [B, 1].
-    """
-    epe = np.linalg.norm(futures - true, axis=-1)
-    count = mask.sum(axis=(2, 3))
-    means = np.where(mask, epe, 0).sum(axis=(3, 4)) / np.maximum(count, 1)
-    used = (count > 0).sum(axis=1)
-    wholes = means.sum(axis=2) / np.maximum(used, 1)
-    return np.float64(wholes.min(axis=0))[:, np.newaxis], (used > 0)[:, np.newaxis]

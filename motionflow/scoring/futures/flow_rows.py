@@ -13,14 +13,13 @@ first_best_epe_nz, whole_best_epe_nz  the best of n drawn futures, by its first 
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
-from motionflow.errors import InputError
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
+from motionflow.scoring.futures import draws
 from motionflow.scoring.futures import flow as flows
 from motionflow.scoring.futures.sample_choice import Choice, Seen, look, read_batches
 from motionflow.scoring.futures.totals import Totals
@@ -73,13 +72,13 @@ class FlowRows:
         Raises:
           InputError: a model predicts what is not finite.
         """
-        outputs = {n: _finite(n, model(frames)) for n, model in self._models.items()}
+        told = {name: flows.ask(model, frames) for name, model in self._models.items()}
         if dense is not None:
-            self._add_full_size(clips, outputs, true, dense)
+            self._add_full_size(clips, told, true, dense)
         mask = flows.moving(true, self._codebook)
         if true.shape[1] > 1:
-            self._add_steps(clips, frames, outputs, true, mask)
-        self._add_best(clips, frames, outputs, true, mask)
+            self._add_steps(clips, frames, told, true, mask)
+        self._add_best(clips, frames, told, true, mask)
 
     def add_all(
         self, data: DataDir, split: str, choice: Choice, batch_size: int
@@ -113,60 +112,49 @@ class FlowRows:
         bar.close()
         return Seen(*map(np.concatenate, zip(*seen, strict=True)))
 
-    def _add_full_size(self, clips, outputs, true, dense) -> None:
+    def _add_full_size(self, clips, told, true, dense) -> None:
         size, masks = dense.shape[-2], {"nz": flows.moving(dense, self._codebook)}
         masks["all"] = np.ones_like(masks["nz"])
-        for row, flow in self._full_size_rows(outputs, true).items():
+        for row, flow in self._full_size_rows(told, true).items():
             for name in ("all", "nz"):
                 sums = flows.step_sums(flows.resized(flow, size), dense, masks[name])
                 self._totals.add(f"full_size_epe_{name}", row, clips, *sums["epe"])
 
-    def _full_size_rows(self, outputs, true) -> dict[str, np.ndarray]:
+    def _full_size_rows(self, told, true) -> dict[str, np.ndarray]:
         """Flow of the first step on whatever grid, [B, 1, h, h, 2]."""
         rows = {}
         for name, model in self._models.items():
-            output, side = outputs[name], model.grid_size
-            rows[name] = flows.finest_flow(model, output)[:, :1]
+            rows[name], side = told[name].finest[:, :1], model.grid_size
             if model.fine_size > side:
-                coarse = np.asarray(output["flow"])[:, np.newaxis]
+                coarse = told[name].flow[:, np.newaxis]
                 rows[f"{name}, its {side}x{side} upsampled"] = coarse
         side = true.shape[-2]
         rows[f"true flow of {side}x{side}, upsampled"] = true[:, :1]
         return rows | {ZERO: np.zeros_like(true[:, :1])}
 
-    def _add_steps(self, clips, frames, outputs, true, mask) -> None:
+    def _add_steps(self, clips, frames, told, true, mask) -> None:
         rows = {ZERO: np.zeros_like(true)}
         for name, model in self._models.items():
-            ahead = flows.steps_ahead(model, frames, outputs[name], true.shape[1])
+            ahead = flows.steps_ahead(model, frames, told[name], true.shape[1])
             rows |= {f"{name}, {way}": flow for way, flow in ahead.items()}
         rows[ZERO] = rows.pop(ZERO)  # to the end
         for row, flow in rows.items():
             for score, sums in flows.step_sums(flow, true, mask).items():
                 self._totals.add(f"step_{score}_nz", row, clips, *sums)
 
-    def _add_best(self, clips, frames, outputs, true, mask) -> None:
+    def _add_best(self, clips, frames, told, true, mask) -> None:
         steps = true.shape[1]
         for name, model in self._models.items():
-            drawn = flows.sampled_steps(
-                model, frames, outputs[name], self._noise[name], steps
+            drawn = draws.sampled_steps(
+                model, frames, told[name], self._noise[name], steps
             )
             self._add_futures(name, clips, drawn, true, mask)
         self._add_futures(ZERO, clips, np.zeros_like(true)[np.newaxis], true, mask)
 
     def _add_futures(self, row, clips, futures, true, mask) -> None:
         first = futures[:, :, :1], true[:, :1], mask[:, :1]
-        best = flows.best_of_n(*first)
+        best = draws.best_of_n(*first)
         self._totals.add("first_best_epe_nz", row, clips, *best)
         if true.shape[1] > 1:
-            best = flows.best_of_n(futures, true, mask)
+            best = draws.best_of_n(futures, true, mask)
             self._totals.add("whole_best_epe_nz", row, clips, *best)
-
-
-def _finite(name: str, output: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
-    for key in ("flow", "step_probabilities"):
-        if not np.isfinite(output[key]).all():
-            raise InputError(
-                f"the predictions of {name} hold NaN or infinity, expected finite "
-                "numbers: the model has probably diverged"
-            )
-    return output

@@ -4,6 +4,7 @@ samples with the most motion, one a source -> strip.png: frame, flow of each mod
                                            -> strip_frames.png: frame +10 of each
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from motionflow.scoring.futures.sample_choice import Choice
 NUM_ROWS = 3
 FRAME_AHEAD = 10
 _PANEL = 2.6  # inches
+_LINE = 32  # letters above a panel
 _FULL = 99  # percentile of the true lengths that gets full brightness
 
 Panel = tuple[str, np.ndarray]
@@ -81,8 +83,7 @@ def flow_rows(models: Mapping[str, Predictor], samples: Mapping) -> list[list[Pa
     """Frame, true flow, each model's finest flow and the wheel, one scale a row."""
     frames = samples["frames"]
     predicted = {
-        name: flows.finest_flow(model, model(frames))[:, 0]
-        for name, model in models.items()
+        name: flows.ask(model, frames).finest[:, 0] for name, model in models.items()
     }
     rows = []
     for i, frame in enumerate(frames):
@@ -90,7 +91,7 @@ def flow_rows(models: Mapping[str, Predictor], samples: Mapping) -> list[list[Pa
         longest = float(np.percentile(np.linalg.norm(true, axis=-1), _FULL))
         row = [(samples["titles"][i], frame), _flow_panel("true flow", true, longest)]
         row += [_flow_panel(n, flow[i], longest) for n, flow in predicted.items()]
-        wheel = f"full brightness:\n{longest:.2g} px a step", visualize.color_wheel()
+        wheel = f"full brightness:\n{longest:.2g} px a step", visualize.color_wheel(401)
         rows.append([*row, wheel])
     return rows
 
@@ -99,7 +100,11 @@ def _flow_panel(name: str, flow: np.ndarray, longest: float) -> Panel:
     side = len(flow)
     size = side * max(1, 200 // side)  # whole blocks
     panel = flow_drawing.flow_panel(flow, size, size, longest, legend=False)
-    return f"{name}\n({side}x{side})", panel
+    return f"{_wrapped(name)}\n({side}x{side})", panel
+
+
+def _wrapped(name: str) -> str:
+    return textwrap.fill(name, _LINE)
 
 
 def frame_rows(
@@ -110,7 +115,7 @@ def frame_rows(
     for name, model in models.items():
         mode = films.ways(model)[-1]
         film = films.rolled_out(model, frames, mode, step_frames, [FRAME_AHEAD])
-        columns[f"{name}\n({mode})"] = film[FRAME_AHEAD]
+        columns[f"{_wrapped(name)}\n({mode}, +{FRAME_AHEAD})"] = film[FRAME_AHEAD]
     rows = []
     for i, frame in enumerate(frames):
         real = samples["real"][i]
