@@ -401,6 +401,18 @@ def test_a_moving_models_film_is_better(broken_clip):
     assert scores["video_ssim"]["drift, composed"]["value"][0] > 0.7
 
 
+def test_films_are_scored_in_the_cells_that_move(broken_clip):
+    moving = np.zeros((1, 4, 4), bool)
+    moving[0, 1, 2] = True  # rows 16 to 31, columns 32 to 47
+    models = {"still": StepModel(codes=(0,), size=(64, 4, 4))}
+    _, _, scores = add_films(broken_clip, models, [0], moving)
+    film = films.followings(broken_clip, [0], [1], 64)[0]
+    start, real = (np.float64(f[16:32, 32:48]) for f in (film.start, film.frames[1]))
+    expected = 10 * np.log10(255**2 / np.mean((start - real) ** 2))
+    found = scores["video_psnr"]["start frame repeated"]["value"][0]
+    assert found == pytest.approx(expected)
+
+
 def test_other_videos_are_refused(broken_clip):
     added, videos = totals.Totals(1), film_rows.Videos(broken_clip.parent, 64, 2)
     seen = sample_choice.Seen(
