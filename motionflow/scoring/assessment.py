@@ -96,7 +96,7 @@ def assess(
     )
     evaluation.save(output_dir / "scores.npz")
     summary = {
-        "model": _row_name(model_dir),
+        "model": row_name(model_dir),
         "num_parameters": {n: model.num_parameters for n, model in models.items()},
         "split": split,
         "classes_agree": rows[0].classes_agree,
@@ -157,15 +157,15 @@ def _load_models(
     """The model and its rivals by the names of their rows."""
     models = {MODEL: predictor.load(model_dir)}
     for path in rivals:
-        name = _row_name(path)
+        name = row_name(path)
         if name in models:
             raise InputError(f"two rows would be named {name}: rename a rival's folder")
         models[name] = predictor.load(path)
     return models
 
 
-def _row_name(path: str | Path) -> str:
-    """A run's folder, or an export's folder with its version: "exported/1"."""
+def row_name(path: str | Path) -> str:
+    """What a model is called: its run's folder, or an export's with its version."""
     path = Path(path).resolve()
     return f"{path.parent.name}/{path.name}" if path.name.isdigit() else path.name
 
