@@ -86,9 +86,9 @@ class Trainer:
                 make_model(settings, self.data, self.schedule)
                 for _ in range(2 if settings.ema_decay else 1)
             ]
+            if settings.pretrained and not self.run_dir.checkpoint_paths():
+                trunk.load(models[0], settings.pretrained)
         self.model, self.predictor = models[0], models[-1]
-        if settings.pretrained and not self.run_dir.checkpoint_paths():
-            trunk.load(self.model, settings.pretrained)
         self.is_chief = runtime.is_chief(self.strategy)
         if self.is_chief:
             config = make_config(settings, self.data)
