@@ -7,8 +7,6 @@ import tensorflow as tf
 
 from motionflow.data import pipeline
 from motionflow.data.codebook import Codebook
-from motionflow.data.records import DataDir
-from motionflow.generate import picture_flow, rollout
 
 CENTERS = np.float32([[0, 0], [4, 0], [0, -4]])  # still, right, up
 
@@ -103,41 +101,3 @@ class MemoryData:
         monkeypatch.setattr(
             pipeline, "read_samples", lambda data, split, indices: data.read(indices)
         )
-
-
-def add_missing_interface(monkeypatch):
-    """Adds what a package without networks of several steps lacks, and nothing else."""
-    if not hasattr(DataDir, "step_frames"):
-        monkeypatch.setattr(DataDir, "step_frames", 2, raising=False)
-        monkeypatch.setattr(DataDir, "view", lambda self, **_: self, raising=False)
-    if hasattr(picture_flow, "sequence_function"):
-        return
-    original = rollout.iterate
-
-    def sequence_function(model):
-        def predict(frames):
-            found = np.asarray(model(frames)["step_probabilities"]) @ CENTERS
-            side, size = model.fine_size, frames.shape[1]
-            steps = found.reshape(-1, side, side, 2)
-            flow = tf.image.resize(steps, [size, size])
-            return tf.reshape(flow, [len(frames), -1, size, size, 2])
-
-        return predict
-
-    def iterate(model, frames, num_predictions, frames_per_prediction, mode):
-        waiting = []
-
-        def step(current):
-            if not waiting:
-                waiting.extend(tf.unstack(model(current), axis=1))
-            return waiting.pop(0)
-
-        is_sequence = mode == "sequence"
-        mode = "composed" if is_sequence else mode
-        function = step if is_sequence else model
-        return original(function, frames, num_predictions, frames_per_prediction, mode)
-
-    monkeypatch.setattr(
-        picture_flow, "sequence_function", sequence_function, raising=False
-    )
-    monkeypatch.setattr(rollout, "iterate", iterate)

@@ -15,7 +15,7 @@ from motionflow.models import predictor
 from motionflow.scoring.futures import comparing
 from tests import tiny_run
 from tests.conftest import texture, write_avi
-from tests.future_models import MemoryData, StepModel, add_missing_interface
+from tests.future_models import MemoryData, StepModel
 from tools import compare_models
 
 FILES = {"comparison.json", "comparison.md", "strip.png", "strip_frames.png"}
@@ -26,11 +26,6 @@ MODELS = {
     "right": StepModel(codes=(1, 1), size=(SIZE, 10, 50)),
     "still": StepModel(codes=(0,), size=(SIZE, 10, 10)),
 }
-
-
-@pytest.fixture(autouse=True)
-def interface(monkeypatch):
-    add_missing_interface(monkeypatch)
 
 
 def area(time, move, cell):

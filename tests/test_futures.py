@@ -22,15 +22,10 @@ from motionflow.scoring.futures import (
     totals,
 )
 from tests.conftest import texture, write_avi
-from tests.future_models import CENTERS, StepModel, add_missing_interface
+from tests.future_models import CENTERS, StepModel
 from tests.tiny_data import MIXED, make_sample, write_hand_made
 
 CODEBOOK = Codebook(CENTERS)
-
-
-@pytest.fixture(autouse=True)
-def interface(monkeypatch):
-    add_missing_interface(monkeypatch)
 
 
 # --- flow ------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from motionflow.export import export
 from motionflow.models import build_model, predictor
 from motionflow.models.run_dir import RunDir
 from tests import tiny_run
+from tests.tiny_run import CENTERS
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def test_it_answers_what_the_network_says(loaded, folders):
     logits = RunDir(folders["run"]).load_model()(frames()).numpy()
     answer = loaded(frames())
     probabilities = softmax(logits, -1)
-    flow = (probabilities[..., None] * tiny_run.CENTERS).sum(-2).reshape(3, 3, 3, 2)
+    flow = (probabilities[..., None] * CENTERS).sum(-2).reshape(3, 3, 3, 2)
     np.testing.assert_allclose(answer["probabilities"], probabilities, atol=1e-5)
     np.testing.assert_allclose(answer["flow"], flow, atol=1e-5)
     np.testing.assert_array_equal(answer["codes"], logits.argmax(-1))
@@ -64,21 +65,34 @@ def test_a_dense_sequence_from_a_run_and_from_an_export(tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (2, 72, 72, 3), np.uint8)
     answer = model(frames)
     assert answer["step_probabilities"].shape == (2, 3, 36 * 36, 5)
-    fine = (answer["step_probabilities"].numpy() @ tiny_run.CENTERS)[:, 0]
+    fine = (answer["step_probabilities"].numpy() @ CENTERS)[:, 0]
     coarse = fine.reshape(2, 4, 9, 4, 9, 2).mean(axis=(2, 4))
     np.testing.assert_allclose(answer["flow"], coarse, atol=1e-5)
     exported = predictor.load(export(run, tmp_path / "exported"))
     assert (exported.num_steps, exported.fine_size) == (3, 36)
     for key, value in exported(frames).items():
         np.testing.assert_allclose(value, answer[key], atol=1e-5)
-    noise = np.zeros((2, 16, 5), np.float32)
-    assert model.draw(frames, noise).shape == (2, 3, 36 * 36, 5)
-    assert exported.draw is None
+    for one in (model, exported):
+        noise = np.zeros((2, 16, 5), np.float32)
+        noise[0, :, 2] = noise[1, :, 3] = noise[1, 0, 3] = 1e6
+        noise[1, 0, 1] = 2e6  # the cell at the top left goes another way
+        drawn = one.sample_steps(frames, noise).numpy()
+        assert drawn.shape == (2, 2, 3, 36, 36, 2)
+        np.testing.assert_array_equal(
+            drawn[0], np.broadcast_to(CENTERS[2], drawn[0].shape)
+        )
+        np.testing.assert_array_equal(drawn[1, 0, 2, 8, 8], CENTERS[1])
+        np.testing.assert_array_equal(drawn[1, 0, 2, 9, 8], CENTERS[3])
+    # Told what was drawn, the second step is not what it says by itself.
+    free = np.random.default_rng(1).gumbel(size=(30, 16, 5)).astype(np.float32)
+    told, alone = (m.sample_steps(frames, free).numpy() for m in (model, exported))
+    np.testing.assert_array_equal(told[:, :, 0], alone[:, :, 0])
+    assert (told[:, :, 1:] != alone[:, :, 1:]).any()
 
 
 def test_its_attributes(loaded, folders):
     assert (loaded.frame_size, loaded.grid_size) == (64, 3)
-    np.testing.assert_array_equal(loaded.centers, tiny_run.CENTERS)
+    np.testing.assert_array_equal(loaded.centers, CENTERS)
     is_run = predictor.load(folders["run"]).num_parameters
     assert loaded.num_parameters in (is_run, None)
     assert is_run > 1000
@@ -117,7 +131,7 @@ def write_untrained(path, name, frame_size, grid_size):
     model = build_model(mean_frame=mean_frame, **config)
     run_dir = RunDir(path)
     sections = {"model": config, "training": {}, "data": {}}
-    run_dir.prepare(sections, Codebook(tiny_run.CENTERS), mean_frame)
+    run_dir.prepare(sections, Codebook(CENTERS), mean_frame)
     checkpoint = tf.train.Checkpoint(model=model)
     manager = tf.train.CheckpointManager(
         checkpoint, str(run_dir.checkpoints), 1, checkpoint_name="epoch"

@@ -23,6 +23,7 @@ from motionflow.models.sequence import SequenceNetwork
 
 # An export's signature for float frames; `serving_default` takes uint8 only.
 FRAMES_SIGNATURE = "frames"
+_TINY = 1e-30  # a probability whose logarithm is finite
 NUM_REGIONS = 5  # along one side, that a feature map is averaged over
 
 
@@ -41,8 +42,6 @@ class Predictor:
         to float32 [B, D], the activations before the last layer of scores. A feature
         map is averaged over 5x5 regions: D = 25 C, 12,800 for allconv; D = 4,096 for
         alexnet and walker (fc7). For comparing frames by what the network sees in them.
-      draw: for sequences from a run; a function from frames and Gumbel noise [B, g * g,
-        K] to step_probabilities of a future in which each step was told a drawn flow.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Predictor:
         self.features = features
         self.num_steps = num_steps
         self.fine_size = fine_size or grid_size
-        self.draw = draw
+        self._draw = draw
 
     def __call__(self, frames: tf.Tensor | np.ndarray) -> dict[str, tf.Tensor]:
         """Predicts how each cell of each frame moves.
@@ -82,6 +81,36 @@ class Predictor:
           InputError: frames of another size.
         """
         return self._predict(_checked(frames, self.frame_size))
+
+    def sample_steps(
+        self, frames: tf.Tensor | np.ndarray, noise: np.ndarray
+    ) -> tf.Tensor:
+        """Draws futures: a step is told the flow that was drawn of the one before.
+
+        An export cannot be told; its steps are drawn from what it says by itself.
+
+        Args:
+          frames: [B, S, S, 3], uint8 or float in 0..255.
+          noise: [n, g * g, K] from `decoding.future_noise`; a future keeps its own
+            through all steps, and finer cells have that of theirs on the grid.
+
+        Returns:
+          float32 [n, B, T, s, s, 2], centres of the codebook.
+
+        Raises:
+          InputError: frames of another size.
+        """
+        frames = _checked(frames, self.frame_size)
+        shape = [-1, self.grid_size, self.grid_size, len(self.centers)]
+        drawn = []
+        for one in tf.reshape(tf.cast(noise, tf.float32), shape):
+            chances = self._draw(frames, one) if self._draw else self(frames)
+            scores = tf.math.log(chances["step_probabilities"] + _TINY)
+            sides = [self.fine_size, self.fine_size]
+            fine = tf.reshape(tf.image.resize(one, sides, "nearest"), [-1, shape[-1]])
+            codes = tf.argmax(scores + fine, axis=-1)
+            drawn.append(tf.reshape(codes, [-1, self.num_steps, *sides]))
+        return tf.gather(tf.constant(self.centers), tf.stack(drawn))
 
 
 def _checked(frames: tf.Tensor | np.ndarray, frame_size: int) -> tf.Tensor:
@@ -149,15 +178,18 @@ def of_model(model: Network, centers: np.ndarray) -> Predictor:
     )
 
 
-def _draw_of(model: keras.Model) -> Callable[..., tf.Tensor] | None:
+def _draw_of(model: Network) -> Callable[..., dict[str, tf.Tensor]] | None:
+    """Frames, noise [g, g, K] -> what a sequence says, told what the noise draws."""
     if not isinstance(model, SequenceNetwork):
         return None
     shape = [-1, model.num_steps, model.fine_size**2, model.output_shape[-1]]
 
     @tf.function(reduce_retracing=True)
     def draw(frames, noise):
-        logits = model.draw(tf.cast(frames, tf.float32), noise)
-        return tf.reshape(spatial_softmax.probabilities(logits), shape)
+        noise = tf.reshape(noise, [1, -1, shape[-1]])
+        noise = tf.repeat(noise, tf.shape(frames)[0], axis=0)
+        found = spatial_softmax.probabilities(model.draw(frames, noise))
+        return {"step_probabilities": tf.reshape(found, shape)}
 
     return draw
 
