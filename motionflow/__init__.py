@@ -10,4 +10,4 @@ One arrow runs through the package, and the rooms lie along it::
 A later room may import an earlier one, never the other way round.
 """
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"

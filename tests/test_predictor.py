@@ -78,13 +78,11 @@ def test_a_dense_sequence_from_a_run_and_from_an_export(tmp_path):
         noise[1, 0, 1] = 2e6  # the cell at the top left goes another way
         drawn = one.sample_steps(frames, noise).numpy()
         assert drawn.shape == (2, 2, 3, 36, 36, 2)
-        np.testing.assert_array_equal(
-            drawn[0], np.broadcast_to(CENTERS[2], drawn[0].shape)
-        )
+        assert (drawn[0] == CENTERS[2]).all()
         np.testing.assert_array_equal(drawn[1, 0, 2, 8, 8], CENTERS[1])
         np.testing.assert_array_equal(drawn[1, 0, 2, 9, 8], CENTERS[3])
     # Told what was drawn, the second step is not what it says by itself.
-    free = np.random.default_rng(1).gumbel(size=(30, 16, 5)).astype(np.float32)
+    free = np.random.default_rng(1).gumbel(size=(8, 16, 5)).astype(np.float32)
     told, alone = (m.sample_steps(frames, free).numpy() for m in (model, exported))
     np.testing.assert_array_equal(told[:, :, 0], alone[:, :, 0])
     assert (told[:, :, 1:] != alone[:, :, 1:]).any()

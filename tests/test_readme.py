@@ -33,6 +33,7 @@ TINY = {
     "tools/resplit.py": ["--num_clusters=6"],
     "motionflow.export": [],
     "tools/predict_video.py": ["--num_predictions=2"],
+    "tools/compare_models.py": ["--num_futures=2", "--max_samples_per_clip=1"],
 }
 
 
@@ -65,7 +66,7 @@ def run(arguments: list[str], cwd: Path) -> None:
 
 
 def test_python_commands(clone):
-    assert len(PYTHON_COMMANDS) == 19
+    assert len(PYTHON_COMMANDS) == 23
     for command in PYTHON_COMMANDS:
         words = shlex.split(command)[1:]
         name = words[1] if words[0] == "-m" else words[0]
@@ -73,8 +74,12 @@ def test_python_commands(clone):
     assert (clone / "data/tfrecords/manifest.json").exists()
     metrics = clone / "runs/allconv/evaluation/validation/metrics.json"
     assert json.loads(metrics.read_text())["num_samples"] > 0
-    for name in ("out.mp4", "flow.gif", "compared.mp4", "compared.csv"):
+    for name in ("out.mp4", "steps.mp4", "flow.gif", "compared.mp4", "compared.csv"):
         assert (clone / name).stat().st_size > 200
+    compared = clone / "runs/compared"
+    scores = json.loads((compared / "comparison.json").read_text())["scores"]
+    assert "dense_sequence, sequence" in scores["step_epe_nz"]["rows"]
+    assert (compared / "strip_frames.png").stat().st_size > 10_000
     assert (clone / "exported/1/saved_model.pb").exists()
     assert (clone / "exported-tflite/1/model-dynamic.tflite").exists()
     assert (clone / "exported-onnx/1/model.onnx").exists()

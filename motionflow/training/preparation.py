@@ -20,19 +20,21 @@ from motionflow.training.settings import Settings
 
 def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
     """What config.json holds: the model, the training and the data it belongs to."""
-    model = settings.section("model")
+    model, training = settings.section("model"), settings.section("training")
+    targets = target_options(settings.model, data)
+    if "sequence_length" not in targets:
+        del training["teacher_forcing"]  # older runs of other networks know none
     return {
         "model": {
             "name": settings.model,
             "num_clusters": data.codebook.num_clusters,
             "grid_size": data.grid_size,
-            **target_options(settings.model, data),
+            **targets,
             **model,
             "untilt": model["untilt"] and settings.loss.is_tilted,
         },
         # Which file it was may change: a resumed run has its weights already.
-        "training": settings.section("training")
-        | {"is_pretrained": settings.pretrained is not None},
+        "training": training | {"is_pretrained": settings.pretrained is not None},
         "data": {
             "frame_size": data.frame_size,
             "codebook_fingerprint": data.codebook.fingerprint,
