@@ -233,3 +233,12 @@ def test_warp_counts_only_what_is_reached(benchmark_warp):
     expected[:, 4:7] = False  # the hole; what goes to columns 8 to 10 has left
     expected[0, 0] = False
     np.testing.assert_array_equal(reached, expected)
+
+
+def test_networks():
+    done = run("networks.py", "--networks=dense 100", "--batch_size=2", "--width=.05")
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = cells(done.stdout, "dense 100")
+    # 2 frames of 10,000 cells of 40 float32 numbers.
+    assert found[1:3] == ["10,000", "3"] and float(found[3].replace(",", "")) > 100
+    assert all(float(value) > 0 for value in found[4:])

@@ -127,6 +127,19 @@ def test_odd_sizes_are_padded(tmp_path):
     assert next(video.iter_frames(tmp_path / "a.mp4")).shape == (32, 42, 3)
 
 
+def test_ffmpeg_starts_without_python_code_in_a_fork(tmp_path, monkeypatch):
+    """A fork that runs Python beside other threads can hang for ever."""
+    started, popen = [], subprocess.Popen
+
+    def recorded(*args, **kwargs):
+        started.append(kwargs.get("preexec_fn"))
+        return popen(*args, **kwargs)
+
+    monkeypatch.setattr(subprocess, "Popen", recorded)
+    video.write_video(tmp_path / "a.mp4", np.zeros((3, 16, 16, 3), np.uint8), 10)
+    assert started and set(started) == {None}
+
+
 def test_write_video_refuses_early_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="must end in .mp4 or .gif"):
         video.write_video(tmp_path / "a.mkv", [], fps=5)

@@ -1,10 +1,11 @@
-"""Peak memory of training the dense networks, and what their logits take of it.
+"""What each network costs: parameters, memory and time of training, of predicting.
 
-    python benchmarks/dense_memory.py [--batch_size=32 --width=0.25]
+    python benchmarks/networks.py [--batch_size=32 --width=0.25 --networks=allconv]
 
-Each network takes two training steps of random frames in a process of its own. The loss
-is cross-entropy of class numbers: no one-hot labels, which would be as large as the
-logits. Beside each peak stand the bytes of one copy of its logits.
+Each takes four training steps of random frames and predicts four times, in a process
+of its own; the fastest counts. Beside the peak of its memory stand the bytes of one
+copy of its logits. The loss is cross-entropy of class numbers: no one-hot labels, which
+would be as large as the logits.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from motionflow.tables import markdown_table
 
 NETWORKS = {
     "allconv": {},
+    "alexnet": {},
+    "convnext": {},
+    "efficientnet": {},
     "dense 100": {"dense_size": 100},
     "dense 200": {"dense_size": 200},
     "sequence": {"sequence_length": 5},
@@ -29,10 +34,10 @@ NUM_CLUSTERS = 40
 
 
 def step(name: str, batch_size: int, width: float) -> dict:
-    """Trains two steps; peak memory in bytes, seconds of the second step."""
+    """Trains and predicts: bytes at the peak, seconds of a step and of a prediction."""
     from motionflow.compat import keras
     from motionflow.data.codebook import Codebook
-    from motionflow.models import build_model
+    from motionflow.models import blocks, build_model
     from motionflow.models.losses import LossOptions
     from motionflow.training.preparation import compile_model
 
@@ -54,12 +59,25 @@ def step(name: str, batch_size: int, width: float) -> dict:
     flow = random.normal(0, 3, (batch_size, cells, 2))
     codes = random.integers(0, NUM_CLUSTERS, (batch_size, cells, 1))
     packed = np.concatenate([codes, flow], axis=-1).astype(np.float32)
-    for _ in range(2):
+    training = _fastest(lambda: model.train_on_batch(frames, packed))
+    return {
+        "peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "training": training,
+        "predicting": _fastest(lambda: model.predict_on_batch(frames)),
+        "cells": cells,
+        "parameters": blocks.count_parameters(model),
+    }
+
+
+def _fastest(function: Callable[[], object]) -> float:
+    """Seconds of the fastest of three calls, after one that traces."""
+    function()
+    times = []
+    for _ in range(3):
         start = time.perf_counter()
-        model.train_on_batch(frames, packed)
-        seconds = time.perf_counter() - start
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"peak": peak, "seconds": seconds, "cells": cells}
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def main() -> None:
@@ -67,13 +85,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--width", type=float, default=0.25)
+    parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--network", choices=NETWORKS, help="Only this one, as JSON.")
     args = parser.parse_args()
     if args.network:
         print(json.dumps(step(args.network, args.batch_size, args.width)))
         return
     rows = []
-    for name in NETWORKS:
+    for name in args.networks.split(","):
         command = [sys.executable, __file__, f"--network={name}"]
         command += [f"--batch_size={args.batch_size}", f"--width={args.width}"]
         output = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -82,14 +101,17 @@ def main() -> None:
         rows.append(
             [
                 name,
+                f"{found['parameters']:,}",
                 f"{found['cells']:,}",
                 f"{logits / 1e6:,.0f}",
                 f"{found['peak'] / 1e6:,.0f}",
-                f"{args.batch_size / found['seconds']:.1f}",
+                f"{args.batch_size / found['training']:.1f}",
+                f"{args.batch_size / found['predicting']:.1f}",
             ]
         )
-    print(f"Training steps of {args.batch_size} frames, width {args.width:g}\n")
-    head = ["network", "cells", "logits, MB", "peak, MB", "images a second"]
+    print(f"Batches of {args.batch_size} frames, width {args.width:g}\n")
+    head = ["network", "parameters", "cells", "logits, MB", "peak, MB"]
+    head += ["images/s, training", "images/s, predicting"]
     print("\n".join(markdown_table(head, rows)))
 
 
