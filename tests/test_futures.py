@@ -425,7 +425,7 @@ def test_samples_are_spread_over_their_clip(tmp_path):
     samples = [
         make_sample("a1", 5 * i, i, MIXED, [0, 0, 1, 2]) for i in (4, 0, 3, 1, 2)
     ]
-    samples.insert(2, make_sample("b1", 0, 9, MIXED, [0, 0, 1, 2]))
+    samples.insert(2, make_sample("b1", 3, 9, MIXED, [0, 0, 1, 2]))
     path = write_hand_made(
         tmp_path / "data", {"train": samples, "validation": [], "test": []}, statuses=[]
     )
@@ -433,14 +433,14 @@ def test_samples_are_spread_over_their_clip(tmp_path):
     choice = sample_choice.choose_samples(data, "train", 2)
     assert choice.clips.tolist() == ["walk/a1.avi", "walk/b1.avi"]
     assert choice.sources.tolist() == ["a", "b"] and choice.size == 6
-    # The middles of the two halves of five: the second and the fourth.
-    assert sorted(choice.frame_indices[choice.rows == 0]) == [5, 15]
+    # The first of each half of five: the first and the third.
+    assert sorted(choice.frame_indices[choice.rows == 0]) == [0, 10]
     batches = list(sample_choice.read_batches(data, "train", choice, 2))
     assert [len(batch["flow"]) for batch in batches] == [2, 1]
     read = np.concatenate([batch["frame_index"] for batch in batches])
     assert read.tolist() == choice.frame_indices.tolist()
     levels = np.concatenate([batch["frames"][:, 0, 0, 0] for batch in batches])
-    known = {0: 9} | {5 * i: i for i in (1, 3)}
+    known = {3: 9, 0: 0, 10: 2}
     assert [known[place] for place in read] == levels.tolist()
     assert batches[0]["flow"].shape == (2, 1, 2, 2, 2)
     assert len(sample_choice.choose_samples(data, "train").indices) == 6

@@ -61,8 +61,8 @@ def choose_samples(data: DataDir, split: str, max_per_clip: int = 0) -> Choice:
     Args:
       data: an opened data directory.
       split: which one.
-      max_per_clip: at most so many of each clip, in the middle of as many equal parts
-        of it; 0 takes all.
+      max_per_clip: at most so many of each clip, the first of as many equal parts of
+        it: what follows a clip's first frame is longest. 0 takes all.
 
     Raises:
       InputError: the split holds no sample.
@@ -81,8 +81,7 @@ def choose_samples(data: DataDir, split: str, max_per_clip: int = 0) -> Choice:
         here = np.flatnonzero(rows == row)
         here = here[np.argsort(places[here], kind="stable")]
         count = min(max_per_clip or len(here), len(here))
-        middles = (np.arange(count) + 0.5) * len(here) / count
-        chosen.append(here[middles.astype(int)])
+        chosen.append(here[np.arange(count) * len(here) // count])
     indices = np.sort(np.concatenate(chosen))
     return Choice(
         indices=indices,
