@@ -103,6 +103,9 @@ def test_the_best_future_is_chosen_as_a_whole():
     mask[0, 1] = True
     # Now (2 + 50) / 2 against (3 + 0) / 2, though the first begins better.
     assert draws.best_of_n(futures, true, mask)[0][0, 0] == 1.5
+    # A batch of one is a batch.
+    best, there = draws.best_of_n(futures[:, :1], true[:1], mask[:1])
+    assert best.tolist() == [[1.5]] and there.tolist() == [[True]]
 
 
 def test_drawn_futures():

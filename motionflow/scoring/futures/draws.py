@@ -63,4 +63,5 @@ def best_of_n(
     means = np.where(mask, epe, 0).sum(axis=(3, 4)) / np.maximum(count, 1)
     used = (count > 0).sum(axis=1)
     wholes = means.sum(axis=2) / np.maximum(used, 1)
-    return np.float64(wholes.min(axis=0))[:, np.newaxis], (used > 0)[:, np.newaxis]
+    best = wholes.min(axis=0).astype(np.float64)
+    return best[:, np.newaxis], (used > 0)[:, np.newaxis]
