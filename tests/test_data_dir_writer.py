@@ -11,7 +11,7 @@ from motionflow.data.clip_status import ClipStatus
 from motionflow.data.clips import Clip
 from motionflow.data.codebook import Codebook
 from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
-from motionflow.data.records import open_data_dir
+from motionflow.data.records import KEPT, open_data_dir
 from motionflow.data.samples import ClipSamples, LabelOptions
 from motionflow.data.split_samples import SplitClip
 from motionflow.errors import InputError
@@ -31,9 +31,9 @@ def clips(tmp_path):
     for c, split in enumerate(("train", "validation", "test")):
         flow = np.zeros((1, 2, 2, 2), np.float32)
         flow[0, 0, 0, 0] = c + 1
-        samples = ClipSamples(
-            [bytes([c] * 48)], flow, np.zeros((1, 0, 0, 2), np.float16), np.array([5])
-        )
+        none = {name: np.zeros((1, 0)) for name in KEPT}
+        frames, places = [bytes([c] * 48)], np.array([5])
+        samples = ClipSamples(frames, flow, frame_indices=places, **none)
         samples.save(tmp_path / f"{c}.npz")
         clip = Clip(f"{c}.avi", "walk", f"source{c}")
         found.append(SplitClip(clip, tmp_path / f"{c}.npz", [split]))
