@@ -40,7 +40,8 @@ def test_a_process_without_the_package_gets_the_same_answers(
     files = [version, tmp_path / "frames.npy", tmp_path / "answer.npz"]
     subprocess.run([sys.executable, "-c", STRANGER, *files], check=True, cwd=tmp_path)
     answer, expected = np.load(files[-1]), predictor.load(run_dir)(frames)
-    for key in expected:
+    assert set(answer) == {"flow", "probabilities", "codes"}
+    for key in answer:
         values = answer[key].reshape(expected[key].shape)
         np.testing.assert_allclose(values, expected[key], atol=1e-5)
 
