@@ -25,8 +25,8 @@ from motionflow.errors import InputError
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"ID3")
 VIDEO_OUTPUTS = (".mp4", ".gif")
 # Otherwise ffmpeg starts with a plain fork and Python code in the child, to shield it
-# from Ctrl-C. Beside TensorFlow's threads that may hang for ever (imageio-ffmpeg's
-# issue 58).
+# from Ctrl-C. Beside TensorFlow's threads that may hang for ever; imageio-ffmpeg has
+# this switch because of it.
 os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
 
 
