@@ -61,11 +61,17 @@ class MemoryData:
 
     @property
     def manifest(self):
+        flags = {"sequence_length": self.sequence_length}
+        return {"flags": flags | {"store_dense_flow": self.dense_size}}
+
+    @property
+    def sequence_length(self):
+        return self.samples["steps"].shape[1]
+
+    @property
+    def dense_size(self):
         dense = self.samples.get("dense_flow")
-        flags = {"sequence_length": self.samples["steps"].shape[1]}
-        return {
-            "flags": flags | {"store_dense_flow": 0 if dense is None else len(dense[0])}
-        }
+        return 0 if dense is None else len(dense[0])
 
     @property
     def codebook(self):

@@ -17,6 +17,7 @@ duplicate  nothing but rounding changed, or the change is a small part of the la
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -98,3 +99,18 @@ def _colors(frame: np.ndarray) -> np.ndarray:
     """Share of the pixels in each colour bin."""
     counts = cv2.calcHist([frame], [0, 1, 2], None, [_COLORS] * 3, [0, 256] * 3)
     return counts / counts.sum()
+
+
+class Step(NamedTuple):
+    """A frame with its number in the video and its mark, see `mark_breaks`."""
+
+    index: int
+    frame: np.ndarray
+    mark: str
+
+
+def marked_steps(frames: Iterable[np.ndarray], skip_duplicates: bool) -> Iterator[Step]:
+    """Yields a video's frames, on request without those that repeat the one before."""
+    for index, (frame, mark) in enumerate(mark_breaks(frames)):
+        if not (skip_duplicates and mark == "duplicate"):
+            yield Step(index, frame, mark)

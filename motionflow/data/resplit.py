@@ -241,11 +241,11 @@ def _write(
         for status in statuses
         if status.samples
     ]
+    fields = LabelOptions.__dataclass_fields__.keys() & flags.keys()
+    labels = LabelOptions(**{name: flags[name] for name in fields})
     # These libraries made frames and flow; the others write what is new.
     versions = data.manifest["versions"]
     versions = {name: versions[name] for name in {"opencv", "pyav"} & versions.keys()}
-    fields = LabelOptions.__dataclass_fields__.keys() & flags.keys()
-    labels = LabelOptions(**{name: flags[name] for name in fields})
     output_dir.mkdir(exist_ok=True)
     write_clips(output_dir, statuses)
     write_data_dir(output_dir, clips, statuses, labels, flags, versions=versions)

@@ -19,12 +19,11 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from motionflow.data.continuity import mark_breaks
+from motionflow.data.continuity import Step, marked_steps
 from motionflow.data.flow import (
     FLOW_AVERAGES,
     FLOW_METHODS,
@@ -261,7 +260,7 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
 
 
 def _flow_of_steps(
-    window: Sequence["_Step"], compute: FlowFunction, options: LabelOptions
+    window: Sequence[Step], compute: FlowFunction, options: LabelOptions
 ) -> list[np.ndarray]:
     """The averaged flow [S, S, 2] of each step."""
     grays = [cv2.cvtColor(step.frame, cv2.COLOR_RGB2GRAY) for step in window]
@@ -276,22 +275,14 @@ def _flow_of_steps(
     ]
 
 
-class _Step(NamedTuple):
-    index: int
-    frame: np.ndarray
-    mark: str
-
-
 def _windows(
     path: str | Path, decoder: str, options: LabelOptions
-) -> Iterator[Sequence[_Step]]:
+) -> Iterator[Sequence[Step]]:
     """Yields the frame of each possible sample together with its future."""
     fitted = (fit_frame(f, options.frame_size) for f in iter_frames(path, decoder))
-    steps = (_Step(index, *marked) for index, marked in enumerate(mark_breaks(fitted)))
-    if options.duplicates == "remove":
-        steps = (step for step in steps if step.mark != "duplicate")
+    steps = marked_steps(fitted, skip_duplicates=options.duplicates == "remove")
     length = options.window_frames
-    window: collections.deque[_Step] = collections.deque(maxlen=length)
+    window: collections.deque[Step] = collections.deque(maxlen=length)
     for position, step in enumerate(steps):
         window.append(step)
         start = position - length + 1

@@ -115,9 +115,4 @@ def build_allconv(
     x = apply_table(inputs, grid_size, width, l2, dropout)[-1]
     if literal_head:
         return blocks.conv_bn(x, num_clusters, 1, 1, 0, l2)
-    return blocks.PaddedConv2D(
-        num_clusters,
-        1,
-        kernel_initializer=blocks.INITIALIZER,
-        kernel_regularizer=blocks.l2_penalty(l2),
-    )(x)
+    return blocks.scores(x, num_clusters, l2)

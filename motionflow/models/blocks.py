@@ -167,6 +167,16 @@ def l2_penalty(l2: float) -> keras.regularizers.Regularizer | None:
     return keras.regularizers.L2(0.5 * l2) if l2 else None
 
 
+def kernel_options(l2: float) -> dict:
+    """How kernels start and decay, for layers of convolutions and dense ones."""
+    return {"kernel_initializer": INITIALIZER, "kernel_regularizer": l2_penalty(l2)}
+
+
+def scores(inputs: tf.Tensor, num_clusters: int, l2: float) -> tf.Tensor:
+    """A linear classifier in each cell: [B, h, w, C] -> [B, h, w, num_clusters]."""
+    return PaddedConv2D(num_clusters, 1, **kernel_options(l2))(inputs)
+
+
 def batch_norm(epsilon: float = 1e-5, name: str | None = None) -> keras.layers.Layer:
     """Batch normalisation as the module says."""
     # Replicas share their statistics: what is learned depends on the batch only. One
@@ -207,8 +217,7 @@ def conv_bn(
         kernel,
         pad=pad,
         strides=stride,
-        kernel_initializer=INITIALIZER,
-        kernel_regularizer=l2_penalty(l2),
+        **kernel_options(l2),
     )(inputs)
     x = batch_norm()(x)
     if dropout:
@@ -233,12 +242,7 @@ def fully_connected(
     """
 
     def dense(units: int, **options) -> keras.layers.Layer:
-        return keras.layers.Dense(
-            units,
-            kernel_initializer=INITIALIZER,
-            kernel_regularizer=l2_penalty(l2),
-            **options,
-        )
+        return keras.layers.Dense(units, **kernel_options(l2), **options)
 
     x = keras.layers.Flatten()(inputs)
     for name in ("fc6", FEATURES):

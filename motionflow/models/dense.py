@@ -42,7 +42,7 @@ class Upsampler(keras.layers.Layer):
         super().__init__(**kwargs)
         sizes = _sizes(frame_size)
         lift = sizes[1] - allconv.grid_size_of(frame_size) + 1
-        relu = _options(l2) | {"activation": "relu", "padding": "same"}
+        relu = blocks.kernel_options(l2) | {"activation": "relu", "padding": "same"}
         self._up, self._join = [], []
         for step, filters in enumerate(FILTERS[: _num_steps(dense_size, frame_size)]):
             filters = blocks.scaled(filters, width)
@@ -51,7 +51,7 @@ class Upsampler(keras.layers.Layer):
             up = keras.layers.Conv2DTranspose(filters, kernel, **relu | geometry)
             self._up.append(up)
             self._join.append(keras.layers.Conv2D(filters, 3, **relu))
-        self._scores = keras.layers.Conv2D(num_clusters, 1, **_options(l2))
+        self._scores = keras.layers.Conv2D(num_clusters, 1, **blocks.kernel_options(l2))
 
     def call(self, inputs):
         """[features, *skips] -> scores [B, D, D, K]."""
@@ -74,7 +74,7 @@ def skips(
       l2: weight of the L2 regularisation.
     """
     check_size(dense_size, frames.shape[1], rows[-1].shape[1])
-    relu = _options(l2) | {"activation": "relu", "padding": "same"}
+    relu = blocks.kernel_options(l2) | {"activation": "relu", "padding": "same"}
     strides = (2, 1)[: _num_steps(dense_size, frames.shape[1]) - 2]
     filters = blocks.scaled(FRAME_FILTERS, width)
     return [
@@ -103,13 +103,6 @@ def check_size(dense_size: int, frame_size: int, grid_size: int) -> None:
 
 def _num_steps(dense_size: int, frame_size: int) -> int:
     return 4 if dense_size == frame_size else 3
-
-
-def _options(l2: float) -> dict:
-    return {
-        "kernel_initializer": blocks.INITIALIZER,
-        "kernel_regularizer": blocks.l2_penalty(l2),
-    }
 
 
 def _sizes(frame_size: int) -> tuple[int, int]:

@@ -96,12 +96,7 @@ def build_efficientnet(
     x = blocks.conv_bn(x, num_features, 1, 1, 0, l2, name=blocks.FEATURES)
     if dropout:
         x = blocks.CountedDropout(dropout)(x)
-    return blocks.PaddedConv2D(
-        num_clusters,
-        1,
-        kernel_initializer=blocks.INITIALIZER,
-        kernel_regularizer=blocks.l2_penalty(l2),
-    )(x)
+    return blocks.scores(x, num_clusters, l2)
 
 
 def build_trunk(inputs: tf.Tensor) -> list[tf.Tensor]:

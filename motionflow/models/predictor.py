@@ -23,7 +23,6 @@ from motionflow.models.sequence import SequenceNetwork
 
 # An export's signature for float frames; `serving_default` takes uint8 only.
 FRAMES_SIGNATURE = "frames"
-_TINY = 1e-30  # a probability whose logarithm is finite
 NUM_REGIONS = 5  # along one side, that a feature map is averaged over
 
 
@@ -102,15 +101,14 @@ class Predictor:
         """
         frames = _checked(frames, self.frame_size)
         shape = [-1, self.grid_size, self.grid_size, len(self.centers)]
-        drawn = []
+        sides, futures = [self.fine_size, self.fine_size], []
+        untold = None if self._draw else self(frames)
         for one in tf.reshape(tf.cast(noise, tf.float32), shape):
-            chances = self._draw(frames, one) if self._draw else self(frames)
-            scores = tf.math.log(chances["step_probabilities"] + _TINY)
-            sides = [self.fine_size, self.fine_size]
+            found = untold or self._draw(frames, one)
             fine = tf.reshape(tf.image.resize(one, sides, "nearest"), [-1, shape[-1]])
-            codes = tf.argmax(scores + fine, axis=-1)
-            drawn.append(tf.reshape(codes, [-1, self.num_steps, *sides]))
-        return tf.gather(tf.constant(self.centers), tf.stack(drawn))
+            codes = spatial_softmax.drawn(found["step_probabilities"], fine)
+            futures.append(tf.reshape(codes, [-1, self.num_steps, *sides]))
+        return tf.gather(tf.constant(self.centers), tf.stack(futures))
 
 
 def _checked(frames: tf.Tensor | np.ndarray, frame_size: int) -> tf.Tensor:

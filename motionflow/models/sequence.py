@@ -29,7 +29,6 @@ from motionflow.models.network import Network
 
 UNITS = 128  # of the state
 STEPS = "steps"  # name of the layer that goes through the steps
-_TINY = 1e-30  # a probability whose logarithm is finite
 
 
 class ConvLSTM(keras.layers.Layer):
@@ -42,10 +41,7 @@ class ConvLSTM(keras.layers.Layer):
 
     def __init__(self, units: int, l2: float, **kwargs):
         super().__init__(**kwargs)
-        options = {
-            "kernel_initializer": blocks.INITIALIZER,
-            "kernel_regularizer": blocks.l2_penalty(l2),
-        }
+        options = blocks.kernel_options(l2)
         self._start = keras.layers.Conv2D(2 * units, 1, activation="tanh", **options)
         self._gates = keras.layers.Conv2D(4 * units, 3, padding="same", **options)
 
@@ -77,10 +73,7 @@ class Steps(keras.layers.Layer):
     def __init__(self, num_steps, num_clusters, width, l2, upsampler=None, **kwargs):
         super().__init__(**kwargs)
         self._num_steps, self._num_clusters = num_steps, num_clusters
-        options = {
-            "kernel_initializer": blocks.INITIALIZER,
-            "kernel_regularizer": blocks.l2_penalty(l2),
-        }
+        options = blocks.kernel_options(l2)
         units = blocks.scaled(UNITS, width)
         self._seen = keras.layers.Conv2D(units, 1, activation="relu", **options)
         self._cell = ConvLSTM(units, l2)
@@ -133,9 +126,8 @@ class Steps(keras.layers.Layer):
         probabilities = spatial_softmax.to_grid(tf.nn.softmax(scores), grid_size)
         if noise is None:
             return probabilities @ self.centers
-        drawn = tf.math.log(probabilities + _TINY)
-        drawn += tf.reshape(noise, tf.shape(probabilities))
-        return tf.gather(self.centers, tf.argmax(drawn, axis=-1))
+        noise = tf.reshape(noise, tf.shape(probabilities))
+        return tf.gather(self.centers, spatial_softmax.drawn(probabilities, noise))
 
     def _scale(self) -> tf.Tensor:
         return tf.sqrt(tf.reduce_mean(self.centers**2)) + 1e-3

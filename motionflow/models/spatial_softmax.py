@@ -19,6 +19,8 @@ import math
 
 import tensorflow as tf
 
+_TINY = 1e-30  # a probability whose logarithm is finite
+
 
 def loss(codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Cross-entropy summed over the cells of each image, the first equation.
@@ -57,6 +59,11 @@ def expected_flow(logits: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
     flow = tf.linalg.matmul(probabilities(logits), tf.cast(centers, tf.float32))
     grid_size = math.isqrt(logits.shape[1])
     return tf.reshape(flow, [-1, grid_size, grid_size, 2])
+
+
+def drawn(chances: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Codes int64 [...] drawn from chances [..., K] by Gumbel noise [..., K]."""
+    return tf.argmax(tf.math.log(chances + _TINY) + noise, axis=-1)
 
 
 def to_grid(values: tf.Tensor, grid_size: int) -> tf.Tensor:

@@ -71,7 +71,7 @@ def assess(
     Raises:
       InputError: no such directory, an empty split, a diverged model.
     """
-    data, output_dir = open_data_dir(data_dir), _make_folder(output_dir)
+    data, output_dir = open_data_dir(data_dir), make_folder(output_dir)
     models = _load_models(model_dir, options.rivals)
     rows = [ModelRows(n, m, data, decodings=n == MODEL) for n, m in models.items()]
     if options.baselines == "constant":
@@ -136,7 +136,7 @@ def assess_pooled(
     parts = [Evaluation.load(Path(folder, "scores.npz")) for folder in folders]
     metrics = [Path(folder, "metrics.json") for folder in folders]
     stored = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
-    evaluation, output_dir = pool(parts), _make_folder(output_dir)
+    evaluation, output_dir = pool(parts), make_folder(output_dir)
     evaluation.save(output_dir / "scores.npz")
     splits = sorted({one["split"] for one in stored})
     summary = {
@@ -190,7 +190,8 @@ def markdown(summary: Mapping) -> str:
     return "\n\n".join([title, introduction(summary), *tables]) + "\n"
 
 
-def _make_folder(path: str | Path) -> Path:
+def make_folder(path: str | Path) -> Path:
+    """Makes a folder for results, or says why not, as an InputError."""
     # Before the work, not after it: evaluating can take an hour.
     try:
         Path(path).mkdir(parents=True, exist_ok=True)

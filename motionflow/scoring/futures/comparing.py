@@ -17,7 +17,7 @@ from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
 from motionflow.scoring import bootstrap
-from motionflow.scoring.assessment import row_name
+from motionflow.scoring.assessment import make_folder, row_name
 from motionflow.scoring.futures import film_rows, sample_choice, strips, tables
 from motionflow.scoring.futures.film_rows import FRAMES_AHEAD, Videos
 from motionflow.scoring.futures.flow_rows import FlowRows
@@ -72,10 +72,7 @@ def compare(
     """
     data = open_data_dir(data_dir)
     models, videos = load_models(model_dirs, data), _videos(video_dir, data)
-    try:
-        Path(output_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"output_dir {output_dir} cannot be made: {error}") from error
+    output_dir = make_folder(output_dir)
     choice = sample_choice.choose_samples(data, split, options.max_samples_per_clip)
     totals = Totals(len(choice.clips))
     rows = FlowRows(models, data.codebook, totals, options.num_futures, options.seed)
@@ -85,10 +82,10 @@ def compare(
     )
     summary = _about(models, data, split, choice, options)
     summary |= {"films": counts, "scores": _scores(totals, choice, videos, options)}
-    _write(Path(output_dir), summary)
+    _write(output_dir, summary)
     numbers = strips.choose(seen.motion, reached, choice.sources[choice.rows])
     samples = strips.read(data, videos, split, choice, numbers)
-    strips.write(models, samples, videos.step_frames, Path(output_dir))
+    strips.write(models, samples, videos.step_frames, output_dir)
     return summary
 
 
@@ -100,7 +97,7 @@ def _videos(video_dir: str | Path, data: DataDir) -> Videos:
         Path(video_dir),
         data.frame_size,
         data.step_frames,
-        flags.get("sequence_length", 1),
+        data.sequence_length,
         flags.get("duplicates") == "remove",
     )
 
@@ -152,8 +149,8 @@ def _about(
         "max_samples_per_clip": options.max_samples_per_clip,
         "num_futures": options.num_futures,
         "step_frames": data.step_frames,
-        "sequence_length": flags.get("sequence_length", 1),
-        "dense_flow": flags.get("store_dense_flow", 0),
+        "sequence_length": data.sequence_length,
+        "dense_flow": data.dense_size,
         "stabilized": flags.get("stabilize", "none") != "none",
         "codebook_fingerprint": data.codebook.fingerprint,
         "intervals": {

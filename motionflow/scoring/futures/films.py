@@ -20,12 +20,11 @@ import itertools
 import math
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.continuity import mark_breaks
+from motionflow.data.continuity import Step, marked_steps
 from motionflow.data.video import count_frames, fit_frame, iter_frames
 from motionflow.errors import InputError
 from motionflow.generate import picture_flow, rollout
@@ -50,12 +49,6 @@ class Following:
     frames: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
     num_frames: int = 0
     ended_by: str = ""
-
-
-class _Step(NamedTuple):
-    index: int
-    frame: np.ndarray
-    mark: str
 
 
 def followings(
@@ -101,7 +94,7 @@ def followings(
     return found
 
 
-def _go_on(film: Following, step: _Step, offsets: Collection[int]) -> None:
+def _go_on(film: Following, step: Step, offsets: Collection[int]) -> None:
     if step.mark:
         film.ended_by = step.mark
         return
@@ -110,13 +103,11 @@ def _go_on(film: Following, step: _Step, offsets: Collection[int]) -> None:
         film.frames[film.num_frames] = step.frame
 
 
-def _steps(path: str | Path, frame_size: int, skip_duplicates: bool) -> Iterator[_Step]:
+def _steps(path: str | Path, frame_size: int, skip_duplicates: bool) -> Iterator[Step]:
     path = Path(path).absolute()  # FFmpeg reads "concat:a" as no file
     frames = iter_frames(path, count_frames(path).decoder)
     fitted = (fit_frame(frame, frame_size) for frame in frames)
-    for index, (frame, mark) in enumerate(mark_breaks(fitted)):
-        if not (skip_duplicates and mark == "duplicate"):
-            yield _Step(index, frame, mark)
+    return marked_steps(fitted, skip_duplicates)
 
 
 def ways(model: Predictor) -> list[str]:

@@ -94,9 +94,9 @@ class FlowRows:
         Returns:
           what the records say of the samples.
         """
-        flags, seen = data.manifest["flags"], []
-        views = [data.view(dense=False, sequence=flags.get("sequence_length", 1) > 1)]
-        if flags.get("store_dense_flow", 0):
+        seen = []
+        views = [data.view(dense=False, sequence=data.sequence_length > 1)]
+        if data.dense_size:
             views.append(data.view(dense=True, sequence=False))
         batches = (read_batches(view, split, choice, batch_size) for view in views)
         bar, start = tqdm(total=len(choice.indices), desc="flow", disable=None), 0
