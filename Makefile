@@ -1,8 +1,15 @@
-# make demo   everything once, on clips that are drawn for it (VIDEO_DIR=... on yours)
-# make test   lint and the whole test suite
-# make env    only the environment: .venv-<version>, to activate and work in
+# make demo             everything once, on clips that are drawn for it (VIDEO_DIR=...
+#                       on yours)
+# make check            lint, types and the tests that take seconds: after each change
+# make test             lint, types and all tests but the next two
+# make test-benchmarks  the scripts of benchmarks/, on tiny input
+# make test-corpus      330 damaged clips
+# make coverage         all tests but test-corpus, and which lines they reach
+# make package          wheel and sdist, and the wheel in an environment of its own
+# make env              only the environment: .venv-<version>, to activate and work in
 #
 # PYTHON=python3.12 selects another Python; its version selects the line of the stack.
+# WORKERS=4 tests in so many processes; 2 is the default.
 
 SUPPORTED := python3.11 python3.10 python3.12 python3.13
 PYTHON ?= $(SUPPORTED)
@@ -15,7 +22,7 @@ BIN := $(VENV)/bin
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test env lint
+.PHONY: demo check test test-benchmarks test-corpus coverage package env lint
 .DEFAULT_GOAL := env
 
 env: $(VENV)/installed
@@ -29,9 +36,34 @@ $(VENV)/installed: setup.py
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
-test: env lint
-	$(BIN)/python -m pytest
+# Files stay whole: their fixtures are made once.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile
+
+check: lint
+	$(PYTEST) -m 'not (slow or benchmark or corpus)'
+
+test: lint
+	$(PYTEST) --durations=25
+
+test-benchmarks: env
+	$(PYTEST) -m benchmark
+
+test-corpus: env
+	$(PYTEST) -m corpus
+
+coverage: env
+	$(PYTEST) -m 'not corpus' --cov --cov-report=term:skip-covered
+
+package: env
+	rm -rf dist $(VENV)-wheel
+	$(BIN)/python -m build
+	$(FOUND) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip install --quiet --no-compile dist/*.whl
+	$(VENV)-wheel/bin/python -I .ci/check_wheel.py .
+	rm -rf $(VENV)-wheel
 
 # --- the demo: clips -> shards -> training -> export -> video -> report ---------
 

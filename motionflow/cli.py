@@ -41,16 +41,33 @@ def run(
       arguments: names of what must stand beside the flags; `main` finds it in argv[1:].
     """
     define_flags(flags.FLAGS)
+    app.run(lambda argv: call(main, argv, arguments))
 
-    def guarded(argv: Sequence[str]) -> int | None:
-        if missing := arguments[len(argv) - 1 :]:
-            raise app.UsageError(f"missing: {' '.join(missing)}")
-        if unexpected := argv[1 + len(arguments) :]:
-            raise app.UsageError(f"unexpected arguments: {' '.join(unexpected)}")
-        try:
-            return main(argv)
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
 
-    app.run(guarded)
+def call(
+    main: Callable[[Sequence[str]], int | None],
+    argv: Sequence[str],
+    arguments: Sequence[str] = (),
+) -> int | None:
+    """Calls `main` as `run` does, where the flags are read already.
+
+    Args:
+      main: see `run`.
+      argv: the program's name and what stands beside the flags.
+      arguments: see `run`.
+
+    Returns:
+      The exit code; None stands for 0.
+
+    Raises:
+      app.UsageError: too few or too many arguments.
+    """
+    if missing := arguments[len(argv) - 1 :]:
+        raise app.UsageError(f"missing: {' '.join(missing)}")
+    if unexpected := argv[1 + len(arguments) :]:
+        raise app.UsageError(f"unexpected arguments: {' '.join(unexpected)}")
+    try:
+        return main(argv)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1

@@ -9,6 +9,7 @@ program alone; what is uploaded is kept nowhere. Ctrl-C ends it.
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -23,7 +24,7 @@ _NUM_THREADS = 8  # more than may wait, so that the page itself is always there
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines this command's flags on a registry."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     flags.DEFINE_string(
         "export_dir",
         "exported",

@@ -12,17 +12,18 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from motionflow import cli, evaluation_flags
+from motionflow import cli
+from motionflow.evaluation_flags import arguments, define_flags
 from motionflow.scoring import assessment
 
 
 def main(argv: Sequence[str]) -> None:
     """Reads the flags and evaluates."""
     del argv
-    arguments = evaluation_flags.arguments(flags.FLAGS)
-    print(assessment.markdown(assessment.assess(**arguments)))
-    print(f"Written to {arguments['output_dir']}")
+    chosen = arguments(flags.FLAGS)
+    print(assessment.markdown(assessment.assess(**chosen)))
+    print(f"Written to {chosen['output_dir']}")
 
 
 if __name__ == "__main__":
-    cli.run(main, evaluation_flags.define_flags)
+    cli.run(main, define_flags)

@@ -12,7 +12,7 @@ from motionflow.scoring.summary import UNITS
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds the flags to a registry."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     flags.DEFINE_string("run_dir", "runs/allconv", "Run directory to evaluate.", **own)
     flags.DEFINE_string(
         "model",

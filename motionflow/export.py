@@ -16,6 +16,7 @@ compared with the Keras model; nothing is written over.
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -35,7 +36,7 @@ from motionflow.serving import (
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines this command's flags on a registry."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     for name, default, text in (
         ("run_dir", "runs/allconv", "Run directory of a training."),
         (

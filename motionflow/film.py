@@ -96,12 +96,13 @@ class _FlowPanel:
 
     def __init__(self, longest: float, legend: bool):
         self._longest, self._legend = longest, legend
-        self._flow, self._panel = None, None
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
 
     def draw(self, flow: np.ndarray) -> np.ndarray:
-        if flow is not self._flow:
-            self._flow = flow
-            self._panel = flow_drawing.flow_panel(
-                flow, *flow.shape[:2], self._longest, self._legend
+        if self._last is None or flow is not self._last[0]:
+            height, width = flow.shape[:2]
+            panel = flow_drawing.flow_panel(
+                flow, height, width, self._longest, self._legend
             )
-        return self._panel
+            self._last = flow, panel
+        return self._last[1]

@@ -134,12 +134,12 @@ def _to_cells(flow: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _arrow(picture: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
     thickness = max(1, round(min(picture.shape[:2]) / 400))
-    points = [
+    tail, tip = (
         tuple(round(float(n) * 2**_SHIFT) for n in point) for point in (start, end)
-    ]
+    )
     for color, width in ((0, 0, 0), 2 * thickness + 1), ((255, 255, 255), thickness):
         cv2.arrowedLine(
-            picture, *points, color, width, cv2.LINE_AA, _SHIFT, tipLength=0.35
+            picture, tail, tip, color, width, cv2.LINE_AA, _SHIFT, tipLength=0.35
         )
 
 

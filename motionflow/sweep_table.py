@@ -15,7 +15,7 @@ from motionflow.sweeps import Run
 from motionflow.tables import Table
 
 # In sweep.csv, but not in the table to read: what it says is in other columns.
-CSV_ONLY = ("run", "failed", "input_share")
+CSV_ONLY: tuple[str, ...] = ("run", "failed", "input_share")
 CSV_ONLY += tuple(f"{s}_{m}" for s in ("val", "train") for m in ("loss", "top10"))
 
 
@@ -61,7 +61,9 @@ def _row(run: Run, failure: str | None) -> dict[str, Any]:
     row = {"run": run.path, **run.flags}
     if failure:
         return row | {"failed": failure}
-    return row | _numbers(RunDir(run.path).result)
+    result = RunDir(run.path).result
+    assert result is not None, "neither finished nor failed"
+    return row | _numbers(result)
 
 
 def _numbers(result: Mapping[str, Any]) -> dict[str, float]:

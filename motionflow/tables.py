@@ -50,7 +50,7 @@ def markdown_table(
     widths = [max(2, *map(len, column)) for column in zip(head, *rows, strict=True)]
     aligns = [str.ljust] * num_names + [str.rjust] * (len(head) - num_names)
 
-    def line(cells):
+    def line(cells: Sequence[str]) -> str:
         padded = [a(c, w) for a, c, w in zip(aligns, cells, widths, strict=True)]
         return f"| {' | '.join(padded)} |"
 

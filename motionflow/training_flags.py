@@ -4,6 +4,8 @@ flags -> training.settings.Settings
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 from absl import flags
 
@@ -12,20 +14,21 @@ from motionflow.training.settings import Settings
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines a flag for each field of the settings on a registry."""
-    define = {
+    define: dict[Any, Callable[..., Any]] = {
         bool: flags.DEFINE_bool,
         int: flags.DEFINE_integer,
         float: flags.DEFINE_float,
     }
     for field in dataclasses.fields(Settings):
         limits = field.metadata["limits"]
-        function = define.get(field.type, flags.DEFINE_string)
+        function: Callable[..., Any] = define.get(field.type, flags.DEFINE_string)
         function = flags.DEFINE_enum if "enum_values" in limits else function
-        options = {**limits, "help": field.metadata["help"]}
-        function(field.name, field.default, flag_values=flag_values, **options)
+        options = {"default": field.default, "help": field.metadata["help"], **limits}
+        function(field.name, flag_values=flag_values, **options)
 
 
 def settings_from(flag_values: flags.FlagValues) -> Settings:
     """Reads parsed flags."""
     names = [field.name for field in dataclasses.fields(Settings)]
-    return Settings(**{name: flag_values[name].value for name in names})
+    values: dict[str, Any] = {name: flag_values[name].value for name in names}
+    return Settings(**values)

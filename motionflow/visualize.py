@@ -17,6 +17,7 @@ Figures are matplotlib objects without pyplot (no global state, no display);
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import cv2
 import matplotlib
@@ -116,7 +117,7 @@ def confusion_figure(confusion: np.ndarray, zero_index: int, title: str) -> Figu
       is a square root, so that a recall of 10 % can be seen.
     """
     totals = confusion.sum(axis=1, keepdims=True)
-    shares = np.ma.masked_array(
+    shares: np.ma.MaskedArray = np.ma.masked_array(
         confusion / np.maximum(totals, 1),
         mask=np.broadcast_to(totals == 0, confusion.shape),
     )
@@ -128,7 +129,7 @@ def confusion_figure(confusion: np.ndarray, zero_index: int, title: str) -> Figu
     axes.set_title(title, pad=14)
     axes.set_xlabel("predicted class (red marks: still)")
     axes.set_ylabel("true class (grey rows: none in the data)")
-    marker = {"color": "tab:red", "clip_on": False, "markersize": 9}
+    marker: dict[str, Any] = {"color": "tab:red", "clip_on": False, "markersize": 9}
     edge, gap = len(confusion) - 0.5, len(confusion) / 70
     axes.plot(zero_index, -0.5 - gap, "v", **marker)
     axes.plot(edge + gap, zero_index, "<", **marker)
@@ -185,7 +186,7 @@ def reliability_figure(
 
 
 def history_figure(
-    epochs: Sequence[int], curves: Mapping[str, Sequence[float]], label: str
+    epochs: Sequence[float], curves: Mapping[str, Sequence[float]], label: str
 ) -> Figure:
     """The report's Figures 6, 7 and 8: one number over the epochs of a training.
 
@@ -228,9 +229,8 @@ def codebook_figure(centers: np.ndarray, counts: np.ndarray) -> Figure:
     order = np.argsort(-areas)
     axes.axhline(0, color=ABSENT_COLOR, zorder=0)
     axes.axvline(0, color=ABSENT_COLOR, zorder=0)
-    axes.scatter(
-        *centers[order].T, areas[order], colors[order], edgecolors="0.3", linewidths=0.6
-    )
+    dx, dy = centers[order].T
+    axes.scatter(dx, dy, areas[order], colors[order], edgecolors="0.3", linewidths=0.6)
     for index, center in enumerate(centers):
         label = axes.annotate(
             str(index), center, (4, 4), textcoords="offset points", size=8
@@ -295,6 +295,6 @@ def _colormap(name: str) -> Colormap:
     return matplotlib.colormaps[name].with_extremes(bad=ABSENT_COLOR)
 
 
-def save_figure(figure: Figure, path: str | Path) -> None:
+def save_figure(figure: Figure, path: str | Path | IO[bytes]) -> None:
     """Writes a PNG that depends on the figure only (no version or date inside)."""
     figure.savefig(path, format="png", dpi=150, metadata={"Software": None})

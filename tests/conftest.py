@@ -8,11 +8,17 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+from absl import flags
+
+from motionflow import cli
 
 SIZE = 200
 MOVES = [(2, 0), (-2, 0), (0, 2), (0, -2), (2, 2), (-2, -2), (3, 0), (-3, 0), (0, 3)]
@@ -67,3 +73,72 @@ def tiny_data_dir(tiny_videos, tmp_path_factory) -> Path:
     labels = LabelOptions(flow_method="dis", frame_stride=2)
     build_data_dir(tiny_videos, folder, BuildOptions(num_clusters=8, labels=labels))
     return folder
+
+
+@pytest.fixture(scope="session")
+def run_dir(tmp_path_factory) -> Path:
+    """The run of a small allconv with random weights; read it only."""
+    from tests import tiny_run
+
+    return tiny_run.write_run(tmp_path_factory.mktemp("session") / "run")
+
+
+@pytest.fixture(scope="session")
+def steps_run_dir(tmp_path_factory) -> Path:
+    """That of a dense_sequence."""
+    from tests import tiny_run
+
+    folder = tmp_path_factory.mktemp("session") / "run"
+    return tiny_run.write_run(folder, "dense_sequence")
+
+
+@pytest.fixture(scope="session")
+def version(run_dir, tmp_path_factory) -> Path:
+    """Version 1 of the export of `run_dir`; read it only."""
+    from motionflow import export
+
+    return export.export(run_dir, tmp_path_factory.mktemp("session") / "exported")
+
+
+@pytest.fixture(scope="session")
+def steps_version(steps_run_dir, tmp_path_factory) -> Path:
+    """That of `steps_run_dir`."""
+    from motionflow import export
+
+    folder = tmp_path_factory.mktemp("session") / "exported"
+    return export.export(steps_run_dir, folder)
+
+
+@pytest.fixture
+def parse(monkeypatch) -> Callable[..., list[str]]:
+    """Reads a command's flags as the command does; returns what stands beside them."""
+
+    def parse_flags(command, *arguments):
+        values, words = flags.FlagValues(), [command.__file__, *map(str, arguments)]
+        command.define_flags(values)
+        monkeypatch.setattr(flags, "FLAGS", values)
+        monkeypatch.setattr(sys, "argv", words)
+        return values(words)
+
+    return parse_flags
+
+
+class Done(NamedTuple):
+    """What a command leaves: its exit code, standard output and errors."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def call(parse, capsys) -> Callable[..., Done]:
+    """Runs a command, a module of tools/ or an entry point, in this process."""
+
+    def call_command(command, *arguments):
+        capsys.readouterr()
+        argv = parse(command, *arguments)
+        code = cli.call(command.main, argv, getattr(command, "ARGUMENTS", ()))
+        return Done(code or 0, *capsys.readouterr())
+
+    return call_command

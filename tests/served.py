@@ -1,5 +1,6 @@
 """What tests ask of an export: its signatures, requests to each, the C++ loader."""
 
+import functools
 import io
 import pickle
 import subprocess
@@ -58,9 +59,15 @@ def requests(batch, frame_size):
     }
 
 
+@functools.cache
+def _signatures(version):
+    model = tf.saved_model.load(str(version))
+    return model, model.signatures  # which the model owns
+
+
 def python_answers(version, name, inputs):
     """What Python TensorFlow makes of a request."""
-    signature = tf.saved_model.load(str(version)).signatures[name]
+    signature = _signatures(version)[1][name]
     found = signature(**{key: tf.constant(value) for key, value in inputs.items()})
     return {key: value.numpy() for key, value in found.items()}
 

@@ -16,6 +16,8 @@ from scipy.ndimage import map_coordinates
 from tests import tiny_run
 from tests.conftest import moving_square, texture, write_avi
 
+pytestmark = pytest.mark.benchmark
+
 ROOT = Path(__file__).parent.parent
 SHIFT = np.array([6, -4], np.float32)
 

@@ -77,7 +77,7 @@ def test_dropout_masks_differ_by_step_and_layer_and_follow_from_the_weights():
 
 def test_conv_bn_is_the_formula_in_inference():
     inputs = keras.Input((6, 6, 2))
-    model = keras.Model(inputs, blocks.conv_bn(inputs, 4, 3, 1, 1))
+    model = keras.Model(inputs, blocks.conv_bn(inputs, 4, 3, 1, 1, name="a"))
     assert [type(layer).__name__ for layer in model.layers[1:]] == [
         "PaddedConv2D",
         "BatchNormalization",
@@ -95,7 +95,7 @@ def test_conv_bn_is_the_formula_in_inference():
 
 def test_moving_averages_take_a_tenth_of_each_batch():
     inputs = keras.Input((4, 4, 1))
-    model = keras.Model(inputs, blocks.conv_bn(inputs, 1, 1, 1, 0))
+    model = keras.Model(inputs, blocks.conv_bn(inputs, 1, 1, 1, 0, name="a"))
     model.layers[1].set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
     model(np.full((2, 4, 4, 1), 5.0, np.float32), training=True)
     np.testing.assert_allclose(model.layers[2].moving_mean, [0.5], rtol=1e-6)
@@ -103,14 +103,16 @@ def test_moving_averages_take_a_tenth_of_each_batch():
 
 def test_conv_bnd_has_dropout_before_the_relu():
     inputs = keras.Input((6, 6, 2))
-    model = keras.Model(inputs, blocks.conv_bn(inputs, 4, 3, 1, 1, dropout=0.3))
+    model = keras.Model(
+        inputs, blocks.conv_bn(inputs, 4, 3, 1, 1, dropout=0.3, name="a")
+    )
     kinds = [type(layer).__name__ for layer in model.layers[2:]]
     assert kinds == ["BatchNormalization", "CountedDropout", "ReLU"]
 
 
 def test_the_gradient_of_the_penalty_is_l2_times_the_kernel():
     inputs = keras.Input((6, 6, 2))
-    model = keras.Model(inputs, blocks.conv_bn(inputs, 4, 3, 1, 1, l2=0.01))
+    model = keras.Model(inputs, blocks.conv_bn(inputs, 4, 3, 1, 1, l2=0.01, name="a"))
     kernel = model.layers[1].kernel
     with tf.GradientTape() as tape:
         (penalty,) = model.losses

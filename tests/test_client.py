@@ -7,20 +7,17 @@ import time
 import numpy as np
 import pytest
 
-from motionflow import export
 from motionflow.serving.client import PassingError, ServingError
 from motionflow.serving.grpc_client import GrpcClient
 from motionflow.serving.rest_client import RestClient
-from tests import serving_server, tiny_run
+from tests import serving_server
 
 IMAGE = {"image": np.zeros((1, 64, 64, 3), np.uint8)}
 KINDS = {"grpc": (GrpcClient, 1), "rest": (RestClient, 2)}
 
 
 @pytest.fixture(scope="module")
-def served_model(tmp_path_factory):
-    run_dir = tiny_run.write_run(tmp_path_factory.mktemp("client") / "run")
-    version = export.export(run_dir, tmp_path_factory.mktemp("exported"))
+def served_model(version):
     with serving_server.serve(version) as served:
         yield served
 

@@ -1,19 +1,15 @@
 """The command, from data and videos to tables and strips."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from absl import flags
 from PIL import Image
 
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.scoring.futures import comparing
-from tests import tiny_run
 from tests.conftest import texture, write_avi
 from tests.future_models import MemoryData, StepModel
 from tools import compare_models
@@ -70,21 +66,17 @@ def clips(tmp_path_factory):
 
 
 @pytest.fixture
-def compared(clips, monkeypatch, tmp_path, capsys):
+def compared(call, clips, monkeypatch, tmp_path):
     """The command in this process, on models that need no network: folder, output."""
     folder, data = clips
     data.install(monkeypatch, comparing)
     monkeypatch.setattr(predictor, "load", lambda path: MODELS[path.split("/")[-1]])
-    values = flags.FlagValues()
-    compare_models.define_flags(values)
     out = tmp_path / "out"
-    arguments = ["compare_models.py", "--models=runs/right,runs/still", "--split=test"]
-    arguments += [f"--output_dir={out}", f"--video_dir={folder}", "--num_futures=3"]
-    values(arguments)
-    monkeypatch.setattr(flags, "FLAGS", values)
-    monkeypatch.setattr(sys, "argv", arguments)
-    compare_models.main([])
-    return out, capsys.readouterr().out
+    own = [f"--output_dir={out}", f"--video_dir={folder}", "--num_futures=3"]
+    models = "--models=runs/right,runs/still"
+    done = call(compare_models, models, "--split=test", *own)
+    assert done.code == 0
+    return out, done.out
 
 
 def load_strictly(path):
@@ -99,7 +91,8 @@ def test_a_whole_comparison(compared):
     assert {path.name for path in folder.iterdir()} == FILES
     summary = load_strictly(folder / "comparison.json")
     assert (summary["num_samples"], summary["num_clips"]) == (4, 2)
-    assert summary["command"].startswith("python compare_models.py --models=runs/right")
+    begin = f"python {compare_models.__file__} --models=runs/right"
+    assert summary["command"].startswith(begin)
     assert summary["models"]["right"]["num_steps"] == 2
     # The later starts lack the last frames.
     films = summary["films"]
@@ -197,11 +190,8 @@ def test_what_a_user_can_get_wrong(tiny_data_dir, tiny_videos, monkeypatch, tmp_
         run(["a"], tmp_path / "nowhere")
 
 
-def test_the_command_ends_with_one_line(tmp_path):
-    data_dir = tiny_run.write_data(tmp_path / "data")
-    command = [sys.executable, "tools/compare_models.py", f"--data_dir={data_dir}"]
-    command += [f"--video_dir={tmp_path}", f"--output_dir={tmp_path}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    last = done.stderr.strip().splitlines()[-1]
-    assert last == "error: no model to compare: name run directories or exports"
+def test_the_command_ends_with_one_line(call, tiny_data_dir, tmp_path):
+    own = [f"--data_dir={tiny_data_dir}", f"--video_dir={tmp_path}"]
+    done = call(compare_models, *own, f"--output_dir={tmp_path}")
+    expected = "error: no model to compare: name run directories or exports\n"
+    assert (done.code, done.err) == (1, expected)

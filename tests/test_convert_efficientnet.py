@@ -1,9 +1,7 @@
 """What needs PyTorch and the original runs where they are installed."""
 
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +9,6 @@ import pytest
 from motionflow.errors import InputError
 from motionflow.models import build_model, efficientnet, trunk
 from tools import convert_efficientnet
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_each_kind_of_array_by_hand():
@@ -106,17 +102,11 @@ def test_the_original_answers_alike(original):
     assert difference(other, arrays, 40) > 0.01
 
 
-def test_the_command(original, tmp_path):
+def test_the_command(call, original, tmp_path):
     output = tmp_path / "weights.npz"
-    done = subprocess.run(
-        [sys.executable, "tools/convert_efficientnet.py", f"--output={output}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"logits differ by \d\.\de-0[5-9]", done.stdout)) == 2
+    done = call(convert_efficientnet, f"--output={output}")
+    assert done.code == 0, done.err
+    assert len(re.findall(r"logits differ by \d\.\de-0[5-9]", done.out)) == 2
     with np.load(output) as file:
         sizes = [
             file[n].size for n in file.files if not n.split("/")[1].startswith("mov")

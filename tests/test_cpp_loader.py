@@ -8,24 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow import export
 from motionflow.serving import gate
-from tests import served, tiny_run
-
-
-def exported(tmp_path_factory, name):
-    run_dir = tiny_run.write_run(tmp_path_factory.mktemp("loader") / "run", name)
-    return export.export(run_dir, tmp_path_factory.mktemp("exported"))
-
-
-@pytest.fixture(scope="module")
-def version(tmp_path_factory):
-    return exported(tmp_path_factory, "allconv")
-
-
-@pytest.fixture(scope="module")
-def steps_version(tmp_path_factory):
-    return exported(tmp_path_factory, "dense_sequence")
+from tests import served
 
 
 @pytest.mark.parametrize("name, size", [("version", 64), ("steps_version", 72)])

@@ -13,21 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from motionflow import demo, export
+from motionflow import demo
 from motionflow.errors import InputError
-from tests import served, tiny_run
+from tests import served
 
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    return tiny_run.write_run(tmp_path_factory.mktemp("demo") / "run")
-
-
-@pytest.fixture(scope="module")
-def exported(run_dir, tmp_path_factory):
-    return export.export(run_dir, tmp_path_factory.mktemp("demo") / "exported").parent
+@pytest.fixture
+def exported(version):
+    return version.parent
 
 
 @contextlib.contextmanager
@@ -102,15 +97,10 @@ def test_a_wrong_folder(name, tmp_path):
         demo.serve(tmp_path / name, "127.0.0.1", 0)
 
 
-def test_a_wrong_folder_is_one_line(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "motionflow.demo", f"--export_dir={tmp_path}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert f"error: {tmp_path} holds no model: expected" in done.stderr
+def test_a_wrong_folder_is_one_line(call, tmp_path):
+    done = call(demo, f"--export_dir={tmp_path}")
+    assert done.code == 1
+    assert done.err.startswith(f"error: {tmp_path} holds no model: expected")
 
 
 def test_a_damaged_model(tmp_path):

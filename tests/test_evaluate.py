@@ -1,27 +1,25 @@
 """The command: what it prints and writes."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from motionflow import evaluate
 from motionflow.data.records import open_data_dir
 from motionflow.models import predictor
 from tests import tiny_run
 
 
-def test_command_line(tmp_path):
+def test_command_line(call, tmp_path):
     data_dir = tiny_run.write_data(tmp_path / "data", num_samples=(12, 5, 0))
     run_dir = tiny_run.write_run(tmp_path / "tiny")
-    command = [sys.executable, "-m", "motionflow.evaluate"]
-    command += [f"--run_dir={run_dir}", f"--data_dir={data_dir}", "--batch_size=2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    own = [f"--run_dir={run_dir}", f"--data_dir={data_dir}", "--batch_size=2"]
+    done = call(evaluate, *own)
+    assert done.code == 0, done.err
     folder = run_dir / "evaluation" / "validation"
-    assert (folder / "tables.md").read_text(encoding="utf-8") in done.stdout
+    assert (folder / "tables.md").read_text(encoding="utf-8") in done.out
     summary = json.loads((folder / "metrics.json").read_text())
     assert summary["num_samples"] == 5 and summary["model"] == "tiny"
     result = summary["results"]["model"]

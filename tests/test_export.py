@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,6 @@ from absl import flags
 from motionflow import export
 from motionflow.errors import InputError
 from motionflow.models import predictor
-from tests import tiny_run
 
 # A process of its own, with TensorFlow alone.
 STRANGER = """
@@ -20,16 +20,6 @@ answer = model.signatures["frames"](image=tf.constant(frames, tf.float32))
 np.savez(sys.argv[3], **{key: value.numpy() for key, value in answer.items()})
 assert "motionflow" not in sys.modules
 """
-
-
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    return tiny_run.write_run(tmp_path_factory.mktemp("export") / "run")
-
-
-@pytest.fixture(scope="module")
-def version(run_dir, tmp_path_factory):
-    return export.export(run_dir, tmp_path_factory.mktemp("exported"))
 
 
 def test_a_process_without_the_package_gets_the_same_answers(
@@ -67,13 +57,12 @@ def test_no_run_directory(tmp_path):
         export.export(tmp_path, tmp_path / "exported")
 
 
-def test_the_command(run_dir, tmp_path):
-    command = [sys.executable, "-m", "motionflow.export", f"--run_dir={run_dir}"]
-    command += [f"--export_dir={tmp_path}", "--keep_versions=1", "--data_licence=CC0"]
-    for number in (1, 2):
-        process = subprocess.run(command, capture_output=True, text=True)
-        assert process.returncode == 0, process.stderr[-2000:]
-        assert f"exported {run_dir} to {tmp_path / str(number)}" in process.stdout
+def test_the_command(call, run_dir, version, tmp_path):
+    shutil.copytree(version, tmp_path / "1")
+    own = [f"--export_dir={tmp_path}", "--keep_versions=1", "--data_licence=CC0"]
+    done = call(export, f"--run_dir={run_dir}", *own)
+    assert done.code == 0, done.err
+    assert f"exported {run_dir} to {tmp_path / '2'}" in done.out
     assert [path.name for path in tmp_path.iterdir()] == ["2"]
     card = (tmp_path / "2" / "assets.extra" / "model_card.md").read_text()
     assert "Licence of the data: CC0" in card

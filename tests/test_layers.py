@@ -1,9 +1,14 @@
-"""The rooms lie along the arrow: imports go to earlier rooms only."""
+"""How the house is built: each import goes to an earlier room, flags stay at the door.
+
+All files are parsed once; a test names every file that breaks its rule.
+"""
 
 import ast
+import re
+import sys
+from importlib import metadata
 from pathlib import Path
-
-import pytest
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "motionflow"
@@ -15,9 +20,27 @@ READ_FLAGS |= {"motionflow.training_flags"}
 BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.cli"}
 WITH_TENSORFLOW = {"records.py", "pipeline.py", "split_samples.py", "builder.py"}
 WITH_TENSORFLOW |= {"data_dir_writer.py", "resplit.py", "augmentation.py"}
-TENSORFLOW_FREE = [
-    file for file in FILES if "data" in file.parts and file.name not in WITH_TENSORFLOW
-]
+# Rooms and files that need an extra; setup.py says what is in it.
+EXTRAS = {
+    "motionflow/data/beam.py": "beam",
+    "motionflow/serving/onnx.py": "onnx",
+    "motionflow/serving/client.py": "serving",
+    "motionflow/serving/grpc_client.py": "serving",
+    "motionflow/serving/rest_client.py": "serving",
+    "motionflow/web/": "serving",
+    "motionflow/demo.py": "serving",
+}
+ALL_EXTRAS = ("beam", "onnx", "serving", "pretrained", "dev")
+
+
+class Source(NamedTuple):
+    """A file, parsed."""
+
+    file: Path
+    module: str
+    text: str
+    tree: ast.Module
+    imports: set[str]
 
 
 def module_of(file: Path) -> str:
@@ -25,17 +48,23 @@ def module_of(file: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
-def imports_of(file: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+MODULES = {module_of(file) for file in FILES}
+
+
+def read(file: Path) -> Source:
+    text = file.read_text(encoding="utf-8")
+    tree, found = ast.parse(text), set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: relative import"
             submodules = {f"{node.module}.{alias.name}" for alias in node.names}
-            known = {module_of(f) for f in FILES}
-            found |= (submodules & known) or {node.module}
-    return found
+            found |= (submodules & MODULES) or {node.module}
+    return Source(file, module_of(file), text, tree, found)
+
+
+SOURCES = [read(file) for file in FILES]
 
 
 def level(module: str) -> int:
@@ -49,55 +78,150 @@ def level(module: str) -> int:
     return 5 if module in ENTRY_POINTS or module.startswith("tools.") else 4
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_imports_go_to_earlier_rooms(file):
-    own = [m for m in imports_of(file) if m.split(".")[0] == "motionflow"]
-    for imported in own:
-        assert imported not in ENTRY_POINTS, f"{file} imports an entry point"
-        assert level(imported) <= level(module_of(file)), f"{file} -> {imported}"
+def test_the_walk_has_seen_the_house():
+    assert len(SOURCES) > 150 and {"tools.sweep", "motionflow.data.flow"} < MODULES
+    (found,) = [s.imports for s in SOURCES if s.module == "motionflow.evaluate"]
+    assert "motionflow.scoring.assessment" in found and "absl" in found
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_keras_comes_from_compat(file):
-    if file.name != "compat.py":
-        text = file.read_text()
-        assert "tf.keras" not in text
-        assert not {
-            m for m in imports_of(file) if m.split(".")[0] in ("keras", "tf_keras")
-        }
+def test_imports_go_to_earlier_rooms():
+    wrong = [
+        f"{source.module} -> {imported}"
+        for source in SOURCES
+        for imported in source.imports & MODULES
+        if imported in ENTRY_POINTS or level(imported) > level(source.module)
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("file", TENSORFLOW_FREE, ids=module_of)
-def test_label_workers_start_without_tensorflow(file):
-    imported = imports_of(file)
-    assert not {m for m in imported if m.startswith("tensorflow")}
+def test_keras_comes_from_compat():
+    keras = {"keras", "tf_keras"}
+    wrong = [
+        source.module
+        for source in SOURCES
+        if source.module != "motionflow.compat"
+        and (
+            "tf.keras" in source.text
+            or keras & {name.split(".")[0] for name in source.imports}
+        )
+    ]
+    assert not wrong
+
+
+def test_label_workers_start_without_tensorflow():
     heavy = {f"motionflow.data.{name.removesuffix('.py')}" for name in WITH_TENSORFLOW}
-    assert not imported & (heavy | {"motionflow.compat"})
+    heavy |= {"motionflow.compat"}
+    light = [
+        source
+        for source in SOURCES
+        if "data" in source.file.parts and source.file.name not in WITH_TENSORFLOW
+    ]
+    assert len(light) > 20
+    wrong = [
+        f"{source.module} -> {name}"
+        for source in light
+        for name in source.imports
+        if name in heavy or name.startswith("tensorflow")
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_flags_are_read_in_entry_points_and_tools_only(file):
-    if level(module_of(file)) < 5 and module_of(file) not in READ_FLAGS:
-        assert "absl.flags" not in imports_of(file)
-        assert "absl" not in imports_of(file)
+def test_flags_are_read_in_entry_points_and_tools_only():
+    wrong = [
+        source.module
+        for source in SOURCES
+        if level(source.module) < 5 and source.module not in READ_FLAGS
+        if {"absl", "absl.flags"} & source.imports
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_flags_are_defined_inside_one_function(file):
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.If):
-            continue
-        assert "DEFINE_" not in ast.unparse(node)
+def test_flags_are_defined_inside_one_function():
+    wrong = [
+        source.module
+        for source in SOURCES
+        for node in source.tree.body
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.If)
+        if "DEFINE_" in ast.unparse(node)
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_every_module_has_its_tests(file):
-    # A room inside a room is tested as a whole, and so is the page.
-    in_sub_room = len(file.relative_to(PACKAGE.parent).parts) > 3
-    name = file.parent.name if in_sub_room or file.parent.name == "web" else file.stem
-    if name not in ("__init__", "errors"):
-        assert (ROOT / "tests" / f"test_{name}.py").exists()
+def test_every_command_starts_in_the_same_way():
+    """So a test that calls `main` sees what a shell would; see conftest's `call`."""
+    starts = ("cli.run(main, define_flags)", "cli.run(main, define_flags, ARGUMENTS)")
+    commands = [source for source in SOURCES if level(source.module) == 5]
+    assert len(commands) >= 16
+    for source in commands:
+        last = source.tree.body[-1]
+        assert isinstance(last, ast.If), source.module
+        assert ast.unparse(last.test) == "__name__ == '__main__'", source.module
+        (call,) = last.body
+        assert ast.unparse(call) in starts, source.module
+
+
+def test_every_module_has_its_tests():
+    wrong = []
+    for file in FILES:
+        # A room inside a room is tested as a whole, and so is the page.
+        in_sub_room = len(file.relative_to(ROOT).parts) > 3
+        is_whole = in_sub_room or file.parent.name == "web"
+        name = file.parent.name if is_whole else file.stem
+        if name not in ("__init__", "errors"):
+            wrong += [name] * (not (ROOT / "tests" / f"test_{name}.py").exists())
+    assert not wrong
 
 
 def test_the_package_says_that_it_is_typed():
     assert (PACKAGE / "py.typed").exists()
+
+
+# --- dependencies ----------------------------------------------------------------
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(*extras: str) -> set[str]:
+    """Names of the distributions that setup.py asks for, on either line."""
+    found = set()
+    for requirement in metadata.requires("motionflow"):
+        name = normal(re.match(r"[\w.-]+", requirement)[0])
+        extra = re.search(r"extra == ['\"](\w+)", requirement)
+        if extra is None or extra[1] in extras:
+            found.add(name)
+    return found
+
+
+def undeclared(imports: set[str], names: set[str]) -> set[str]:
+    """What is imported from packages that are neither Python's, ours nor declared."""
+    distributions = metadata.packages_distributions()
+    own = {*sys.stdlib_module_names, "motionflow", "tools", "tests", "benchmarks"}
+    packages = {name.split(".")[0] for name in imports} - own
+    return {
+        package
+        for package in packages
+        # What is not installed on this line is known by its own name.
+        if not names & {normal(n) for n in distributions.get(package, [package])}
+    }
+
+
+def test_every_dependency_is_declared():
+    wrong = {}
+    for source in SOURCES:
+        place = source.file.relative_to(ROOT).as_posix()
+        extras = [extra for part, extra in EXTRAS.items() if place.startswith(part)]
+        if missing := undeclared(source.imports, declared(*extras)):
+            wrong[source.module] = missing
+    assert not wrong
+
+
+def test_what_tests_and_benchmarks_import_is_declared():
+    names, wrong = declared(*ALL_EXTRAS), {}
+    for file in [*ROOT.glob("tests/*.py"), *ROOT.glob("benchmarks/*.py")]:
+        missing = undeclared(read(file).imports, names)
+        missing -= {path.stem for path in file.parent.glob("*.py")}
+        if missing:
+            wrong[file.name] = missing
+    assert not wrong

@@ -114,13 +114,18 @@ def test_the_best_logits_without_their_tilt_are_log_probabilities(options):
     options, posterior = LossOptions(**options), np.float32([0.5, 0.3, 0.2])
     function = make_loss(options, COUNTS, CENTERS)
     logits = tf.Variable([0.0, 0, 0])
-    for _ in range(3000):
-        with tf.GradientTape() as tape:
-            each = function(
-                tf.constant([[0], [1], [2]]), tf.tile(logits[None, None], (3, 1, 1))
-            )
-            value = tf.reduce_sum(each * posterior)
-        logits.assign_sub(0.5 * tape.gradient(value, logits))
+
+    @tf.function
+    def descend():
+        for _ in tf.range(3000):
+            with tf.GradientTape() as tape:
+                each = function(
+                    tf.constant([[0], [1], [2]]), tf.tile(logits[None, None], (3, 1, 1))
+                )
+                value = tf.reduce_sum(each * posterior)
+            logits.assign_sub(0.5 * tape.gradient(value, logits))
+
+    descend()
     assert options.is_tilted
     assert not np.allclose(tf.nn.softmax(logits), posterior, atol=0.02)
     untilted = logits - tilt(COUNTS, options).astype(np.float32)

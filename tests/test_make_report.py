@@ -1,26 +1,20 @@
 """The command: a run and a data directory -> report.html and all results."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 from tests import tiny_run
 from tests.html_page import Page
+from tools import make_report
 
-ROOT = Path(__file__).parent.parent
 
-
-def test_command(tmp_path):
+def test_command(call, tmp_path):
     data_dir = tiny_run.write_data(tmp_path / "data")
     run_dir = tiny_run.write_run(tmp_path / "tiny")
-    command = [sys.executable, str(ROOT / "tools/make_report.py")]
-    command += [f"--run_dir={run_dir}", f"--data_dir={data_dir}", "--split=test"]
-    command += ["--baselines=constant", "--seed=3"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    own = [f"--run_dir={run_dir}", f"--data_dir={data_dir}", "--split=test"]
+    done = call(make_report, *own, "--baselines=constant", "--seed=3")
+    assert done.code == 0, done.err
     folder = run_dir / "evaluation" / "test"
-    assert f"wrote {folder / 'report.html'}" in done.stdout
+    assert f"wrote {folder / 'report.html'}" in done.out
     assert {"metrics.json", "tables.md", "scores.npz"} <= {
         p.name for p in folder.iterdir()
     }

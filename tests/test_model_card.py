@@ -108,8 +108,10 @@ def test_the_licence_can_be_named(run_dir, card):
     assert named["data_licence"] == "own videos, CC0"
 
 
-def test_it_says_how_fine_and_how_far_a_dense_sequence_predicts(tmp_path):
-    run_dir = RunDir.open(tiny_run.write_run(tmp_path / "run", "dense_sequence"))
+def test_it_says_how_fine_and_how_far_a_dense_sequence_predicts(
+    steps_run_dir, tmp_path
+):
+    run_dir = RunDir.open(steps_run_dir)
     page = written(model_card.make(run_dir, run_dir.load_model()), tmp_path)
     assert "| frames | 72x72, RGB, 0 to 255 |\n| finest flow | 36x36 (" in page
     assert "| steps ahead | 3 (signature `steps`) |\n| codebook |" in page

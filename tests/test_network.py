@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.models import BUILDERS, build_model
 from motionflow.models.network import Network
 
 
@@ -51,3 +52,32 @@ def test_fit_gives_what_keras_own_step_gives(model):
     assert ours == theirs
     for a, b in zip(model.get_weights(), copy.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+SIZES = {"convnext": (40, 4)}  # of the frame and the grid; for others, allconv's
+TARGETS = {"dense": {"dense_size": 36}, "sequence": {"sequence_length": 2}}
+TARGETS["dense_sequence"] = TARGETS["dense"] | TARGETS["sequence"]
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_no_name_depends_on_what_was_built_before(name):
+    """Gradients are added up in the order of names: of "conv_10" before "conv_9"."""
+
+    def names():
+        with tf.Graph().as_default():  # weights are declared but not filled
+            size, grid = SIZES.get(name, (72, 4))
+            model = build_model(
+                name,
+                mean_frame=np.zeros((size, size, 3), np.float32),
+                num_clusters=5,
+                grid_size=grid,
+                width=0.1,
+                dropout=0.3,
+                **TARGETS.get(name, {}),
+            )
+            seen = [layer for layer in model.submodules if hasattr(layer, "name")]
+            return [layer.name for layer in seen] + [w.name for w in model.weights]
+
+    before = names()
+    assert len(before) > 20 and len(set(before)) > 10
+    assert names() == before

@@ -13,11 +13,6 @@ from tests import served, tiny_run
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    return tiny_run.write_run(tmp_path_factory.mktemp("onnx") / "run")
-
-
-@pytest.fixture(scope="module")
 def version(run_dir, tmp_path_factory):
     pytest.importorskip("tf2onnx")
     pytest.importorskip("onnxruntime")

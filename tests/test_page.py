@@ -9,7 +9,6 @@ import subprocess
 import numpy as np
 import pytest
 
-from motionflow import export
 from motionflow.data import records
 from motionflow.models.run_dir import RunDir
 from motionflow.report import page as report
@@ -193,10 +192,9 @@ def test_protocols(flags, sentence):
     assert sentence in report.PROTOCOLS[flags.get("split")]
 
 
-def test_another_codebook_and_no_history(tmp_path):
+def test_another_codebook_and_no_history(run_dir, tmp_path):
     centers = tiny_run.CENTERS + np.float32([0.5, 0])
     data_dir = tiny_run.write_data(tmp_path / "data", centers=centers)
-    run_dir = tiny_run.write_run(tmp_path / "run")
     path = report.make_report(run_dir, data_dir, "validation", tmp_path / "e", CONSTANT)
     page = Page(path.read_text(encoding="utf-8"))
     assert "it is compared in flow space only" in page.text
@@ -211,9 +209,8 @@ def test_another_codebook_and_no_history(tmp_path):
     assert set(SECTIONS) <= set(page.ids)
 
 
-def test_exported_model(tiny, tmp_path):
-    data_dir, run_dir = tiny
-    version = export.export(run_dir, tmp_path / "exported")
+def test_exported_model(tiny, version, tmp_path):
+    data_dir, _ = tiny
     path = report.make_report(version, data_dir, "validation", tmp_path / "e", CONSTANT)
     page = Page(path.read_text(encoding="utf-8"))
     assert "no history of its training" in page.text

@@ -1,26 +1,23 @@
 """Folds -> one evaluation, by the command; and what a user can get wrong."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from motionflow.errors import InputError
 from motionflow.scoring import assessment
 from motionflow.scoring.assessment import Options
-from tests import tiny_run
 from tests.tiny_data import make_sample, write_hand_made
+from tools import pool_evaluations
 
 STILL = [[0, 0]] * 4
 MOVING = [[3, 0]] * 4
 
 
 @pytest.fixture(scope="module")
-def folds(tmp_path_factory):
+def folds(run_dir, tmp_path_factory):
     """Two folds of frames of 8 pixels, and a network (for others: flow space only)."""
     folder = tmp_path_factory.mktemp("folds")
-    run_dir = tiny_run.write_run(folder / "run")
     found = []
     for fold, flow, code in ((1, STILL, 0), (2, MOVING, 1)):
         samples = {
@@ -36,13 +33,12 @@ def folds(tmp_path_factory):
     return found
 
 
-def test_command(folds, tmp_path):
-    command = [sys.executable, "tools/pool_evaluations.py", "--name=both"]
-    command += [f"--evaluations={folds[0]},{folds[1]}", f"--output_dir={tmp_path}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_command(call, folds, tmp_path):
+    own = [f"--evaluations={folds[0]},{folds[1]}", f"--output_dir={tmp_path}"]
+    done = call(pool_evaluations, "--name=both", *own)
+    assert done.code == 0, done.err
     text = (tmp_path / "tables.md").read_text(encoding="utf-8")
-    assert text in done.stdout and "# both on 2 pooled evaluations (test)" in text
+    assert text in done.out and "# both on 2 pooled evaluations (test)" in text
     summary = json.loads((tmp_path / "metrics.json").read_text())
     assert (summary["num_samples"], summary["num_clips"]) == (6, 2)
     # Half of the cells are still, half move by 3 px.

@@ -67,15 +67,16 @@ def test_what_does_not_fit_is_refused(tmp_path, change, words):
 @pytest.mark.parametrize(
     "module, name", [(tflite, "model.tflite"), (onnx, "model.onnx")]
 )
-def test_files_of_a_dense_sequence_say_all_of_its_steps(module, name, tmp_path):
+def test_files_of_a_dense_sequence_say_all_of_its_steps(
+    module, name, steps_run_dir, tmp_path
+):
     if module is onnx:
         pytest.importorskip("tf2onnx")
         pytest.importorskip("onnxruntime")
-    run_dir = tiny_run.write_run(tmp_path / "run", "dense_sequence")
     format_name = module.__name__.split(".")[-1]
-    version = export.export(run_dir, tmp_path / "exported", format_name)
+    version = export.export(steps_run_dir, tmp_path, format_name)
     frames = served.pictures(2, 72, 72)
     found = module.open_runner(version / name)(frames)["steps"]
-    chances = predictor.load(run_dir)(frames)["step_probabilities"].numpy()
+    chances = predictor.load(steps_run_dir)(frames)["step_probabilities"].numpy()
     expected = (chances @ tiny_run.CENTERS).reshape(2, 3, 36, 36, 2)
     np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -1,7 +1,5 @@
 import csv
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -14,18 +12,16 @@ from PIL import Image
 from motionflow.data import picture, video
 from motionflow.errors import InputError
 from motionflow.models import predictor
-from tests import tiny_run
 from tests.conftest import moving_square, texture, write_avi
 from tests.fake_predictor import FakePredictor
 from tools import predict_video
 
-ROOT = Path(__file__).parent.parent
 HEIGHT, WIDTH = 96, 144
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
-    """Runs the tool on a private set of flags, in an empty folder.
+def run(parse, monkeypatch, tmp_path):
+    """Runs the tool in an empty folder.
 
     Everything moves by two pixels of a frame of 64, so by three of the pictures here.
     """
@@ -33,11 +29,7 @@ def run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def run_tool(*arguments):
-        values = flags.FlagValues()
-        predict_video.define_flags(values)
-        values(["predict_video", "--model=m", *arguments])
-        monkeypatch.setattr(flags, "FLAGS", values)
-        return predict_video.main([])
+        return predict_video.main(parse(predict_video, "--model=m", *arguments))
 
     return run_tool
 
@@ -265,30 +257,18 @@ def test_numbers_below_the_smallest_are_refused(run, image):
         run("--input=picture.png", "--num_predictions=0")
 
 
-def command(*arguments, cwd) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, ROOT / "tools/predict_video.py", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-    )
+def test_the_command_says_what_is_wrong(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = call(predict_video, "--model=m", "--input=none.png")
+    assert (done.code, done.err) == (1, "error: there is no file none.png\n")
 
 
-def test_the_command_says_what_is_wrong(tmp_path):
-    done = command("--model=m", "--input=none.png", cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "error: there is no file none.png"
-
-
-def test_the_command_with_a_real_network(tmp_path):
-    tiny_run.write_run(tmp_path / "run")
+def test_the_command_with_a_real_network(call, run_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     write_avi(tmp_path / "clip.avi", moving_square((3, 0), 6, seed=1)[:, :120])
-    done = command(
-        *("--model=run", "--input=clip.avi", "--compare", "--output=frames"),
-        *("--show_flow", "--arrows", "--num_predictions=2"),
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    assert names(tmp_path) == ["clip.avi", "frames", "frames.csv", "run"]
+    own = ["--input=clip.avi", "--compare", "--output=frames", "--num_predictions=2"]
+    done = call(predict_video, f"--model={run_dir}", "--show_flow", "--arrows", *own)
+    assert done.code == 0, done.err
+    assert names(tmp_path) == ["clip.avi", "frames", "frames.csv"]
     frames = read_folder(tmp_path / "frames")
     assert len(frames) == 5 and frames[0].shape == (120, 3 * 200 + 2 * 4, 3)

@@ -6,7 +6,6 @@ from scipy.special import softmax
 from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
-from motionflow.export import export
 from motionflow.models import build_model, predictor
 from motionflow.models.run_dir import RunDir
 from tests import tiny_run
@@ -14,17 +13,13 @@ from tests.tiny_run import CENTERS
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("predictor")
-    return {
-        "run": tiny_run.write_run(folder / "run"),
-        "export": export(folder / "run", folder / "exported"),
-    }
+def predictors(run_dir, version):
+    return {"run": predictor.load(run_dir), "export": predictor.load(version)}
 
 
 @pytest.fixture(params=["run", "export"])
-def loaded(request, folders):
-    return predictor.load(folders[request.param])
+def loaded(request, predictors):
+    return predictors[request.param]
 
 
 def frames(dtype=np.uint8):
@@ -32,8 +27,8 @@ def frames(dtype=np.uint8):
     return np.random.default_rng(0).integers(0, 256, (3, size, size, 3)).astype(dtype)
 
 
-def test_it_answers_what_the_network_says(loaded, folders):
-    logits = RunDir(folders["run"]).load_model()(frames()).numpy()
+def test_it_answers_what_the_network_says(loaded, run_dir):
+    logits = RunDir(run_dir).load_model()(frames()).numpy()
     answer = loaded(frames())
     probabilities = softmax(logits, -1)
     flow = (probabilities[..., None] * CENTERS).sum(-2).reshape(3, 3, 3, 2)
@@ -57,9 +52,8 @@ def test_float_frames_are_not_rounded(loaded):
     assert np.any(whole["flow"] != between["flow"])
 
 
-def test_a_dense_sequence_from_a_run_and_from_an_export(tmp_path):
-    run = tiny_run.write_run(tmp_path / "run", "dense_sequence")
-    model = predictor.load(run)
+def test_a_dense_sequence_from_a_run_and_from_an_export(steps_run_dir, steps_version):
+    model = predictor.load(steps_run_dir)
     assert (model.frame_size, model.grid_size) == (72, 4)
     assert (model.num_steps, model.fine_size) == (3, 36)
     frames = np.random.default_rng(0).integers(0, 256, (2, 72, 72, 3), np.uint8)
@@ -68,7 +62,7 @@ def test_a_dense_sequence_from_a_run_and_from_an_export(tmp_path):
     fine = (answer["step_probabilities"].numpy() @ CENTERS)[:, 0]
     coarse = fine.reshape(2, 4, 9, 4, 9, 2).mean(axis=(2, 4))
     np.testing.assert_allclose(answer["flow"], coarse, atol=1e-5)
-    exported = predictor.load(export(run, tmp_path / "exported"))
+    exported = predictor.load(steps_version)
     assert (exported.num_steps, exported.fine_size) == (3, 36)
     for key, value in exported(frames).items():
         np.testing.assert_allclose(value, answer[key], atol=1e-5)

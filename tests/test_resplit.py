@@ -3,9 +3,6 @@
 import collections
 import dataclasses
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,8 +18,8 @@ from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
 from motionflow.inspection.inspector import inspect_data_dir
 from tests.tiny_data import SAMPLES, statuses_of, write_hand_made
+from tools import resplit
 
-ROOT = Path(__file__).parent.parent
 LABELS = LabelOptions(flow_method="dis", frame_stride=2)
 
 
@@ -265,22 +262,12 @@ def test_records_and_clips_that_do_not_agree(tmp_path):
     refuse(no_d2, "records of 'walk/d2.avi', no clip of its own")
 
 
-def test_the_command(tiny_data_dir, tmp_path):
-    command = [
-        sys.executable,
-        "tools/resplit.py",
-        f"--data_dir={tiny_data_dir}",
-        f"--output_dir={tmp_path / 'e'}",
-        "--num_folds=3",
-        "--num_clusters=6",
-        "--seed=1",
-    ]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "3/3" in done.stderr  # the progress bar
-    head, *lines = done.stdout.splitlines()
+def test_the_command(call, tiny_data_dir, tmp_path):
+    own = [f"--data_dir={tiny_data_dir}", f"--output_dir={tmp_path / 'e'}"]
+    done = call(resplit, *own, "--num_folds=3", "--num_clusters=6", "--seed=1")
+    assert done.code == 0, done.err
+    assert "3/3" in done.err  # the progress bar
+    head, *lines = done.out.splitlines()
     assert head.split() == ["samples", "of", "train", "clips", "validation", "clips",
                             "test", "clips"]  # fmt: skip
     for i, line in enumerate(lines, start=1):

@@ -1,9 +1,6 @@
 """The command: gaps found and filled, plans made and kept, errors said."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -16,20 +13,18 @@ from PIL import Image
 from motionflow.errors import InputError
 from motionflow.generate import thinning
 from motionflow.models import predictor
-from tests import tiny_run
 from tests.conftest import texture, write_avi
 from tests.fake_predictor import FakePredictor
 from tests.test_frame_sequence import write_video
 from tools import restore_frames
 
-ROOT = Path(__file__).parent.parent
 SIZE, STEP = 64, 2
 INSIDE = slice(16, -16)
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capsys):
-    """Runs the tool on a private set of flags in an empty folder; its two outputs.
+def run(parse, monkeypatch, tmp_path, capsys):
+    """Runs the tool in an empty folder; its two outputs.
 
     One prediction is two frames of `panning`.
     """
@@ -37,11 +32,7 @@ def run(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
 
     def run_tool(*arguments):
-        values = flags.FlagValues()
-        restore_frames.define_flags(values)
-        values(["restore_frames", *arguments])
-        monkeypatch.setattr(flags, "FLAGS", values)
-        restore_frames.main([])
+        restore_frames.main(parse(restore_frames, *arguments))
         return capsys.readouterr()
 
     return run_tool
@@ -259,33 +250,23 @@ def test_numbers_below_one_are_refused(run, flag):
         run("--input=in", flag)
 
 
-def test_the_command(tmp_path):
+def test_the_command(call, run_dir, tmp_path, monkeypatch):
     """A run with random weights, an odd size: everything but the model is real."""
-    model = tiny_run.write_run(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
     write_avi(tmp_path / "in.avi", panning(8)[:, :50, :61][[0, 1, 2, 4, 5]])
-
-    def command(*arguments):
-        return subprocess.run(
-            [sys.executable, ROOT / "tools/restore_frames.py", *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    done = command(f"--model={model}", "--input=in.avi", "--missing=3,6")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == (
+    own = [f"--model={run_dir}", "--input=in.avi"]
+    done = call(restore_frames, *own, "--missing=3,6")
+    assert done.code == 0, done.err
+    assert done.out == (
         "wrote restored.mp4: 7 frames, 5 as they were, 2 filled in: "
         "1 forward (end of the video), 1 symmetric\n"
     )
     assert num_frames(tmp_path / "restored.mp4") == 7
-    done = command(f"--model={model}", "--input=in.avi", "--plan", "--min_psnr=15")
-    assert done.returncode == 0, done.stderr
-    assert "of 5 frames" in done.stdout and "5/5" in done.stderr
-    done = command("--input=in.avi", "--method=flow", "--damaged=0-4")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
+    done = call(restore_frames, *own, "--plan", "--min_psnr=15")
+    assert done.code == 0, done.err
+    assert "of 5 frames" in done.out and "5/5" in done.err
+    done = call(restore_frames, "--input=in.avi", "--method=flow", "--damaged=0-4")
+    assert done.code == 1
+    assert done.err.splitlines()[-1] == (
         "error: all frames are missing or damaged: there is no good frame"
     )

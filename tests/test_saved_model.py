@@ -7,11 +7,6 @@ from motionflow.serving import saved_model
 from tests import tiny_run
 
 
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    return tiny_run.write_run(tmp_path_factory.mktemp("saved_model") / "run")
-
-
 def test_the_labels_are_the_flow_vectors():
     assert saved_model.labels(tiny_run.CENTERS) == (
         "0 +0.000 +0.000\n"

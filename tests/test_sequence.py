@@ -172,3 +172,22 @@ def test_dense_targets_are_told_as_coarse_flow():
 def test_what_it_cannot_be():
     with pytest.raises(InputError, match="no literal head"):
         make(literal_head=True)
+
+
+def test_no_bias_of_a_shared_convolution_is_merged_with_its_kernel():
+    """`blocks.SharedConv2D` says why; a transposed one's is not, whatever it does."""
+    model = build_model(
+        "dense_sequence",
+        mean_frame=np.zeros((72, 72, 3), np.float32),
+        num_clusters=3,
+        grid_size=4,
+        width=0.02,
+        dense_size=36,
+        sequence_length=3,
+    )
+    frames = tf.TensorSpec([1, 72, 72, 3])
+    graph = tf.function(model).get_concrete_function(frames).graph
+    added = [o.name for o in graph.get_operations() if o.type == "BiasAdd"]
+    shared = [name for name in added if "/steps/" in name and "/up" not in name]
+    # What is made of the features once: the first state, what each step sees.
+    assert {name.split("/")[-2] for name in shared} == {"start", "seen"}

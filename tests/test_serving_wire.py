@@ -24,11 +24,10 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from motionflow import export
 from motionflow.serving.client import ServingError
 from motionflow.serving.grpc_client import GrpcClient
 from motionflow.serving.rest_client import RestClient
-from tests import served, serving_server, tiny_run
+from tests import served, serving_server
 
 NAME = os.environ.get("TFS_MODEL", "motionflow")
 SIGNATURES = ("serving_default", "predict_bytes", "probabilities", "rollout", "frames")
@@ -36,15 +35,14 @@ OWN = {"grpc": GrpcClient, "rest": RestClient}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(request):
     """The version's folder, and the addresses by kind; None for what is not served."""
     if "TFS_GRPC" in os.environ or "TFS_REST" in os.environ:
         addresses = {"grpc": os.environ.get("TFS_GRPC")}
         addresses["rest"] = os.environ.get("TFS_REST")
         yield Path(os.environ["TFS_EXPORT_DIR"]), addresses
         return
-    run_dir = tiny_run.write_run(tmp_path_factory.mktemp("wire") / "run")
-    version = export.export(run_dir, tmp_path_factory.mktemp("exported"))
+    version = request.getfixturevalue("version")
     with serving_server.serve(version) as (_, grpc_address, rest_address):
         yield version, {"grpc": grpc_address, "rest": rest_address}
 

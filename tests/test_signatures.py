@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow import export
 from motionflow.data import video
 from motionflow.generate import picture_flow, rollout
 from motionflow.models import predictor
@@ -42,18 +41,12 @@ PUBLIC = {
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    return tiny_run.write_run(tmp_path_factory.mktemp("signatures") / "run")
-
-
-@pytest.fixture(scope="module")
 def model(run_dir):
     return predictor.load(run_dir)
 
 
 @pytest.fixture(scope="module")
-def signatures(run_dir, tmp_path_factory):
-    version = export.export(run_dir, tmp_path_factory.mktemp("exported"))
+def signatures(version):
     exported = tf.saved_model.load(str(version))
     return {
         name: lambda f=f, exported=exported, **inputs: {
@@ -147,8 +140,8 @@ def test_the_rollout_is_the_one_of_the_tools(signatures, model, height, width, n
     assert np.abs(film[:, -1].astype(int) - frames).mean() > 0.5  # something moves
 
 
-def test_the_predictor_of_an_export_and_of_its_run_agree(run_dir, model, tmp_path):
-    exported = predictor.load(export.export(run_dir, tmp_path))
+def test_the_predictor_of_an_export_and_of_its_run_agree(model, version):
+    exported = predictor.load(version)
     frames = served.pictures(2, 64, 64)
     for key, value in model(frames).items():
         np.testing.assert_allclose(exported(frames)[key], value, atol=1e-5)

@@ -26,6 +26,8 @@ from motionflow.models.run_dir import RunDir
 from motionflow.training.settings import Settings
 from tests.test_benchmarks import cells
 
+pytestmark = pytest.mark.benchmark
+
 ROOT = Path(__file__).parent.parent
 TORCH_PYTHON = os.environ.get("TORCH_PYTHON", sys.executable)
 # Output side, side of the window, channels in and out; fully connected: 1, 1, in, out.

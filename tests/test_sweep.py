@@ -2,15 +2,14 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from absl import flags
 
+from motionflow import sweeps
 from motionflow.errors import InputError
 from tests import tiny_run
 from tools import sweep
@@ -25,15 +24,12 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, data):
-    """Runs the tool in this process: exit code, lines of output, of errors."""
+def run(parse, capsys, data):
+    """Runs the tool: exit code, lines of output, of errors."""
 
     def run_tool(output_dir, *arguments, base="--epochs=2", command=FAKE):
-        values = flags.FlagValues()
-        sweep.define_flags(values)
         base = f"--base=--data_dir={data} {base}"
-        argv = values(["sweep", f"--output_dir={output_dir}", base, *arguments])
-        monkeypatch.setattr(flags, "FLAGS", values)
+        argv = parse(sweep, f"--output_dir={output_dir}", base, *arguments)
         code = sweep.main(argv, command)
         out, err = capsys.readouterr()
         return code, out.splitlines(), err.splitlines()
@@ -49,16 +45,13 @@ def cells_of(lines):
     return [dict(zip(head, row, strict=True)) for row in rows]
 
 
-def test_the_command_trains_and_is_not_repeated(data, tmp_path, run):
+def test_the_command_trains_and_is_not_repeated(tmp_path, run):
     base = "--width=0.05 --batch_size=4 --epochs=1 --checkpoint_steps=0"
-    command = [sys.executable, "tools/sweep.py", "--grid=mirror=false"]
-    command += [f"--output_dir={tmp_path}", f"--base=--data_dir={data} {base}"]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False
+    code, (first, *lines), errors = run(
+        tmp_path, "--grid=mirror=false", base=base, command=sweeps.TRAIN
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1/1" in done.stderr  # the progress bar, in epochs
-    first, *lines = done.stdout.splitlines()
+    assert code == 0, lines + errors
+    assert any("1/1" in line for line in errors)  # the progress bar, in epochs
     assert first == f"{tmp_path}: 0 of 1 runs were finished before"
     (row,) = cells_of(lines)
     assert (row["mirror"], row["epochs"]) == ("false", "1")

@@ -6,12 +6,7 @@ from motionflow import export
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.serving import tflite
-from tests import served, tiny_run
-
-
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    return tiny_run.write_run(tmp_path_factory.mktemp("tflite") / "run")
+from tests import served
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import json
 import shutil
 
@@ -120,8 +121,19 @@ ALL_AT_ONCE = {
 
 
 @pytest.fixture(scope="module")
-def steps_data_dir(tmp_path_factory):
-    return tiny_run.write_data(tmp_path_factory.mktemp("steps") / "data", steps=True)
+def all_at_once(data_dir, tmp_path_factory):
+    """A function of a network's name: its data, and its run without a pause."""
+
+    @functools.cache
+    def learned(model):
+        folder = tmp_path_factory.mktemp(model)
+        data = data_dir
+        if model == "dense_sequence":
+            data = tiny_run.write_data(folder / "data", steps=True)
+        train(tiny_run.settings(data, folder / "run", model=model, **ALL_AT_ONCE))
+        return data, folder / "run"
+
+    return learned
 
 
 @pytest.mark.parametrize(
@@ -134,13 +146,12 @@ def steps_data_dir(tmp_path_factory):
     ],
 )
 def test_stopped_anywhere_it_goes_on_to_the_same_weights_and_metrics(
-    data_dir, steps_data_dir, tmp_path, monkeypatch, place, model
+    all_at_once, tmp_path, monkeypatch, place, model
 ):
     # An epoch has 3 steps; the kill comes after the last save of the second one.
     saved = 3 if place == "last step" else 2
     changes = {**ALL_AT_ONCE, "checkpoint_steps": saved, "model": model}
-    data_dir = data_dir if model == "allconv" else steps_data_dir
-    train(tiny_run.settings(data_dir, tmp_path / "straight", **changes))
+    data_dir, straight = all_at_once(model)
 
     class Killed(BaseException):
         """As a kill, it asks nobody."""
@@ -166,7 +177,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights_and_metrics(
         stopped.run()
     resumed = trainer.Trainer(tiny_run.settings(data_dir, tmp_path / "run", **changes))
     resumed.run()
-    assert_same_run(tmp_path / "straight", tmp_path / "run")
+    assert_same_run(straight, tmp_path / "run")
 
 
 def test_a_finished_run_is_left_alone(straight, data_dir, capsys):

@@ -1,16 +1,8 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from motionflow import export
-from tests import served, tiny_run
-
-
-@pytest.fixture(scope="module")
-def version(tmp_path_factory):
-    run_dir = tiny_run.write_run(tmp_path_factory.mktemp("warmup") / "run")
-    return export.export(run_dir, tmp_path_factory.mktemp("exported"))
+from tests import served
 
 
 def read_requests(version):

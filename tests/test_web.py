@@ -35,8 +35,8 @@ CRITERIA = {
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return predictor.load(tiny_run.write_run(tmp_path_factory.mktemp("web") / "run"))
+def network(run_dir):
+    return predictor.load(run_dir)
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,21 @@ STEPS = {"dense_size": 36, "sequence_length": 3}
 CENTERS = np.array([[0, 0], [2, 0], [-2, 0], [0, 3], [0, -3]], np.float32)
 
 
-def write_data(path, num_samples=(12, 5, 5), centers=CENTERS, steps=False):
+def write_data(
+    path,
+    num_samples=(12, 5, 5),
+    centers=CENTERS,
+    steps=False,
+    frame_size=FRAME_SIZE,
+    grid_size=GRID_SIZE,
+):
     """Writes a data directory; frames and flow are random, codes are nearest.
 
     With `steps` it keeps what a `dense_sequence` learns, see `write_run`.
     """
     path.mkdir(parents=True)
     random, codebook = np.random.default_rng(0), Codebook(centers)
-    flags = {"frame_size": FRAME_SIZE, "grid_size": GRID_SIZE, "frame_encoding": "raw"}
+    flags = {"frame_size": frame_size, "grid_size": grid_size, "frame_encoding": "raw"}
     if steps:
         flags |= {"frame_size": STEPS_SIZE, "grid_size": STEPS_GRID}
         flags |= {"store_dense_flow": 36, "sequence_length": 3}

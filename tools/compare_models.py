@@ -21,6 +21,7 @@ that predicts several steps).
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -32,7 +33,7 @@ from motionflow.scoring.summary import UNITS
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this command's flags to a registry."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     flags.DEFINE_list("models", [], "Run directories or exports.", **own)
     flags.DEFINE_string("data_dir", "data/tfrecords", "Data directory.", **own)
     flags.DEFINE_string("video_dir", "data/hmdb51", "Videos it was made from.", **own)

@@ -160,7 +160,9 @@ def classifier(arrays: Mapping[str, np.ndarray], frame_size: int) -> keras.Model
 
 def write(output: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes the trunk's arrays, all or nothing."""
-    kept = {k: v for k, v in arrays.items() if k.startswith(trunk.TRUNK)}
+    kept: dict[str, Any] = {
+        k: v for k, v in arrays.items() if k.startswith(trunk.TRUNK)
+    }
     temporary = output.with_name(f"{output.name}.tmp.npz")
     np.savez(temporary, **kept)
     os.replace(temporary, output)

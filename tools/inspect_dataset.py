@@ -11,10 +11,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
 from motionflow import cli
+from motionflow.data.codebook import Codebook
 from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
 from motionflow.inspection.card import format_card
@@ -26,10 +28,12 @@ from motionflow.inspection.contact_sheet import (
 from motionflow.inspection.inspector import Inspection, inspect_data_dir
 from motionflow.visualize import save_figure
 
+ARGUMENTS = ["DIR"]  # beside the flags
+
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this tool's flags."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     flags.DEFINE_integer(
         "num_samples",
         8,
@@ -58,14 +62,20 @@ def main(argv: Sequence[str]) -> int:
     if found.codebook:
         print(format_card(found))
         if values.num_samples:
-            _draw(found, values.split, values.num_samples, values.seed, output)
+            wanted = values.split, values.num_samples, values.seed
+            _draw(found, found.codebook, *wanted, output)
     for line in found.problems:
         print(f"problem: {line}", file=sys.stderr)
     return 1 if found.problems else 0
 
 
 def _draw(
-    found: Inspection, split: str, num_samples: int, seed: int, output: Path
+    found: Inspection,
+    codebook: Codebook,
+    split: str,
+    num_samples: int,
+    seed: int,
+    output: Path,
 ) -> None:
     samples = draw_samples(found, split, num_samples, seed)
     if not samples:
@@ -75,9 +85,9 @@ def _draw(
         f"{len(samples)} of {found.censuses[split].num_samples:,} {split} samples of "
         f"{found.path.resolve().name}"
     )
-    save_figure(contact_sheet(samples, found.codebook, title), output)
+    save_figure(contact_sheet(samples, codebook, title), output)
     print(f"wrote {output}", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    cli.run(main, define_flags, arguments=["DIR"])
+    cli.run(main, define_flags, ARGUMENTS)

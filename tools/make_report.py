@@ -11,16 +11,17 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from motionflow import cli, evaluation_flags
+from motionflow import cli
+from motionflow.evaluation_flags import arguments, define_flags
 from motionflow.report import page
 
 
 def main(argv: Sequence[str]) -> None:
     """Reads the flags, writes the page and says where it is."""
     del argv
-    path = page.make_report(**evaluation_flags.arguments(flags.FLAGS))
+    path = page.make_report(**arguments(flags.FLAGS))
     print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB: open it in a browser")
 
 
 if __name__ == "__main__":
-    cli.run(main, evaluation_flags.define_flags)
+    cli.run(main, define_flags)

@@ -10,6 +10,7 @@ import collections
 import glob
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -19,7 +20,7 @@ from motionflow.data import drawn
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this tool's flags to `flag_values`."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     flags.DEFINE_string("output_dir", "data/sample_clips", "Folder to write to.", **own)
     flags.DEFINE_integer("num_clips", 120, "How many; 30 show 12 sources.", **own)
     flags.DEFINE_integer("seed", 0, "Another one: other people and places.", **own)

@@ -10,8 +10,9 @@ Stopped, it goes on where it was when the same command is started again.
 import functools
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -56,7 +57,7 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     def text(name: str, default: str | None, help_text: str) -> None:
         flags.DEFINE_string(name, default, help_text, flag_values=flag_values)
 
-    def choice(name: str, default: str, choices: Sequence[str], help_text: str) -> None:
+    def choice(name: str, default: str, choices: Iterable[str], help_text: str) -> None:
         flags.DEFINE_enum(
             name, default, list(choices), help_text, flag_values=flag_values
         )
@@ -88,7 +89,9 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     choice("engine", "local", ["local", "beam"], "Where clips are extracted.")
     text("beam_args", "", "Options of the Beam pipeline, as one string.")
     number("num_workers", os.cpu_count() or 1, "Processes of the local engine.")
-    number("clip_timeout", limits.seconds, "Seconds that a clip may take; 0: any.", 0)
+    number(
+        "clip_timeout", int(limits.seconds), "Seconds that a clip may take; 0: any.", 0
+    )
     number(
         "clip_memory_mb", limits.megabytes, "Memory that a clip may take; 0: any.", 0
     )
@@ -111,14 +114,16 @@ def main(argv: Sequence[str]) -> None:
     values = flags.FLAGS
     if not Path(values.video_dir).is_dir():
         raise InputError(_where_to_get_videos(values.video_dir))
-    label_fields = LabelOptions.__dataclass_fields__
+    labels: dict[str, Any] = {
+        name: values[name].value for name in LabelOptions.__dataclass_fields__
+    }
     options = BuildOptions(
         dataset=values.dataset,
         split=values.split,
         num_clusters=values.num_clusters,
         seed=values.seed,
         codebook=Codebook.load(values.codebook) if values.codebook else None,
-        labels=LabelOptions(**{name: values[name].value for name in label_fields}),
+        labels=LabelOptions(**labels),
     )
     with cli.progress_bar("frames and flow", "clip") as progress:
         statuses = build_data_dir(

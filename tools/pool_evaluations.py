@@ -11,6 +11,7 @@ evaluation, whatever its folder was called. Writes metrics.json, scores.npz, tab
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -21,7 +22,7 @@ from motionflow.scoring.summary import UNITS
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this command's flags to a registry."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     flags.DEFINE_list(
         "evaluations", [], "Folders that motionflow.evaluate wrote.", **own
     )

@@ -12,8 +12,9 @@ predicted beside what really happened, with PSNR and SSIM a frame.
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -76,12 +77,14 @@ MODE = (
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this tool's flags; the numbers are the report's."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     for name, text in STRINGS.items():
         flags.DEFINE_string(name, None, text, **own)
     for name, (default, smallest, text) in NUMBERS.items():
         is_float = isinstance(default, float)
-        define = flags.DEFINE_float if is_float else flags.DEFINE_integer
+        define: Callable[..., Any] = (
+            flags.DEFINE_float if is_float else flags.DEFINE_integer
+        )
         define(name, default, text, lower_bound=smallest, **own)
     for name, text in SWITCHES.items():
         flags.DEFINE_bool(name, False, text, **own)

@@ -15,9 +15,10 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,12 +57,14 @@ NUMBERS = {
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this tool's flags."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     for name, (default, text) in STRINGS.items():
         flags.DEFINE_string(name, default, text, **own)
     for name, (default, smallest, text) in NUMBERS.items():
         is_float = isinstance(default, float)
-        define = flags.DEFINE_float if is_float else flags.DEFINE_integer
+        define: Callable[..., Any] = (
+            flags.DEFINE_float if is_float else flags.DEFINE_integer
+        )
         define(name, default, text, lower_bound=smallest, **own)
     flags.DEFINE_bool("health", False, "Says whether the model is available.", **own)
     flags.DEFINE_bool("wait", False, "Waits until it is, or the deadline.", **own)

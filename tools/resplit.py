@@ -10,6 +10,7 @@ another protocol, seed or into another number of flow vectors.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -21,7 +22,8 @@ from motionflow.data.splits import PROTOCOLS, SPLITS
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this tool's flags."""
-    own, options = {"flag_values": flag_values}, ResplitOptions()
+    own: dict[str, Any] = {"flag_values": flag_values}
+    options = ResplitOptions()
     flags.DEFINE_string("data_dir", "data/tfrecords", "Data directory to read.", **own)
     flags.DEFINE_string("output_dir", None, "Data directory to write.", **own)
     flags.DEFINE_enum(
@@ -53,7 +55,8 @@ def main(argv: Sequence[str]) -> None:
     del argv
     values = flags.FLAGS
     fields = ResplitOptions.__dataclass_fields__
-    options = ResplitOptions(**{name: values[name].value for name in fields})
+    chosen: dict[str, Any] = {name: values[name].value for name in fields}
+    options = ResplitOptions(**chosen)
     with cli.progress_bar("splitting", "directory") as progress:
         written = resplit_data_dir(
             values.data_dir,

@@ -48,7 +48,7 @@ FPS = 30.0  # of pictures, which do not say
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this tool's flags."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     for name, help_text in (
         ("model", "Run directory, or an exported model's version folder."),
         ("input", "Video, or folder of numbered pictures."),

@@ -35,7 +35,7 @@ from motionflow.errors import InputError
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Adds this tool's flags."""
-    own = {"flag_values": flag_values}
+    own: dict[str, Any] = {"flag_values": flag_values}
     flags.DEFINE_string(
         "output_dir", "runs/sweep", "Where run directories and table go.", **own
     )

@@ -16,7 +16,7 @@ are not zero. Walker's published Ori of 0.636 is chance.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from motionflow.data.records import DataDir
 CHANCE_DIR = 0.0
 CHANCE_ORI = 2 / math.pi
 
-PredictFlow = Callable[[np.ndarray], dict[str, np.ndarray | None]]
+PredictFlow = Callable[[np.ndarray], Mapping[str, np.ndarray | None]]
 
 
 def chance_recall(num_classes: int) -> float:
@@ -83,6 +83,7 @@ def make_baselines(
     known = read_training_set(data, features, seed, batch_size)
     constants = _constant_rows(known.flow, known.codes, data.codebook)
     prior = constants["class prior per cell"].probabilities
+    assert prior is not None, "frequencies are probabilities"
     rows: dict[str, PredictFlow] = dict(constants)
     for name, describe in feature_spaces(features).items():
         index = FrameIndex(describe, known.vectors[name], known.flow, known.codes, 20)

@@ -61,7 +61,7 @@ class ConstantPredictor:
     def __call__(self, frames: np.ndarray) -> dict[str, np.ndarray | None]:
         """Repeats the answer: flow [B, g, g, 2], probabilities or None."""
 
-        def repeat(values):
+        def repeat(values: np.ndarray | None) -> np.ndarray | None:
             if values is None:
                 return None
             return np.broadcast_to(values, (len(frames), *values.shape))
@@ -128,7 +128,12 @@ def class_prior_per_cell(
     return _from_counts(statistics.class_counts, codebook, statistics, smoothing)
 
 
-def _from_counts(counts, codebook, statistics, smoothing) -> ConstantPredictor:
+def _from_counts(
+    counts: np.ndarray,
+    codebook: Codebook,
+    statistics: TrainingStatistics,
+    smoothing: float,
+) -> ConstantPredictor:
     smoothed = counts + smoothing
     probabilities = smoothed / smoothed.sum(axis=-1, keepdims=True)
     flow = probabilities @ codebook.centers.astype(np.float64)

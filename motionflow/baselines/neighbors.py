@@ -33,7 +33,7 @@ def tiny_images(frames: np.ndarray) -> np.ndarray:
     """
     size, area = (PIXELS, PIXELS), cv2.INTER_AREA
     tiny = [cv2.resize(frame, size, interpolation=area) for frame in frames]
-    return np.float32(tiny).reshape(len(frames), -1) / 255
+    return np.array(tiny, np.float32).reshape(len(frames), -1) / 255
 
 
 class FrameIndex:

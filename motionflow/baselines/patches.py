@@ -11,6 +11,8 @@ HOG (Dalal, Triggs 2005): histograms of 9 gradient directions in cells of 8x8 pi
 normalised in 9 overlapping blocks of 2x2 such cells.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -51,15 +53,17 @@ def describe(frame: np.ndarray, cells: np.ndarray, grid_size: int) -> np.ndarray
         return np.zeros((0, hog.getDescriptorSize()), np.float32)
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     # Gradients at a patch's border need a pixel more.
-    margins = [_MARGIN + 1] * 4
-    grey = cv2.copyMakeBorder(grey, *margins, borderType=cv2.BORDER_REPLICATE)
+    side = _MARGIN + 1
+    grey = cv2.copyMakeBorder(
+        grey, side, side, side, side, borderType=cv2.BORDER_REPLICATE
+    )
     # The patch starts 16 pixels before the centre of its cell.
     corners = (2 * np.arange(grid_size) + 1) * len(frame) // (2 * grid_size) + 1
     rows, columns = np.divmod(cells, grid_size)
     places = [
         (int(corners[c]), int(corners[r])) for r, c in zip(rows, columns, strict=True)
     ]
-    return hog.compute(grey, locations=places).reshape(len(cells), -1)
+    return np.asarray(hog.compute(grey, locations=places)).reshape(len(cells), -1)
 
 
 def motion_patches(flow: np.ndarray, cells: np.ndarray, size: int) -> np.ndarray:
@@ -75,7 +79,8 @@ def motion_patches(flow: np.ndarray, cells: np.ndarray, size: int) -> np.ndarray
     """
     margin = size // 2
     padded = np.pad(flow, [(margin, margin), (margin, margin), (0, 0)], mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), (0, 1))
+    axes: Any = (0, 1)  # the types of NumPy 1.26 know one axis only
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axes)
     rows, columns = np.divmod(cells, len(flow))
     return np.moveaxis(windows[rows, columns], 1, -1)
 

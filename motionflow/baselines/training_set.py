@@ -10,7 +10,7 @@ A frame is decoded once and forgotten. What is kept of it: 3 kB of flow, 2 kB of
 features and up to 3.3 GB with them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,7 @@ def read_training_set(
     batches = pipeline.evaluation_batches(data, "train", batch_size)
     sampler = PatchSampler(data.num_samples("train"), data.grid_size, MAX_PATCHES, seed)
 
-    def rows():
+    def rows() -> Iterator[dict[str, np.ndarray]]:
         for batch in batches.as_numpy_iterator():
             frames, flow = batch["frames"], batch["flow"]
             vectors = {name: describe(frames) for name, describe in spaces.items()}

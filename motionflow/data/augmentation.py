@@ -84,7 +84,14 @@ def augment(
     return frames, flow
 
 
-def _crop(frames, flow, draws, is_mirrored, options, grid_sampling):
+def _crop(
+    frames: tf.Tensor,
+    flow: tf.Tensor,
+    draws: tf.Tensor,
+    is_mirrored: tf.Tensor,
+    options: Augmentation,
+    grid_sampling: str,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Crops, enlarges and mirrors.
 
     Positions are pixel indices: the new pixel j shows what lay at corner + side * j.
@@ -106,7 +113,14 @@ def _crop(frames, flow, draws, is_mirrored, options, grid_sampling):
     return new, new_flow * scale[:, None, None, :]
 
 
-def _sample(images, left, top, side, is_mirrored, num=None):
+def _sample(
+    images: tf.Tensor,
+    left: tf.Tensor,
+    top: tf.Tensor,
+    side: tf.Tensor,
+    is_mirrored: tf.Tensor,
+    num: int | None = None,
+) -> tf.Tensor:
     """Reads images [B, N, N, C] at corner + side * (0 .. num - 1), bilinearly."""
     last = images.shape[1] - 1
     num = num or images.shape[1]
@@ -123,7 +137,7 @@ def _sample(images, left, top, side, is_mirrored, num=None):
     )
 
 
-def _extrapolated(flow):
+def _extrapolated(flow: tf.Tensor) -> tf.Tensor:
     """Adds a cell on each side that continues the two outermost ones linearly."""
     for axis in (1, 2):
         size = flow.shape[axis]

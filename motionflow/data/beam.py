@@ -15,6 +15,7 @@ What follows extraction (split, codebook, shards) takes minutes where flow takes
 It happens where the build was started, the same as after the local engine.
 """
 
+import argparse
 import contextlib
 import dataclasses
 import hashlib
@@ -31,11 +32,11 @@ import cv2
 import numpy as np
 
 from motionflow import __version__
+from motionflow.data.clip_status import Failure
 from motionflow.data.clips import Clip
 from motionflow.data.extraction import (
     DEFAULT_LIMITS,
     ClipLimits,
-    Failure,
     WorkDir,
     make_pool,
     outcome,
@@ -55,7 +56,7 @@ class RemoteOptions(PipelineOptions):
     """Where workers read and write, if not where the launching machine does."""
 
     @classmethod
-    def _add_argparse_args(cls, parser) -> None:
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--remote_video_dir", help="A copy of video_dir.")
         parser.add_argument("--remote_work_dir", help="For the workers' samples.")
 

@@ -104,7 +104,7 @@ def _colors(frame: np.ndarray) -> np.ndarray:
 class Step(NamedTuple):
     """A frame with its number in the video and its mark, see `mark_breaks`."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a field, where tuples have a method
     frame: np.ndarray
     mark: str
 

@@ -18,6 +18,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import shutil
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,10 +33,8 @@ from motionflow.data.clips import Clip
 from motionflow.data.samples import LabelOptions, extract_samples
 from motionflow.errors import InputError
 
-try:
+if sys.platform != "win32":  # which has no memory limits for processes
     import resource
-except ImportError:  # Windows has no memory limits for processes
-    resource = None
 
 
 class ClipLimits(NamedTuple):
@@ -208,11 +207,12 @@ def _start_worker(megabytes: int) -> None:
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
+        assert parent is not None, "a worker has one"
         multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
-    if resource and megabytes:
+    if sys.platform != "win32" and megabytes:
         resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 2**20,) * 2)
 
 

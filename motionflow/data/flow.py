@@ -18,6 +18,7 @@ OpenCV's DeepFlow has no DeepMatching term, so very fast motion is lost.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,8 @@ from motionflow.errors import InputError
 
 FlowFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-FLOW_METHODS = {
+# Any: the types of OpenCV refuse that `calc` begins without a flow.
+FLOW_METHODS: dict[str, Callable[[], Any]] = {
     "deepflow": lambda: cv2.optflow.createOptFlow_DeepFlow(),
     "dis": lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
     "farneback": lambda: cv2.optflow.createOptFlow_Farneback(),
@@ -81,7 +83,7 @@ def average_flow(
         flows = [compute(frames[0], frames[k]) / k for k in gaps]
     else:
         raise InputError(f"flow_average {average!r} is none of {FLOW_AVERAGES}")
-    return np.mean(flows, axis=0, dtype=np.float32)
+    return np.array(flows).mean(axis=0, dtype=np.float32)
 
 
 def to_grid(flow: np.ndarray, grid_size: int, sampling: str = "area") -> np.ndarray:

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -178,9 +179,10 @@ def number_stamps(stamps: list[Fraction | None]) -> tuple[list[int], Fraction | 
       gap, where the stamps are absent or irregular.
     """
     without_gap = list(range(len(stamps))), None
-    if len(stamps) < 2 or None in stamps:
+    known = [stamp for stamp in stamps if stamp is not None]
+    if len(stamps) < 2 or len(known) < len(stamps):
         return without_gap
-    steps = np.diff([float(stamp) for stamp in stamps])
+    steps = np.diff([float(stamp) for stamp in known])
     if steps.min() <= 0:
         return without_gap
     # Most steps may be gaps, but the shortest ones are frames.
@@ -190,7 +192,7 @@ def number_stamps(stamps: list[Fraction | None]) -> tuple[list[int], Fraction | 
     if irregular.mean() > _MANY_IRREGULAR:
         return without_gap
     # Rounded stamps give a rounded step; all of them together give the true one.
-    total = stamps[-1] - stamps[0]
+    total = known[-1] - known[0]
     return [0, *np.cumsum(counts).astype(int).tolist()], total / int(counts.sum())
 
 
@@ -199,12 +201,13 @@ def _container(path: Path) -> Iterator:
     import av
 
     # Only local files: a playlist that poses as a video must not fetch others.
-    arguments = {"file": str(path), "options": {"protocol_whitelist": "file"}}
+    arguments: dict[str, Any] = {"file": str(path)}
+    arguments["options"] = {"protocol_whitelist": "file"}
     try:
         try:
             container = av.open(**arguments)
         except UnicodeDecodeError:  # PyAV 18, for a title that is no text
-            container = av.open(**arguments, metadata_errors="replace")
+            container = av.open(**arguments | {"metadata_errors": "replace"})
     except av.error.FFmpegError as error:
         raise InputError(f"{path} cannot be opened by PyAV") from error
     with container:
@@ -228,7 +231,7 @@ def _decoded(path: Path, lost: collections.Counter[str]) -> Iterator[tuple]:
             yield stamp, functools.partial(_rgb, frame)
 
 
-def _good_frames(container, lost: collections.Counter[str]) -> Iterator:
+def _good_frames(container: Any, lost: collections.Counter[str]) -> Iterator:
     from av.error import FFmpegError
 
     is_whole = True
@@ -254,7 +257,7 @@ def _good_frames(container, lost: collections.Counter[str]) -> Iterator:
                 lost["frames left out, as they are built on lost ones"] += 1
 
 
-def _rgb(frame) -> np.ndarray:
+def _rgb(frame: Any) -> np.ndarray:
     """uint8 [H, W, 3], turned as the container says."""
     turned = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
     return np.ascontiguousarray(turned)

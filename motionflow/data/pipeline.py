@@ -112,7 +112,7 @@ def training_batches(
     num_here = batch_size // context.num_input_pipelines
     order = {"seed": seed + epoch, "reshuffle_each_iteration": False}
 
-    def stream(_) -> tf.data.Dataset:
+    def stream(_: tf.Tensor) -> tf.data.Dataset:
         # This function's own graph seed: the stream does not depend on the program's.
         tf.compat.v1.set_random_seed(1)
         # Drawn by a sample's place in the epoch, wherever the stream begins.
@@ -185,7 +185,7 @@ def targets(data_dir: DataDir, split: str, batch_size: int) -> tf.data.Dataset:
 
 
 def read_samples(
-    data_dir: DataDir, split: str, indices: Sequence[int]
+    data_dir: DataDir, split: str, indices: Sequence[int] | np.ndarray
 ) -> dict[str, np.ndarray]:
     """Reads a few samples by their place in the split; only these are decoded.
 
@@ -200,7 +200,7 @@ def read_samples(
     """
     kept = kept_shapes(data_dir.manifest["flags"])
 
-    def read(_, record: tf.Tensor) -> dict:
+    def read(_: tf.Tensor, record: tf.Tensor) -> dict:
         return _parse(data_dir, record) | _read_kept(data_dir, record, kept)
 
     wanted = tf.constant(indices, tf.int64)

@@ -18,6 +18,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -162,7 +163,7 @@ def _save_samples(
     data: DataDir, statuses: Sequence[ClipStatus], work: Path
 ) -> dict[str, Path]:
     """Writes the samples of each clip to a file, as the builder's engines do."""
-    files = {}
+    files: dict[str, Path] = {}
     for clip, records in _records_of_clips(data, statuses):
         files[clip] = work / f"{len(files):06d}.npz"
         _to_samples(records, data).save(files[clip])
@@ -185,8 +186,9 @@ def _records_of_clips(
     for status in statuses:
         records: list[dict] = []
         for i, walk in enumerate(walks):
-            if heads[i] and heads[i][0] == status.clip:
-                records += heads[i][1]
+            head = heads[i]
+            if head and head[0] == status.clip:
+                records += head[1]
                 heads[i] = next(walk, None)
         if len(records) != status.samples:
             raise InputError(
@@ -214,7 +216,7 @@ def _read(data: DataDir, split: str) -> Iterator[dict]:
 
 
 def _to_samples(records: Sequence[Mapping], data: DataDir) -> ClipSamples:
-    kept = {name: np.zeros((0, 0)) for name in KEPT}
+    kept: dict[str, Any] = {name: np.zeros((0, 0)) for name in KEPT}
     for name, shape in kept_shapes(data.manifest["flags"]).items():
         encoded = b"".join(record[name] for record in records)
         kept[name] = np.frombuffer(encoded, "<f2").reshape(len(records), *shape)

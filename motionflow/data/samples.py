@@ -19,6 +19,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,7 +82,7 @@ class LabelOptions:
         """Frames that one sample looks at."""
         return (self.sequence_length - 1) * self.step_frames + self.flow_frames + 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Refuses values that no clip could be labelled with."""
         choices = {
             "flow_method": FLOW_METHODS,
@@ -193,11 +194,13 @@ def decode_frame(encoded: bytes, encoding: str, frame_size: int) -> np.ndarray:
     values = np.frombuffer(encoded, np.uint8)
     if encoding == "raw":
         return values.reshape(frame_size, frame_size, 3)
-    return cv2.cvtColor(cv2.imdecode(values, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    # None, for what is no picture, is an error of cvtColor.
+    decoded: Any = cv2.imdecode(values, cv2.IMREAD_COLOR)
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 @functools.lru_cache(maxsize=1)
-def _flow_function(method: str):
+def _flow_function(method: str) -> FlowFunction:
     cv2.setNumThreads(1)  # the processes share the cores; threads would only fight
     return make_flow_function(method)
 
@@ -238,9 +241,9 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
         dense_flows.append([to_grid(flow, dense_size) for flow in steps if dense_size])
         indices.append(window[0].index)
     cameras = [camera for camera in getattr(compute, "estimates", []) if camera.trusted]
-    flow = np.reshape(np.float32(flows), (-1, later + 1, size, size, 2))
+    flow = np.reshape(np.array(flows, np.float32), (-1, later + 1, size, size, 2))
     shape = (len(flows), later + 1, dense_size, dense_size, 2)
-    dense_flow = np.reshape(np.float16(dense_flows), shape)
+    dense_flow = np.reshape(np.array(dense_flows, np.float16), shape)
     return ClipSamples(
         frames,
         flow[:, 0],

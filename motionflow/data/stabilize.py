@@ -26,6 +26,7 @@ many depths) there is no answer, and the frame pair has to be left out.
 
 import dataclasses
 import itertools
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ from motionflow.data.flow import FlowFunction
 
 NUM_CELLS = 8  # a side; corners are spread over them, the outermost are the border
 CORNERS_PER_CELL = 6
-TRACKING = {
+TRACKING: dict[str, Any] = {
     "winSize": (15, 15),
     "maxLevel": 3,
     "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
@@ -151,13 +152,13 @@ def _corners(gray: np.ndarray) -> np.ndarray:
     rows, columns = (
         np.linspace(0, side, NUM_CELLS + 1).astype(int) for side in gray.shape
     )
-    found = [np.zeros((0, 2), np.float32)]
+    found: list[np.ndarray] = [np.zeros((0, 2), np.float32)]
     for top, bottom in itertools.pairwise(rows):
         for left, right in itertools.pairwise(columns):
             cell = gray[top:bottom, left:right]
             corners = cv2.goodFeaturesToTrack(cell, CORNERS_PER_CELL, 0.05, 4)
             if corners is not None:
-                found.append(corners.reshape(-1, 2) + np.float32([left, top]))
+                found.append(corners.reshape(-1, 2) + np.array([left, top], np.float32))
     return np.concatenate(found)
 
 
@@ -186,19 +187,21 @@ def _coarse_shift(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     The peak of the phase correlation, in whole pixels, if it brings the frames closer.
     """
     window = cv2.createHanningWindow(first.shape[::-1], cv2.CV_64F)
-    peak, _ = cv2.phaseCorrelate(np.float64(first), np.float64(second), window)
+    peak, _ = cv2.phaseCorrelate(
+        first.astype(np.float64), second.astype(np.float64), window
+    )
     dx, dy = np.rint(peak).astype(int)
     shifted = np.roll(second, (-dy, -dx), axis=(0, 1))
     closer = cv2.norm(first, shifted, cv2.NORM_L1) < cv2.norm(
         first, second, cv2.NORM_L1
     )
-    return np.float32([dx, dy] if closer else [0, 0])
+    return np.array([dx, dy] if closer else [0, 0], np.float32)
 
 
-def _cells(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _cells(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The cell of each point, int [N, 2], row and column."""
     height, width = shape
-    return np.int64(points[:, ::-1] * NUM_CELLS / (height, width))
+    return (points[:, ::-1] * NUM_CELLS / (height, width)).astype(np.int64)
 
 
 def _at_border(cells: np.ndarray) -> np.ndarray:
@@ -211,7 +214,7 @@ def _border_share(cells: np.ndarray, follows: np.ndarray) -> float:
     np.add.at(counts[0], tuple(cells.T), 1)
     np.add.at(counts[1], tuple(cells.T), follows)
     shares = counts[1] / np.maximum(counts[0], 1)
-    grid = np.stack(np.indices((NUM_CELLS, NUM_CELLS)), axis=-1)
+    grid = np.stack([*np.indices((NUM_CELLS, NUM_CELLS))], axis=-1)
     occupied = _at_border(grid) & (counts[0] > 0)
     if np.count_nonzero(occupied) < MIN_BORDER_CELLS:
         return 0.0
@@ -268,27 +271,27 @@ def _follows(
     return distances < tolerance
 
 
-def _inside(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _inside(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     height, width = shape
     return np.all((points >= 0) & (points <= (width - 1, height - 1)), axis=-1)
 
 
-def _pixels(shape: tuple[int, int]) -> np.ndarray:
+def _pixels(shape: tuple[int, ...]) -> np.ndarray:
     """The frame's own coordinates, float64 [H, W, 2]."""
-    return np.stack(np.indices(shape)[::-1], axis=-1).astype(np.float64)
+    return np.stack([*np.indices(shape)[::-1]], axis=-1).astype(np.float64)
 
 
-def _shown(homography: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _shown(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Which pixels of the first frame lie inside the second, bool [H, W]."""
     return _inside(_apply(homography, _pixels(shape)), shape)
 
 
-def _displacement(homography: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _displacement(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The camera's own flow, float64 [H, W, 2]."""
     return _apply(homography, _pixels(shape)) - _pixels(shape)
 
 
-def _is_sane(homography: np.ndarray, shape: tuple[int, int]) -> bool:
+def _is_sane(homography: np.ndarray, shape: tuple[int, ...]) -> bool:
     """Whether a camera can do this between two frames that show the same scene."""
     height, width = shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)

@@ -55,7 +55,7 @@ class Animation:
     num_futures: int = 0
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.mode not in rollout.MODES:
             raise InputError(
                 f"mode is {self.mode!r}, expected one of {', '.join(rollout.MODES)}"
@@ -102,14 +102,14 @@ class Animation:
             make = picture_flow.sequence_function
         if not self.num_futures:
             return [make(predictor, self.temperature)]
-        size = frame.shape[:2]
+        height, width = frame.shape[:2]
         noises = picture_flow.future_noises(
-            predictor, size, self.num_futures, self.seed
+            predictor, (height, width), self.num_futures, self.seed
         )
         return [make(predictor, temperature=0, noise=noise) for noise in noises]
 
     def _shots(self, model: rollout.FlowFunction, frame: np.ndarray) -> Iterator[Shot]:
-        steps = []
+        steps: list[np.ndarray] = []
 
         def recorded(frames: tf.Tensor) -> tf.Tensor:
             flow = model(frames)

@@ -119,7 +119,10 @@ def grid_shape(predictor: Predictor, height: int, width: int) -> tuple[int, int]
             f"the picture is {width}x{height}; one side may be at most {MAX_ASPECT} "
             f"times the other"
         )
-    return tuple(round(side * predictor.grid_size / short) for side in (height, width))
+    rows, columns = (
+        round(side * predictor.grid_size / short) for side in (height, width)
+    )
+    return rows, columns
 
 
 def step_probabilities(

@@ -63,7 +63,7 @@ class Filler:
     frames_per_prediction: int = 2
     max_gap: int = 8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Refuses what no gap could be filled with."""
         if self.method not in METHODS:
             raise InputError(
@@ -93,15 +93,17 @@ class Filler:
             return
         how, reason = self._choose(before, after, num_frames)
         start = after if before is None else before
+        end = before if after is None else after
+        assert start is not None and end is not None, "one of the two is given"
         if how in ("forward", "backward"):
             frames = self._played(start, num_frames, backwards=how == "backward")
         elif how == "symmetric":
-            arguments = before[np.newaxis], after[np.newaxis], num_frames
-            frames = rollout.between(self.model, *arguments, self.frames_per_prediction)
+            arguments = start[np.newaxis], end[np.newaxis], num_frames
+            frames = rollout.between(self._move, *arguments, self.frames_per_prediction)
         elif how == "flow":
-            frames = _along_flow(before, after, num_frames, self._compute)
+            frames = _along_flow(start, end, num_frames, self._compute)
         elif how == "blend":
-            frames = _blended(before, after, num_frames)
+            frames = _blended(start, end, num_frames)
         else:
             frames = itertools.repeat(start, num_frames)
         for frame in frames:
@@ -133,16 +135,21 @@ class Filler:
         """The frames after `frame`, or those before it, in the order of the video."""
 
         def reverse(frames: tf.Tensor) -> tf.Tensor:
-            return -self.model(frames)
+            return -self._move(frames)
 
         frames = rollout.iterate(
-            reverse if backwards else self.model,
+            reverse if backwards else self._move,
             frame[np.newaxis],
             math.ceil(num_frames / self.frames_per_prediction),
             self.frames_per_prediction,
         )
         frames = itertools.islice(frames, num_frames)
         return list(frames)[::-1] if backwards else frames
+
+    @property
+    def _move(self) -> rollout.FlowFunction:
+        assert self.model is not None, "refused for methods with a model"
+        return self.model
 
     @functools.cached_property
     def _compute(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

@@ -28,6 +28,7 @@ frames divide that way evenly: at the training videos' rate, m > 2 is slow motio
 
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -99,7 +100,14 @@ def generate_in_graph(
     still = tf.zeros_like(first[..., :2])
     num_frames = num_predictions * frames_per_prediction
 
-    def step(t, current, moved, offset, steps, film):
+    def step(
+        t: tf.Tensor,
+        current: tf.Tensor,
+        moved: tf.Tensor,
+        offset: tf.Tensor,
+        steps: tf.Tensor,
+        film: tf.TensorArray,
+    ) -> tuple[tf.Tensor, ...]:
         k, number = t % frames_per_prediction, t // frames_per_prediction % num_steps
         offset = tf.cond(k == 0, lambda: moved, lambda: offset)
         steps = tf.cond(
@@ -156,7 +164,7 @@ def generate_futures(
     frames: tf.Tensor,
     num_futures: int,
     seed: int = 0,
-    **options: int | str,
+    **options: Any,
 ) -> Iterator[tf.Tensor]:
     """Yields rolled-out futures that are drawn from the predicted distributions.
 
@@ -195,8 +203,10 @@ def between(
     Yields:
       float32 [B, H, W, 3], `num_frames` times.
     """
-    ends = (_with_flow(model, end, frames_per_prediction) for end in (first, last))
-    return itertools.islice(_blended(*ends, num_frames + 1), num_frames)
+    start, end = (
+        _with_flow(model, frames, frames_per_prediction) for frames in (first, last)
+    )
+    return itertools.islice(_blended(start, end, num_frames + 1), num_frames)
 
 
 def to_uint8(frames: tf.Tensor | np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from motionflow import tables
+from motionflow.data.codebook import Codebook
 from motionflow.inspection.inspector import Inspection
 from motionflow.inspection.promises import PROMISES
 
@@ -27,12 +28,12 @@ def format_card(found: Inspection) -> str:
         raise ValueError("a card needs the codebook of the records")
     parts = [
         [f"# Data directory {found.path.resolve().name}", "", *_summary(found)],
-        ["## Where it came from", "", *_origin(found)],
+        ["## Where it came from", "", *_origin(found, found.codebook)],
         ["## Clips", "", *_clips(found)],
         ["## Splits", "", *_splits(found)],
         ["## Actions", "", *_actions(found)],
         ["## Flow", "", *_flow(found)],
-        ["## Codes", "", *_codes(found)],
+        ["## Codes", "", *_codes(found, found.codebook)],
         ["## Verified", "", *_verdicts(found)],
     ]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
@@ -57,7 +58,7 @@ def _summary(found: Inspection) -> list[str]:
     return lines
 
 
-def _origin(found: Inspection) -> list[str]:
+def _origin(found: Inspection, codebook: Codebook) -> list[str]:
     flags = dict(found.manifest["flags"])
     num_folds, fold = (flags.pop(name, None) for name in ("num_folds", "fold"))
     words = [f"--{k}={value}" for k, value in flags.items() if value not in ("", None)]
@@ -76,7 +77,7 @@ def _origin(found: Inspection) -> list[str]:
         "```",
         "",
         *([f"Then fold {fold} of {num_folds} by `tools/resplit.py`."] if fold else []),
-        f"Written by {', '.join(versions)}; codebook {found.codebook.fingerprint}.",
+        f"Written by {', '.join(versions)}; codebook {codebook.fingerprint}.",
     ]
 
 
@@ -118,7 +119,8 @@ def _splits(found: Inspection) -> list[str]:
 
 
 def _actions(found: Inspection) -> list[str]:
-    clips, samples = collections.defaultdict(set), collections.Counter()
+    clips: dict[str, set[str]] = collections.defaultdict(set)
+    samples: collections.Counter[tuple[str, str]] = collections.Counter()
     for split, census in found.censuses.items():
         for (clip, action, _), count in census.samples.items():
             clips[action].add(clip)
@@ -156,8 +158,8 @@ def _flow(found: Inspection) -> list[str]:
     ]
 
 
-def _codes(found: Inspection) -> list[str]:
-    centers, counts = found.codebook.centers, found.censuses["train"].code_counts
+def _codes(found: Inspection, codebook: Codebook) -> list[str]:
+    centers, counts = codebook.centers, found.censuses["train"].code_counts
     shares = counts / max(counts.sum(), 1)
     lengths = np.linalg.norm(centers, axis=1)
     rows = [
@@ -167,8 +169,8 @@ def _codes(found: Inspection) -> list[str]:
         )
     ]
     head = ["Code", "", "Training cells", "dx", "dy", "Length"]
-    still = f"Code {found.codebook.zero_index} is the still one"
-    if not found.codebook.num_near_zero:
+    still = f"Code {codebook.zero_index} is the still one"
+    if not codebook.num_near_zero:
         still += ", though it is not near zero: hardly anything rests in these videos"
     return [
         f"{still}. Bars are as long",

@@ -18,7 +18,7 @@ STEP = 0.01  # pixels
 class LengthCounts:
     """How many flow vectors have which length."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         """Nothing counted yet."""
         self.counts = np.zeros(round(LONGEST / STEP) + 1, np.int64)
         self.longest = 0.0

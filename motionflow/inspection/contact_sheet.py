@@ -11,10 +11,12 @@ does. Colours are those of `visualize.overlay_flow`.
 
 import collections
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 
 from motionflow.data.codebook import Codebook
@@ -54,9 +56,11 @@ def contact_sheet(
 ) -> Figure:
     """Draws up to MOST_SAMPLES samples, one a row, under a title and the legend."""
     heights = [_HEADER] + [_ROW] * len(samples)
-    figure = Figure(figsize=(_WIDTH, sum(heights)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08)
-    header, *rows = figure.subfigures(len(heights), 1, height_ratios=heights)
+    layout = ConstrainedLayoutEngine(w_pad=0.08)
+    figure = Figure(figsize=(_WIDTH, sum(heights)), layout=layout)
+    header, *rows = figure.subfigures(
+        len(heights), 1, squeeze=False, height_ratios=heights
+    ).ravel()
     _draw_header(header, title)
     for row, sample in zip(rows, samples, strict=True):
         _draw_row(row, sample, codebook)
@@ -64,7 +68,8 @@ def contact_sheet(
 
 
 def _draw_header(header: SubFigure, title: str) -> None:
-    style = {"va": "center", "parse_math": False}  # a dollar sign is no formula
+    # A dollar sign is no formula.
+    style: dict[str, Any] = {"va": "center", "parse_math": False}
     header.text(0.012, 0.5, title, size=13, **style)
     header.text(0.94, 0.5, "colour: direction of flow", ha="right", size=9, **style)
     _show(header.add_axes((0.94, 0.08, 0.05, 0.84)), color_wheel())
@@ -78,7 +83,7 @@ def _draw_row(row: SubFigure, sample: RecordedSample, codebook: Codebook) -> Non
     # File names may hold line breaks and bytes that are no text, which repr escapes,
     # and dollar signs, which are no formula.
     caption = f"{sample.action}: {sample.clip}, frame {sample.frame_index}"
-    style = {"x": 0.012, "ha": "left", "size": 10, "parse_math": False}
+    style: dict[str, Any] = {"x": 0.012, "ha": "left", "size": 10, "parse_math": False}
     row.suptitle(repr(caption)[1:-1], **style)
     panels = row.subplots(1, 4)
     _show(panels[0], sample.frame, "frame")
@@ -129,7 +134,12 @@ def _draw_arrows(axes: Axes, flow: np.ndarray, scale: float) -> None:
 
 def _draw_numbers(axes: Axes, codes: np.ndarray, moving: np.ndarray) -> None:
     at = _cell_centers(axes, len(codes))
-    style = {"ha": "center", "va": "center", "in_layout": False, "color": "white"}
+    style: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "in_layout": False,
+        "color": "white",
+    }
     outline = [withStroke(linewidth=1.2, foreground="black")]
     for row, column in np.argwhere(moving):
         number = str(codes[row, column])

@@ -5,9 +5,16 @@
 Adding a network is one function and one line in `BUILDERS`. One of its layers has the
 name `blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C]. Names
 that begin with `trunk.TRUNK` belong to layers that can be loaded and frozen.
+
+Every layer has a name of its own. Keras would count layers through the whole process,
+and TensorFlow adds gradients up in the order of their names: "conv_10" before "conv_9".
+What is learned would depend, in its last digit, on what was built before.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.records import DataDir
@@ -27,7 +34,7 @@ from motionflow.models.sequence import (
 from motionflow.models.vgg import build_vgg
 from motionflow.models.walker import build_walker
 
-BUILDERS = {
+BUILDERS: dict[str, Callable[..., tf.Tensor]] = {
     "allconv": build_allconv,
     "alexnet": build_alexnet,
     "walker": build_walker,

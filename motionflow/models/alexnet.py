@@ -15,7 +15,7 @@ from motionflow.models import blocks
 
 POOL = "pool"
 # Table 1: (filters, kernel, stride, pad), or a 3x3 pooling with stride 2.
-TABLE = (
+TABLE: tuple[tuple[int, int, int, int] | str, ...] = (
     (96, 11, 4, 2),
     POOL,
     (256, 5, 1, 2),
@@ -31,7 +31,7 @@ def final_size(frame_size: int) -> int:
     """Pixels along one side of the last feature map; 200 -> 5."""
     size = frame_size
     for row in TABLE:
-        kernel, stride, pad = (3, 2, 0) if row == POOL else row[1:]
+        kernel, stride, pad = (3, 2, 0) if isinstance(row, str) else row[1:]
         size = blocks.output_size(size, kernel, stride, pad)
     return size
 
@@ -69,10 +69,12 @@ def build_alexnet(
     if final_size(frame_size) < 1:
         raise InputError(f"alexnet needs frames of 63 pixels, found {frame_size}")
     x = inputs
-    for row in TABLE:
-        if row == POOL:
-            x = keras.layers.MaxPooling2D(3, 2)(x)
+    for number, row in enumerate(TABLE, start=1):
+        name = f"row{number}"
+        if isinstance(row, str):
+            x = keras.layers.MaxPooling2D(3, 2, name=name)(x)
         else:
-            x = blocks.conv_bn(x, blocks.scaled(row[0], width), *row[1:], l2)
+            filters = blocks.scaled(row[0], width)
+            x = blocks.conv_bn(x, filters, *row[1:], l2, name=name)
     num_scores = grid_size * grid_size * num_clusters
     return blocks.fully_connected(x, num_scores, width, l2, dropout)

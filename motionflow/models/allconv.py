@@ -72,15 +72,13 @@ def apply_table(
             f"or train --model=alexnet"
         )
     outputs = [inputs]
-    for row in TABLE:
+    for number, row in enumerate(TABLE, start=1):
         filters = blocks.scaled(row.filters, width)
         rate = dropout if row.has_dropout else 0.0
-        name = blocks.FEATURES if row is TABLE[-1] else None
-        outputs.append(
-            blocks.conv_bn(
-                outputs[-1], filters, row.kernel, row.stride, row.pad, l2, rate, name
-            )
-        )
+        geometry = row.kernel, row.stride, row.pad
+        name = blocks.FEATURES if row is TABLE[-1] else f"row{number}"
+        x = blocks.conv_bn(outputs[-1], filters, *geometry, l2, rate, name=name)
+        outputs.append(x)
     return outputs[1:]
 
 
@@ -114,5 +112,5 @@ def build_allconv(
     """
     x = apply_table(inputs, grid_size, width, l2, dropout)[-1]
     if literal_head:
-        return blocks.conv_bn(x, num_clusters, 1, 1, 0, l2)
+        return blocks.conv_bn(x, num_clusters, 1, 1, 0, l2, name=blocks.SCORES)
     return blocks.scores(x, num_clusters, l2)

@@ -16,6 +16,7 @@ in Torch7, whose conventions are kept where Keras has others:
 """
 
 import random
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +26,7 @@ from motionflow.compat import keras
 INITIALIZER = "glorot_uniform"
 # Name of the layer whose output the scores are made from; every network has one.
 FEATURES = "features"
+SCORES = "scores"  # name of the layer that makes them
 NUM_UNITS = 4096  # of a fully connected layer in table 1
 
 
@@ -36,10 +38,10 @@ class Standardize(keras.layers.Layer):
     [-1, 1].
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(dtype="float32", **kwargs)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Creates the mean frame, zero until `mean_frame.assign` sets it."""
         self.mean_frame = self.add_weight(
             name="mean_frame",
@@ -49,7 +51,7 @@ class Standardize(keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Frames [B, S, S, 3] -> standardised frames, float32."""
         return (inputs - self.mean_frame) / 255.0
 
@@ -60,12 +62,12 @@ class PaddedConv2D(keras.layers.Conv2D):
     As Torch7 does; Keras' own "same" pads unevenly where the stride is not 1.
     """
 
-    def __init__(self, filters, kernel_size, pad=0, **kwargs):
+    def __init__(self, filters: int, kernel_size: int, pad: int = 0, **kwargs: Any):
         kwargs["padding"] = "valid"
         super().__init__(filters, kernel_size, **kwargs)
         self.pad = pad
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Overrides how Keras pads; bias, dtype and shapes stay its own."""
         # Explicit paddings are slow on CPUs (oneDNN): "SAME" where it means
         # the same, else zeros around the input.
@@ -76,15 +78,29 @@ class PaddedConv2D(keras.layers.Conv2D):
             inputs = tf.pad(inputs, [[0, 0], pad, pad, [0, 0]])
         return tf.nn.conv2d(inputs, kernel, strides=self.strides, padding=padding)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
         """The shape after padding and convolution."""
         batch, height, width, channels = tf.TensorShape(input_shape).as_list()
         grown = [batch, height + 2 * self.pad, width + 2 * self.pad, channels]
         return super().compute_output_shape(grown)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Adds `pad`, so that a copy of the layer pads as well."""
         return {**super().get_config(), "pad": self.pad}
+
+
+class SharedConv2D(keras.layers.Conv2D):
+    """A convolution that a network applies at several steps.
+
+    Keras' would add the bias by an operation whose gradient oneDNN merges with the
+    kernel's; where three or more of them are added up, it does so in an order that
+    changes each time that the step is traced. A plain sum is left alone.
+    """
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """What Keras' gives, to the last digits."""
+        outputs = self.convolution_op(inputs, self.kernel) + self.bias
+        return outputs if self.activation is None else self.activation(outputs)
 
 
 class CountedDropout(keras.layers.Layer):
@@ -95,11 +111,11 @@ class CountedDropout(keras.layers.Layer):
     weights. Replicas of a distribution strategy draw different masks.
     """
 
-    def __init__(self, rate, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any):
         super().__init__(**kwargs)
         self.rate = rate
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Creates the state [key, step]; the key comes from Python's `random`."""
         key = random.getrandbits(31)
         self.state = self.add_weight(
@@ -114,7 +130,7 @@ class CountedDropout(keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Zeroes a share `rate` of the inputs in training and scales up the others."""
         if not training or not self.rate:
             return inputs
@@ -123,7 +139,7 @@ class CountedDropout(keras.layers.Layer):
         self.state.assign_add([0, 1])
         return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed=seed)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Adds `rate`."""
         return {**super().get_config(), "rate": self.rate}
 
@@ -135,14 +151,14 @@ class Untilt(keras.layers.Layer):
     training this gives the probabilities back (see `losses.tilt`).
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Creates the tilt [K], zero until it is assigned."""
         self.tilt = self.add_weight(
             name="tilt", shape=input_shape[-1:], initializer="zeros", trainable=False
         )
         super().build(input_shape)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """[B, cells, K] -> the same shape."""
         return inputs if training else inputs - self.tilt
 
@@ -167,17 +183,17 @@ def l2_penalty(l2: float) -> keras.regularizers.Regularizer | None:
     return keras.regularizers.L2(0.5 * l2) if l2 else None
 
 
-def kernel_options(l2: float) -> dict:
+def kernel_options(l2: float) -> dict[str, Any]:
     """How kernels start and decay, for layers of convolutions and dense ones."""
     return {"kernel_initializer": INITIALIZER, "kernel_regularizer": l2_penalty(l2)}
 
 
 def scores(inputs: tf.Tensor, num_clusters: int, l2: float) -> tf.Tensor:
     """A linear classifier in each cell: [B, h, w, C] -> [B, h, w, num_clusters]."""
-    return PaddedConv2D(num_clusters, 1, **kernel_options(l2))(inputs)
+    return PaddedConv2D(num_clusters, 1, name=SCORES, **kernel_options(l2))(inputs)
 
 
-def batch_norm(epsilon: float = 1e-5, name: str | None = None) -> keras.layers.Layer:
+def batch_norm(name: str, epsilon: float = 1e-5) -> keras.layers.Layer:
     """Batch normalisation as the module says."""
     # Replicas share their statistics: what is learned depends on the batch only. One
     # device computes the same with a faster kernel.
@@ -195,7 +211,8 @@ def conv_bn(
     pad: int,
     l2: float = 0.0,
     dropout: float = 0.0,
-    name: str | None = None,
+    *,
+    name: str,
 ) -> tf.Tensor:
     """ConvBN, or ConvBND where `dropout` is above zero.
 
@@ -207,7 +224,7 @@ def conv_bn(
       pad: zeros added on each side.
       l2: weight of the L2 regularisation, see `l2_penalty`.
       dropout: share of activations dropped before the ReLU.
-      name: of the ReLU.
+      name: of the ReLU; the names of the other layers begin with it.
 
     Returns:
       [B, h, w, filters].
@@ -217,11 +234,12 @@ def conv_bn(
         kernel,
         pad=pad,
         strides=stride,
+        name=f"{name}_conv",
         **kernel_options(l2),
     )(inputs)
-    x = batch_norm()(x)
+    x = batch_norm(name=f"{name}_norm")(x)
     if dropout:
-        x = CountedDropout(dropout)(x)
+        x = CountedDropout(dropout, name=f"{name}_dropout")(x)
     return keras.layers.ReLU(name=name)(x)
 
 
@@ -241,14 +259,14 @@ def fully_connected(
       [B, num_scores].
     """
 
-    def dense(units: int, **options) -> keras.layers.Layer:
+    def dense(units: int, **options: Any) -> keras.layers.Layer:
         return keras.layers.Dense(units, **kernel_options(l2), **options)
 
-    x = keras.layers.Flatten()(inputs)
+    x = keras.layers.Flatten(name="flat")(inputs)
     for name in ("fc6", FEATURES):
         x = dense(scaled(NUM_UNITS, width), activation="relu", name=name)(x)
-        x = CountedDropout(dropout)(x)
-    return dense(num_scores)(x)
+        x = CountedDropout(dropout, name=f"{name}_dropout")(x)
+    return dense(num_scores, name=SCORES)(x)
 
 
 def count_parameters(model: keras.Model) -> int:

@@ -14,7 +14,7 @@ blocks let it see its surroundings. Nothing depends on the other frames of a bat
 there is no batch normalisation. Stochastic depth is left out.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -44,7 +44,7 @@ CELL = 10  # pixels along one side of what becomes a cell: the product of the pa
 class LayerScale(keras.layers.Layer):
     """A learned factor for each channel, small at first: blocks start as identity."""
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Creates the factors [C]."""
         self.scale = self.add_weight(
             name="scale",
@@ -53,7 +53,7 @@ class LayerScale(keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] -> the same shape."""
         return inputs * self.scale
 
@@ -96,15 +96,15 @@ def build_convnext(
             f"train --model=alexnet"
         )
     x = inputs
-    for stage in STAGES:
-        filters = blocks.scaled(stage.filters, width)
-        x = _patches(x, filters, stage, l2)
-        for _ in range(stage.num_blocks):
-            x = _block(x, filters, l2)
+    for number, stage in enumerate(STAGES, start=1):
+        filters, name = blocks.scaled(stage.filters, width), f"stage{number}"
+        x = _patches(x, filters, stage, l2, f"{name}_patches")
+        for i in range(1, stage.num_blocks + 1):
+            x = _block(x, filters, l2, f"{name}_block{i}")
     x = keras.layers.LayerNormalization(epsilon=EPSILON, name=blocks.FEATURES)(x)
     if dropout:
-        x = blocks.CountedDropout(dropout)(x)
-    return _convolution(num_clusters, 1, l2)(x)
+        x = blocks.CountedDropout(dropout, name=f"{blocks.FEATURES}_dropout")(x)
+    return _convolution(num_clusters, 1, l2, blocks.SCORES)(x)
 
 
 def gelu(x: tf.Tensor) -> tf.Tensor:
@@ -115,32 +115,39 @@ def gelu(x: tf.Tensor) -> tf.Tensor:
     return 0.5 * x * (1 + tf.math.erf(x * 0.5**0.5))
 
 
-def _patches(x: tf.Tensor, filters: int, stage: Stage, l2: float) -> tf.Tensor:
+def _patches(
+    x: tf.Tensor, filters: int, stage: Stage, l2: float, name: str
+) -> tf.Tensor:
     """Normalisation stands after the first convolution and before later ones."""
-    convolve = _convolution(filters, stage.patch, l2, strides=stage.patch)
-    normalize = keras.layers.LayerNormalization(epsilon=EPSILON)
+    convolve = _convolution(filters, stage.patch, l2, name, strides=stage.patch)
+    normalize = keras.layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm")
     if stage is STAGES[0]:
         return normalize(convolve(x))
     return convolve(normalize(x))
 
 
-def _block(x: tf.Tensor, filters: int, l2: float) -> tf.Tensor:
+def _block(x: tf.Tensor, filters: int, l2: float, name: str) -> tf.Tensor:
     y = keras.layers.DepthwiseConv2D(
         KERNEL,
         padding="same",
         depthwise_initializer=_initializer(),
         depthwise_regularizer=blocks.l2_penalty(l2),
+        name=f"{name}_depthwise",
     )(x)
-    y = keras.layers.LayerNormalization(epsilon=EPSILON)(y)
-    y = _convolution(EXPANSION * filters, 1, l2, activation=gelu)(y)
-    y = _convolution(filters, 1, l2)(y)
-    return keras.layers.Add()([x, LayerScale()(y)])
+    y = keras.layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm")(y)
+    y = _convolution(EXPANSION * filters, 1, l2, f"{name}_expand", activation=gelu)(y)
+    y = _convolution(filters, 1, l2, f"{name}_project")(y)
+    y = LayerScale(name=f"{name}_scale")(y)
+    return keras.layers.Add(name=f"{name}_sum")([x, y])
 
 
-def _convolution(filters: int, kernel: int, l2: float, **options):
+def _convolution(
+    filters: int, kernel: int, l2: float, name: str, **options: Any
+) -> keras.layers.Layer:
     return keras.layers.Conv2D(
         filters,
         kernel,
+        name=name,
         kernel_initializer=_initializer(),
         kernel_regularizer=blocks.l2_penalty(l2),
         **options,

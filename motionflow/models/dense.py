@@ -15,6 +15,9 @@ The first step undoes the two convolutions without padding (25 -> 22 -> 20), aft
 everything lies where it lies in the frame.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from motionflow.compat import keras
@@ -38,7 +41,15 @@ class Upsampler(keras.layers.Layer):
       l2: weight of the L2 regularisation.
     """
 
-    def __init__(self, num_clusters, dense_size, frame_size, width, l2, **kwargs):
+    def __init__(
+        self,
+        num_clusters: int,
+        dense_size: int,
+        frame_size: int,
+        width: float,
+        l2: float,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         sizes = _sizes(frame_size)
         lift = sizes[1] - allconv.grid_size_of(frame_size) + 1
@@ -48,12 +59,15 @@ class Upsampler(keras.layers.Layer):
             filters = blocks.scaled(filters, width)
             kernel = 4 if step else lift
             geometry = {"strides": 2} if step else {"padding": "valid"}
+            geometry |= {"name": f"up{step}"}
             up = keras.layers.Conv2DTranspose(filters, kernel, **relu | geometry)
             self._up.append(up)
-            self._join.append(keras.layers.Conv2D(filters, 3, **relu))
-        self._scores = keras.layers.Conv2D(num_clusters, 1, **blocks.kernel_options(l2))
+            join = blocks.SharedConv2D(filters, 3, name=f"join{step}", **relu)
+            self._join.append(join)
+        options = blocks.kernel_options(l2) | {"name": blocks.SCORES}
+        self._scores = blocks.SharedConv2D(num_clusters, 1, **options)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """[features, *skips] -> scores [B, D, D, K]."""
         x, *skips = inputs
         for up, join, skip in zip(self._up, self._join, skips, strict=True):
@@ -80,7 +94,10 @@ def skips(
     return [
         rows[1],
         rows[0],
-        *(keras.layers.Conv2D(filters, 3, strides=s, **relu)(frames) for s in strides),
+        *(
+            keras.layers.Conv2D(filters, 3, strides=s, name=f"frame{s}", **relu)(frames)
+            for s in strides
+        ),
     ]
 
 
@@ -145,5 +162,6 @@ def build_dense(
         raise InputError("dense has no literal head: --literal_head is for allconv")
     rows = allconv.apply_table(inputs, grid_size, width, l2, dropout)
     joined = skips(inputs, rows, dense_size, width, l2)
-    upsampler = Upsampler(num_clusters, dense_size, inputs.shape[1], width, l2)
+    size = inputs.shape[1]
+    upsampler = Upsampler(num_clusters, dense_size, size, width, l2, name="upsampler")
     return upsampler([rows[-1], *joined])

@@ -86,16 +86,20 @@ def build_efficientnet(
         raise InputError(
             f"efficientnet needs frames of {SMALLEST} pixels, found {frame_size}"
         )
-    maps = build_trunk(keras.layers.Rescaling(255.0 / PIXEL_SCALE)(inputs))
+    maps = build_trunk(
+        keras.layers.Rescaling(255.0 / PIXEL_SCALE, name="scaled")(inputs)
+    )
     resized = [
-        keras.layers.Resizing(grid_size, grid_size, interpolation="bilinear")(x)
-        for x in maps
+        keras.layers.Resizing(
+            grid_size, grid_size, interpolation="bilinear", name=f"resized{i}"
+        )(x)
+        for i, x in enumerate(maps, start=1)
     ]
-    x = keras.layers.Concatenate()(resized)
+    x = keras.layers.Concatenate(name="joined")(resized)
     num_features = blocks.scaled(NUM_FEATURES, width)
     x = blocks.conv_bn(x, num_features, 1, 1, 0, l2, name=blocks.FEATURES)
     if dropout:
-        x = blocks.CountedDropout(dropout)(x)
+        x = blocks.CountedDropout(dropout, name=f"{blocks.FEATURES}_dropout")(x)
     return blocks.scores(x, num_clusters, l2)
 
 
@@ -141,7 +145,7 @@ def _block(x: tf.Tensor, stage: Stage, stride: int, name: str) -> tf.Tensor:
     y = _depthwise(y, stage.kernel, stride, f"{name}depthwise")
     y = convolution(y, stage.filters, 1, f"{name}project", is_active=False)
     if stride == 1 and num_inputs == stage.filters:
-        y = keras.layers.Add()([x, y])
+        y = keras.layers.Add(name=f"{name}sum")([x, y])
     return y
 
 
@@ -154,7 +158,7 @@ def _depthwise(x: tf.Tensor, kernel: int, stride: int, name: str) -> tf.Tensor:
         depthwise_initializer=_initializer(),
         name=name,
     )(x)
-    return keras.layers.ReLU(6.0)(_normalize(x, name))
+    return keras.layers.ReLU(6.0, name=f"{name}_relu")(_normalize(x, name))
 
 
 def convolution(
@@ -177,7 +181,7 @@ def convolution(
         name=name,
     )(x)
     x = _normalize(x, name)
-    return keras.layers.ReLU(6.0)(x) if is_active else x
+    return keras.layers.ReLU(6.0, name=f"{name}_relu")(x) if is_active else x
 
 
 def _normalize(x: tf.Tensor, name: str) -> tf.Tensor:

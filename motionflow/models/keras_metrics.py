@@ -8,6 +8,9 @@ Three quarters of all cells stand still, so top-k alone hides that a network pre
 nor the endpoint error over the cells that move (nz: their code is not "still").
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -27,7 +30,7 @@ class MeanRecall(keras.metrics.Metric):
       confusion: variable float64 [K, K], cells by true and predicted code.
     """
 
-    def __init__(self, num_clusters: int, name: str = "mean_recall", **kwargs):
+    def __init__(self, num_clusters: int, name: str = "mean_recall", **kwargs: Any):
         super().__init__(name=name, dtype="float32", **kwargs)
         self.num_clusters = num_clusters
         # float32 stops counting at 17 million.
@@ -35,7 +38,12 @@ class MeanRecall(keras.metrics.Metric):
             "confusion", (num_clusters,) * 2, initializer="zeros", dtype=tf.float64
         )
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self,
+        y_true: tf.Tensor,
+        y_pred: tf.Tensor,
+        sample_weight: tf.Tensor | None = None,
+    ) -> None:
         """Counts packed targets [B, cells, 3] and the highest of [B, cells, K]."""
         if sample_weight is not None:
             raise ValueError("MeanRecall has no notion of sample weights")
@@ -45,11 +53,11 @@ class MeanRecall(keras.metrics.Metric):
         counts = tf.reshape(counts, self.confusion.shape)
         self.confusion.assign_add(tf.cast(counts, tf.float64))
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forgets all counts; Keras' own knows scalars only."""
         self.confusion.assign(tf.zeros_like(self.confusion))
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         """The mean recall, a scalar in 0..1; 0 before the first update."""
         total = tf.reduce_sum(self.confusion, axis=1)
         recalls = tf.math.divide_no_nan(tf.linalg.diag_part(self.confusion), total)
@@ -64,11 +72,16 @@ class EndpointError(keras.metrics.Mean):
     Over all cells, or over those whose code is not `still`.
     """
 
-    def __init__(self, centers: np.ndarray, still: int | None = None, **kwargs):
+    def __init__(self, centers: np.ndarray, still: int | None = None, **kwargs: Any):
         super().__init__(dtype="float32", **kwargs)
         self._centers, self._still = centers, still
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self,
+        y_true: tf.Tensor,
+        y_pred: tf.Tensor,
+        sample_weight: tf.Tensor | None = None,
+    ) -> None:
         """Adds the cells of packed targets [B, cells, 3] and logits [B, cells, K]."""
         if sample_weight is not None:
             raise ValueError("EndpointError has no notion of sample weights")
@@ -80,10 +93,12 @@ class EndpointError(keras.metrics.Mean):
         super().update_state(tf.norm(expected - flow, axis=-1), moving)
 
 
-def _on_codes(function, **options):
+def _on_codes(
+    function: Callable[..., tf.Tensor], **options: Any
+) -> keras.metrics.Metric:
     """Makes a metric of packed targets from a function of codes and logits."""
 
-    def of_targets(targets, logits, **options):
+    def of_targets(targets: tf.Tensor, logits: tf.Tensor, **options: Any) -> tf.Tensor:
         return function(unpack_targets(targets)[0], logits, **options)
 
     return keras.metrics.MeanMetricWrapper(of_targets, dtype="float32", **options)

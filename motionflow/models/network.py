@@ -3,6 +3,9 @@
 It takes empty batches, and it knows how long its training waited for input.
 """
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import tensorflow as tf
 
 from motionflow.compat import keras
@@ -11,10 +14,10 @@ from motionflow.compat import keras
 class InputClock:
     """Seconds that training steps waited for their batches, since it was last read."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
 
-    def next(self, iterator):
+    def next(self, iterator: Iterator[Any]) -> Any:
         """Takes the next batch, inside a graph."""
         begin = tf.timestamp()
         with tf.control_dependencies([begin]):
@@ -44,8 +47,14 @@ class Network(keras.Model):
     num_steps: int
     fine_size: int
     input_clock: InputClock | None = None
+    train_function: Callable[..., Any] | None
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self,
+        inputs: tf.Tensor,
+        training: bool | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Puts one black frame in the place of none, and drops its logits.
 
         A replica's share of the last validation batch may be empty, and TensorFlow's
@@ -58,15 +67,16 @@ class Network(keras.Model):
         frames = tf.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]])
         return super().call(frames, training, mask)[:num_frames]
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> Callable[..., Any]:
         """One step of `fit`, as Keras makes it, but for the clock."""
         if self.train_function is None or force:
             strategy = self.distribute_strategy
             with strategy.scope():
-                self.input_clock = InputClock()
+                clock = InputClock()
+            self.input_clock = clock
 
-            def train_function(iterator):
-                batch = self.input_clock.next(iterator)
+            def train_function(iterator: Iterator[Any]) -> Any:
+                batch = clock.next(iterator)
                 logs = strategy.run(self.train_step, args=(batch,))
                 # Metrics are the same on every replica.
                 return tf.nest.map_structure(

@@ -53,7 +53,7 @@ class Predictor:
         features: Callable[[tf.Tensor | np.ndarray], np.ndarray] | None = None,
         num_steps: int = 1,
         fine_size: int | None = None,
-        draw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+        draw: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]] | None = None,
     ):
         self._predict = predict
         self.frame_size = frame_size
@@ -102,9 +102,9 @@ class Predictor:
         frames = _checked(frames, self.frame_size)
         shape = [-1, self.grid_size, self.grid_size, len(self.centers)]
         sides, futures = [self.fine_size, self.fine_size], []
-        untold = None if self._draw else self(frames)
+        untold = {} if self._draw else self(frames)
         for one in tf.reshape(tf.cast(noise, tf.float32), shape):
-            found = untold or self._draw(frames, one)
+            found = self._draw(frames, one) if self._draw else untold
             fine = tf.reshape(tf.image.resize(one, sides, "nearest"), [-1, shape[-1]])
             codes = spatial_softmax.drawn(found["step_probabilities"], fine)
             futures.append(tf.reshape(codes, [-1, self.num_steps, *sides]))
@@ -157,7 +157,7 @@ def of_model(model: Network, centers: np.ndarray) -> Predictor:
     spec = tf.TensorSpec(model.input_shape, tf.float32)
 
     @tf.function(input_signature=[spec])
-    def predict(frames):
+    def predict(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = model(frames, training=False)
         return spatial_softmax.predictions(
             logits, centers, model.grid_size, model.num_steps
@@ -183,7 +183,7 @@ def _draw_of(model: Network) -> Callable[..., dict[str, tf.Tensor]] | None:
     shape = [-1, model.num_steps, model.fine_size**2, model.output_shape[-1]]
 
     @tf.function(reduce_retracing=True)
-    def draw(frames, noise):
+    def draw(frames: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
         noise = tf.reshape(noise, [1, -1, shape[-1]])
         noise = tf.repeat(noise, tf.shape(frames)[0], axis=0)
         found = spatial_softmax.probabilities(model.draw(frames, noise))
@@ -196,7 +196,7 @@ def _features_of(model: keras.Model) -> Callable[..., np.ndarray]:
     inside = keras.Model(model.input, model.get_layer(blocks.FEATURES).output)
 
     @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
-    def compute(frames):
+    def compute(frames: tf.Tensor) -> tf.Tensor:
         features = inside(frames, training=False)
         if len(features.shape) == 4:
             side = min(NUM_REGIONS, features.shape[1])

@@ -19,6 +19,9 @@ probability the network's own (scheduled sampling, Bengio et al. 2015); otherwis
 its own, or one that is drawn.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from motionflow.compat import keras
@@ -39,17 +42,21 @@ class ConvLSTM(keras.layers.Layer):
       l2: weight of the L2 regularisation.
     """
 
-    def __init__(self, units: int, l2: float, **kwargs):
+    def __init__(self, units: int, l2: float, **kwargs: Any):
         super().__init__(**kwargs)
         options = blocks.kernel_options(l2)
-        self._start = keras.layers.Conv2D(2 * units, 1, activation="tanh", **options)
-        self._gates = keras.layers.Conv2D(4 * units, 3, padding="same", **options)
+        self._start = keras.layers.Conv2D(
+            2 * units, 1, activation="tanh", name="start", **options
+        )
+        self._gates = blocks.SharedConv2D(
+            4 * units, 3, padding="same", name="gates", **options
+        )
 
     def start(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """H and c, [B, g, g, units] each, from features [B, g, g, C]."""
         return tuple(tf.split(self._start(features), 2, axis=-1))
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """X [B, g, g, C], h, c -> the next h, c."""
         x, h, c = inputs
         gates = self._gates(tf.concat([x, h], axis=-1))
@@ -70,17 +77,29 @@ class Steps(keras.layers.Layer):
       upsampler: None for scores on the grid itself.
     """
 
-    def __init__(self, num_steps, num_clusters, width, l2, upsampler=None, **kwargs):
+    def __init__(
+        self,
+        num_steps: int,
+        num_clusters: int,
+        width: float,
+        l2: float,
+        upsampler: dense.Upsampler | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self._num_steps, self._num_clusters = num_steps, num_clusters
         options = blocks.kernel_options(l2)
         units = blocks.scaled(UNITS, width)
-        self._seen = keras.layers.Conv2D(units, 1, activation="relu", **options)
-        self._cell = ConvLSTM(units, l2)
+        self._seen = keras.layers.Conv2D(
+            units, 1, activation="relu", name="seen", **options
+        )
+        self._cell = ConvLSTM(units, l2, name="cell")
         self._upsampler = upsampler
-        self._scores = upsampler or keras.layers.Conv2D(num_clusters, 1, **options)
+        self._scores = upsampler or blocks.SharedConv2D(
+            num_clusters, 1, name=blocks.SCORES, **options
+        )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[tf.TensorShape]) -> None:
         """Creates the codebook [K, 2], zero until `centers.assign` sets it."""
         self.centers = self.add_weight(
             name="centers",
@@ -92,7 +111,12 @@ class Steps(keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs, taught=None, noise=None):
+    def call(
+        self,
+        inputs: Sequence[tf.Tensor],
+        taught: Sequence[tf.Tensor] | None = None,
+        noise: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Scores of all steps.
 
         Args:
@@ -120,7 +144,9 @@ class Steps(keras.layers.Layer):
             flow = tf.cast(flow / self._scale(), features.dtype)
         return tf.stack(scores, axis=1)
 
-    def _flow(self, scores: tf.Tensor, grid_size: int, noise) -> tf.Tensor:
+    def _flow(
+        self, scores: tf.Tensor, grid_size: int, noise: tf.Tensor | None
+    ) -> tf.Tensor:
         """Expected or drawn flow of a step, on the grid; without a gradient."""
         scores = tf.stop_gradient(tf.cast(scores, tf.float32))
         probabilities = spatial_softmax.to_grid(tf.nn.softmax(scores), grid_size)
@@ -171,14 +197,14 @@ def build_sequence(
     if dense_size:
         joined = dense.skips(inputs, rows, dense_size, width, l2)
         upsampler = dense.Upsampler(
-            num_clusters, dense_size, inputs.shape[1], width, l2
+            num_clusters, dense_size, inputs.shape[1], width, l2, name="upsampler"
         )
     steps = Steps(sequence_length, num_clusters, width, l2, upsampler, name=STEPS)
     return steps([rows[-1], *joined])
 
 
 def build_dense_sequence(
-    inputs: tf.Tensor, grid_size: int, num_clusters: int, **options
+    inputs: tf.Tensor, grid_size: int, num_clusters: int, **options: Any
 ) -> tf.Tensor:
     """Both extensions: `build_sequence` with its `dense_size`."""
     return build_sequence(inputs, grid_size, num_clusters, **options)
@@ -193,28 +219,34 @@ class SequenceNetwork(Network):
     """
 
     teacher_steps: float = 0.0
+    draw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    _told: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
     def connect(self) -> None:
         """Adds the ways from frames to logits that `call` does not go."""
         steps = self.get_layer(STEPS)
         inputs = steps.input if isinstance(steps.input, list) else [steps.input]
         shape = inputs[0].shape[1:3]
-        flow = keras.Input([self.num_steps, *shape, 2], dtype="float32")
-        is_told = keras.Input([self.num_steps], dtype="float32")
-        noise = keras.Input([shape[0] * shape[1], steps.output.shape[-1]])
+        flow = keras.Input([self.num_steps, *shape, 2], name="flow", dtype="float32")
+        is_told = keras.Input([self.num_steps], name="is_told", dtype="float32")
+        noise = keras.Input([shape[0] * shape[1], steps.output.shape[-1]], name="noise")
 
         def logits(scores: tf.Tensor) -> tf.Tensor:
             return self.get_layer("logits")(self.get_layer("cells")(scores))
 
         told = keras.Model(
-            [self.input, flow, is_told], logits(steps(inputs, taught=[flow, is_told]))
+            [self.input, flow, is_told],
+            logits(steps(inputs, taught=[flow, is_told])),
+            name="told",
         )
-        drawn = keras.Model([self.input, noise], logits(steps(inputs, noise=noise)))
+        drawn = keras.Model(
+            [self.input, noise], logits(steps(inputs, noise=noise)), name="drawn"
+        )
         # In functions, so that Keras counts no layer twice.
         self._told = lambda *values: told([*values], training=True)
         self.draw = lambda frames, noise: drawn([frames, noise], training=False)
 
-    def train_step(self, data):
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Keras' own, but for what the steps are told."""
         frames, targets = data
         _, flow = unpack_targets(targets)

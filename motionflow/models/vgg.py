@@ -57,9 +57,10 @@ def build_vgg(
     if frame_size < smallest:
         raise InputError(f"vgg needs frames of {smallest} pixels, found {frame_size}")
     x = inputs
-    for num_filters, num_convolutions in STAGES:
-        for _ in range(num_convolutions):
-            x = blocks.conv_bn(x, blocks.scaled(num_filters, width), 3, 1, 1, l2)
-        x = keras.layers.MaxPooling2D(2)(x)
+    for stage, (num_filters, num_convolutions) in enumerate(STAGES, start=1):
+        filters = blocks.scaled(num_filters, width)
+        for i in range(1, num_convolutions + 1):
+            x = blocks.conv_bn(x, filters, 3, 1, 1, l2, name=f"stage{stage}_{i}")
+        x = keras.layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
     num_scores = grid_size * grid_size * num_clusters
     return blocks.fully_connected(x, num_scores, width, l2, dropout)

@@ -16,7 +16,8 @@ the report's network after it (`alexnet.py`):
 122,420,224 parameters, all but 2.3 million of them fully connected.
 """
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -59,10 +60,10 @@ class LocalResponseNorm(keras.layers.Layer):
     the precision policy: squares of hundreds overflow float16.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] -> the same shape, float32."""
         return tf.nn.local_response_normalization(
             inputs, depth_radius=2, bias=1.0, alpha=1e-4 / 5, beta=0.75
@@ -101,25 +102,31 @@ def build_walker(
     if inputs.shape[1] < TABLE[0].kernel:
         raise InputError(f"walker needs frames of 11 pixels, found {inputs.shape[1]}")
     # Back to 0..255 around the mean: at a 255th of it the normalisation does nothing.
-    x = keras.layers.Rescaling(255.0)(inputs)
-    for row in TABLE:
-        x = _convolution(x, row, width, l2)
+    x = keras.layers.Rescaling(255.0, name="scaled")(inputs)
+    for number, row in enumerate(TABLE, start=1):
+        name = f"row{number}"
+        x = _convolution(x, row, width, l2, name)
         if row.is_normalized:
-            x = LocalResponseNorm()(x)
+            x = LocalResponseNorm(name=f"{name}_norm")(x)
         if row.is_pooled:
             # On an even side "same" pads one pixel, at the end only: Caffe's rounding.
-            x = keras.layers.MaxPooling2D(3, 2, padding="same")(x)
-    x = keras.layers.Flatten()(x)
+            x = keras.layers.MaxPooling2D(3, 2, padding="same", name=f"{name}_pool")(x)
+    x = keras.layers.Flatten(name="flat")(x)
     for name in ("fc6", blocks.FEATURES):
         units = blocks.scaled(NUM_UNITS, width)
         x = _dense(units, l2, bias=0.1, activation="relu", name=name)(x)
-        x = blocks.CountedDropout(dropout)(x)
-    return _dense(grid_size * grid_size * num_clusters, l2)(x)
+        x = blocks.CountedDropout(dropout, name=f"{name}_dropout")(x)
+    num_scores = grid_size * grid_size * num_clusters
+    return _dense(num_scores, l2, name=blocks.SCORES)(x)
 
 
-def _convolution(x: tf.Tensor, row: Row, width: float, l2: float) -> tf.Tensor:
+def _convolution(
+    x: tf.Tensor, row: Row, width: float, l2: float, name: str
+) -> tf.Tensor:
     # TensorFlow has no gradient of grouped convolutions on CPUs: convolve each half.
     filters = blocks.scaled(row.filters // 2, width) * 2 // row.num_groups
+    split = functools.partial(tf.split, num_or_size_splits=row.num_groups, axis=-1)
+    halves = keras.layers.Lambda(split, name=f"{name}_groups")(x)
     parts = [
         blocks.PaddedConv2D(
             filters,
@@ -130,13 +137,16 @@ def _convolution(x: tf.Tensor, row: Row, width: float, l2: float) -> tf.Tensor:
             kernel_initializer=INITIALIZER,
             bias_initializer=keras.initializers.Constant(row.bias),
             kernel_regularizer=blocks.l2_penalty(l2),
+            name=f"{name}_conv{i}",
         )(part)
-        for part in tf.split(x, row.num_groups, axis=-1)
+        for i, part in enumerate(halves, start=1)
     ]
-    return tf.concat(parts, axis=-1)
+    return keras.layers.Concatenate(name=name)(parts)
 
 
-def _dense(units: int, l2: float, bias: float = 0.0, **options) -> keras.layers.Layer:
+def _dense(
+    units: int, l2: float, bias: float = 0.0, **options: Any
+) -> keras.layers.Layer:
     return keras.layers.Dense(
         units,
         kernel_initializer=INITIALIZER,

@@ -68,7 +68,7 @@ def score_pictures(summary: Mapping, data: DataDir) -> dict[str, Picture]:
         return found
     confusion = np.array(result["confusion"])
     top1 = 100 * np.array(result["top1_by_cell"]).reshape([data.grid_size] * 2)
-    bins = (
+    confidence, accuracy, share = (
         np.array(result[f"reliability_{key}"], float)
         for key in ("confidence", "accuracy", "share")
     )
@@ -84,7 +84,7 @@ def score_pictures(summary: Mapping, data: DataDir) -> dict[str, Picture]:
             f"Map of the top-1 accuracy: from {top1.min():.0f} % to {top1.max():.0f} %",
         ),
         "reliability": drawing(
-            visualize.reliability_figure(*bins, "Calibration"),
+            visualize.reliability_figure(confidence, accuracy, share, "Calibration"),
             f"Reliability diagram; expected calibration error {result['ece']:.1%}",
         ),
     }

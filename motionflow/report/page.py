@@ -34,7 +34,7 @@ _BY_SOURCE = (
     "all clips of a source video are in the same split, so no frame scored here has a "
     "relative in training."
 )
-PROTOCOLS = {
+PROTOCOLS: dict[str | None, str] = {
     "source": f"Split by source: {_BY_SOURCE}",
     **{
         f"official{i}": f"Official split {i} of the data set, validation drawn by "

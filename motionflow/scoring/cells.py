@@ -92,6 +92,7 @@ class Prediction:
     @functools.cached_property
     def codes(self) -> np.ndarray:
         """int64 [B, cells], the class that comes first."""
+        assert self.ranking is not None, "other classes than the data's"
         return self.ranking.argmax(axis=-1)
 
 

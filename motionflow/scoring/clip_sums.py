@@ -150,6 +150,7 @@ def confidence_bins(prediction: Prediction, codes: np.ndarray) -> np.ndarray:
 
     Bin b holds confidences in (b / n, (b + 1) / n], as in Guo et al. 2017.
     """
+    assert prediction.probabilities is not None, "a predictor of flow only"
     confidence = prediction.probabilities.max(axis=-1).astype(np.float64)
     index = np.clip(np.ceil(confidence * NUM_BINS).astype(int) - 1, 0, NUM_BINS - 1)
     columns = (np.ones(codes.shape), confidence, prediction.codes == codes)
@@ -166,7 +167,7 @@ def magnitude_buckets(flow: np.ndarray, epe: np.ndarray) -> np.ndarray:
     return np.stack(sums, axis=-1)
 
 
-def _best_of(futures, truth: Truth, epe: np.ndarray) -> np.ndarray:
+def _best_of(futures: np.ndarray | None, truth: Truth, epe: np.ndarray) -> np.ndarray:
     """Whether a frame has cells in a mask, and its smallest mean EPE: [B, masks, 2]."""
     if futures is not None:
         epe = np.linalg.norm(futures - truth.flow.astype(futures.dtype), axis=-1)

@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -80,18 +81,14 @@ class Evaluation:
             names = {str(arrays[f"name/{i}"]): i for i in range(count)}
             keys = [k.split("/")[2] for k in arrays if k.startswith("sums/0/")]
             plain = ("clips", "actions", "sources", "sample_clips")
-            return cls(
-                **{key: arrays[key] for key in plain},
-                codebook_fingerprint=str(arrays["codebook_fingerprint"]),
-                sums={
-                    n: {k: arrays[f"sums/{i}/{k}"] for k in keys}
-                    for n, i in names.items()
-                },
-                **{
-                    kind: {n: arrays[f"{kind}/{i}"] for n, i in names.items()}
-                    for kind in ("frames", "confusions", "cell_hits")
-                },
-            )
+            fields: dict[str, Any] = {key: arrays[key] for key in plain}
+            fields["codebook_fingerprint"] = str(arrays["codebook_fingerprint"])
+            fields["sums"] = {
+                n: {k: arrays[f"sums/{i}/{k}"] for k in keys} for n, i in names.items()
+            }
+            for kind in ("frames", "confusions", "cell_hits"):
+                fields[kind] = {n: arrays[f"{kind}/{i}"] for n, i in names.items()}
+            return cls(**fields)
         except (OSError, KeyError, ValueError) as error:
             raise InputError(
                 f"{path} is no evaluation: expected the scores.npz that "
@@ -135,16 +132,18 @@ def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
         ),
         codebook_fingerprint=" + ".join(fingerprints),
         sums={name: _pool_sums(evaluations, name, blocks) for name in names},
-        frames={n: together(lambda e, n=n: e.frames[n]) for n in names},
+        frames={n: np.concatenate([e.frames[n] for e in evaluations]) for n in names},
         confusions={
             name: _in_blocks([e.confusions[name] for e in evaluations], blocks)
             for name in names
         },
-        cell_hits={n: sum(e.cell_hits[n] for e in evaluations) for n in names},
+        cell_hits={n: np.sum([e.cell_hits[n] for e in evaluations], 0) for n in names},
     )
 
 
-def _pool_sums(evaluations, name, blocks) -> dict[str, np.ndarray]:
+def _pool_sums(
+    evaluations: Sequence[Evaluation], name: str, blocks: Sequence[int]
+) -> dict[str, np.ndarray]:
     parts = [one.sums[name] for one in evaluations]
     widths = [part["classes"].shape[-1] for part in parts]
     pooled = {
@@ -162,7 +161,7 @@ def _pool_sums(evaluations, name, blocks) -> dict[str, np.ndarray]:
     return pooled | {"classes": np.concatenate(classes)}
 
 
-def _in_blocks(confusions, blocks) -> np.ndarray:
+def _in_blocks(confusions: Sequence[np.ndarray], blocks: Sequence[int]) -> np.ndarray:
     widths = [len(one) for one in confusions]
     offsets = _offsets(widths, blocks)
     total = max(o + w for o, w in zip(offsets, widths, strict=True))
@@ -226,7 +225,9 @@ def score(
     size = (data.grid_size, data.codebook.num_clusters)
     grid_shape = data.grid_size, data.grid_size
     noise = decoding.future_noise(NUM_FUTURES, grid_shape, size[1], seed)
-    found_sums = collections.defaultdict(lambda: ClipSums(len(clips), *size))
+    found_sums: dict[str, ClipSums] = collections.defaultdict(
+        lambda: ClipSums(len(clips), *size)
+    )
     batches = pipeline.evaluation_batches(data, split, batch_size).as_numpy_iterator()
     progress = tqdm(total=expected, desc=split, unit="frame", disable=None)
     seen = 0  # tqdm does not count where it shows nothing

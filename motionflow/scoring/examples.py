@@ -118,10 +118,9 @@ def write_figures(
                 "frames whose class is right, %",
             ),
             "reliability": visualize.reliability_figure(
-                *(
-                    np.array(result[f"reliability_{key}"], float)
-                    for key in ("confidence", "accuracy", "share")
-                ),
+                np.array(result["reliability_confidence"], float),
+                np.array(result["reliability_accuracy"], float),
+                np.array(result["reliability_share"], float),
                 f"Calibration: {where}, ECE {100 * result['ece']:.1f} %",
             ),
         }

@@ -120,7 +120,11 @@ def _plain(values: np.ndarray) -> Any:
     return None if np.isnan(value) else value
 
 
-def _difference(whole, draws, name: str) -> dict[str, Any]:
+def _difference(
+    whole: Mapping[str, Mapping[str, np.ndarray]],
+    draws: Mapping[str, Mapping[str, np.ndarray]],
+    name: str,
+) -> dict[str, Any]:
     """The model's scores minus another predictor's, on the same draws."""
     result = {}
     for key, mask, larger_is_better in COMPARED:

@@ -7,6 +7,8 @@ tag 0x0112). The note lies in an APP1 segment near the start of the file, in the
 of a TIFF header: byte order, offset of a directory, its entries of 12 bytes.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 _TAG = 0x0112
@@ -27,7 +29,11 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
       [H, W, C], or [W, H, C] for 5 to 8.
     """
 
-    def when(codes: tuple[int, ...], change, image: tf.Tensor) -> tf.Tensor:
+    def when(
+        codes: tuple[int, ...],
+        change: Callable[[tf.Tensor], tf.Tensor],
+        image: tf.Tensor,
+    ) -> tf.Tensor:
         applies = tf.reduce_any(orientation == tf.constant(codes))
         return tf.cond(applies, lambda: change(image), lambda: image)
 
@@ -84,11 +90,13 @@ def _tiff(data: tf.Tensor) -> tf.Tensor:
     return tf.cond(is_exif(at), lambda: segment, lambda: tf.constant(b""))
 
 
-def _number(data: tf.Tensor, at, num_bytes: int, is_little) -> tf.Tensor:
+def _number(
+    data: tf.Tensor, at: tf.Tensor | int, num_bytes: int, is_little: tf.Tensor | bool
+) -> tf.Tensor:
     return _value(_bytes(data, at, num_bytes), is_little)
 
 
-def _value(digits: tf.Tensor, is_little) -> tf.Tensor:
+def _value(digits: tf.Tensor, is_little: tf.Tensor | bool) -> tf.Tensor:
     """Unsigned numbers [...], at most 2^24, of bytes [..., n]."""
     digits = tf.where(is_little, digits, tf.reverse(digits, [-1]))
     powers = tf.constant([1 << 8 * i for i in range(digits.shape[-1])], tf.int64)
@@ -96,14 +104,16 @@ def _value(digits: tf.Tensor, is_little) -> tf.Tensor:
     return tf.cast(tf.minimum(value, 1 << 24), tf.int32)
 
 
-def _bytes(data: tf.Tensor, at, num_bytes: int) -> tf.Tensor:
+def _bytes(data: tf.Tensor, at: tf.Tensor | int, num_bytes: int) -> tf.Tensor:
     """uint8 [num_bytes] of a string; behind its end zeros."""
     padded = _slice(data, at, num_bytes) + b"\0" * num_bytes
     padded = tf.strings.substr(padded, 0, num_bytes)
     return tf.ensure_shape(tf.io.decode_raw(padded, tf.uint8), [num_bytes])
 
 
-def _slice(data: tf.Tensor, at, num_bytes) -> tf.Tensor:
+def _slice(
+    data: tf.Tensor, at: tf.Tensor | int, num_bytes: tf.Tensor | int
+) -> tf.Tensor:
     """Bytes of a string; fewer behind its end."""
     at = tf.clip_by_value(at, 0, tf.strings.length(data))
     return tf.strings.substr(data, at, tf.maximum(num_bytes, 0))

@@ -8,6 +8,7 @@ The report's have one.
 """
 
 import numpy as np
+import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.models import blocks
@@ -37,6 +38,6 @@ def fold(model: keras.Model) -> keras.Model:
     return model
 
 
-def _identity(inputs, training=None):
+def _identity(inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
     del training
     return inputs

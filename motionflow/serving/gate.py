@@ -7,7 +7,7 @@ and the row format of REST need a leading dimension of any size on each input an
 output, and REST knows no 16-bit floats (TensorFlow Serving, `json_tensor.cc`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import tensorflow as tf
@@ -72,7 +72,7 @@ def _graph_violations(graph: graph_pb2.GraphDef) -> Iterator[str]:
 
 
 def _node_violations(
-    nodes: list[node_def_pb2.NodeDef], functions: set[str] = frozenset()
+    nodes: list[node_def_pb2.NodeDef], functions: Collection[str] = frozenset()
 ) -> Iterator[str]:
     for node in nodes:
         if node.attr["_XlaMustCompile"].b:

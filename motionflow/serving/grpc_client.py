@@ -3,10 +3,14 @@
 A picture is sent as it is; large answers, such as films, are best asked for this way.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_status_pb2,
+    model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -25,7 +29,7 @@ _PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 class GrpcClient(Client):
     """A model on a server, over gRPC; see `Client`. The address is host:port."""
 
-    def __init__(self, address: str, *args, **kwargs):
+    def __init__(self, address: str, *args: Any, **kwargs: Any):
         super().__init__(address, *args, **kwargs)
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(
@@ -51,12 +55,12 @@ class GrpcClient(Client):
             one.version: names.Name(one.state) for one in answer.model_version_status
         }
 
-    def _name(self, spec) -> None:
+    def _name(self, spec: model_pb2.ModelSpec) -> None:
         spec.name = self.model_name
         if self.version is not None:
             spec.version.value = self.version
 
-    def _call(self, method, request, timeout: float):
+    def _call(self, method: Callable[..., Any], request: Any, timeout: float) -> Any:
         try:
             return method(request, timeout=timeout)
         except grpc.RpcError as error:

@@ -66,7 +66,7 @@ def make(
             "checkpoint": Path(run_dir.checkpoint_paths()[0]).name,
         },
         "data": origin,
-        "data_licence": licence or LICENCES.get(dataset, "not known"),
+        "data_licence": licence or LICENCES.get(dataset or "", "not known"),
         "training": config["training"] | {"result": run_dir.result},
         "evaluations": _evaluations(run_dir),
         "limits": list(LIMITS),

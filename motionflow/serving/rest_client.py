@@ -19,7 +19,7 @@ _DTYPES = {"DT_FLOAT": np.float32, "DT_INT32": np.int32, "DT_UINT8": np.uint8}
 class RestClient(Client):
     """A model on a server, over REST; see `Client`. The address is http://host:port."""
 
-    def __init__(self, address: str, *args, **kwargs):
+    def __init__(self, address: str, *args: Any, **kwargs: Any):
         super().__init__(address.rstrip("/"), *args, **kwargs)
         self._session = requests.Session()
         self._outputs: dict[str, dict[str, type]] = {}

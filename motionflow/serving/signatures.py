@@ -159,7 +159,8 @@ class _Functions:
             image = tf.identity(image)
         model = picture_flow.sequence_function(self.predictor)
         num_steps = self.predictor.num_steps
-        return {"frames": rollout.generate_in_graph(model, image, *counts, num_steps)}
+        film = rollout.generate_in_graph(model, image, counts[0], counts[1], num_steps)
+        return {"frames": film}
 
     def _answer(self, frames: tf.Tensor) -> Forecast:
         found = self._forecast(frames)

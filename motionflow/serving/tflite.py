@@ -49,7 +49,9 @@ def write(
     return written
 
 
-def _convert(function, holder: tf.Module, quantisation: str) -> bytes:
+def _convert(
+    function: tf.types.experimental.Callable, holder: tf.Module, quantisation: str
+) -> bytes:
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [function.get_concrete_function()], holder
     )

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
@@ -59,7 +60,7 @@ class StepKeeper(keras.callbacks.Callback):
             yield  # only the main thread may set handlers
             return
 
-        def note(number, _):
+        def note(number: int, _: Any) -> None:
             self._signal = number
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C again: at once
 
@@ -70,14 +71,14 @@ class StepKeeper(keras.callbacks.Callback):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the clock; an interrupted epoch's metrics go on."""
         for variable, value in self._restored:
             variable.assign(value)
         self._restored = []
         self._begin = time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Moves the place on; saves where it is time."""
         if not math.isfinite(logs["loss"]):
             raise InputError(
@@ -94,11 +95,11 @@ class StepKeeper(keras.callbacks.Callback):
             self._save()
         self._answer_signal()
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Validation ends early where the process is asked to."""
         self._answer_signal()
 
-    def _answer_signal(self):
+    def _answer_signal(self) -> None:
         if self._signal is None:
             return
         if self._saves_alone:

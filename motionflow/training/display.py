@@ -9,6 +9,7 @@ time that steps waited for their images.
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -62,7 +63,7 @@ def table_row(row: Mapping[str, float], epochs: int) -> str:
     return "  ".join([_epoch(row["epoch"], epochs), *pairs, rest])
 
 
-def _epoch(epoch: int, epochs: int) -> str:
+def _epoch(epoch: float, epochs: int) -> str:
     return f"{epoch:>{max(3, len(str(epochs)))}}/{epochs}"
 
 
@@ -91,37 +92,37 @@ class ProgressBar(keras.callbacks.Callback):
         self._progress, self._steps = progress, steps
         self._epochs, self._batch_size = epochs, batch_size
         self._is_chief = is_chief
-        self._bar: tqdm | None = None
+        self._bar: Any = None  # a tqdm, which has no types
 
     def close(self) -> None:
         """Removes the bar, so that a message gets a line of its own."""
         if self._bar is not None:
             self._bar.close()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Begins where the epoch was interrupted."""
         self._open("", self._steps, self._progress.step)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Moves on, twice a second."""
         if self._is_due():
             self._bar.set_postfix_str(self._numbers(logs), refresh=False)
             self._bar.update(self._progress.step - self._bar.n)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """Removes the bar."""
         self.close()
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: Any = None) -> None:
         """Nobody knows how many batches there are: a bar without an end."""
         self._open(", validation", None, 0)
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Moves on, twice a second."""
         if self._is_due():
             self._bar.update(batch + 1 - self._bar.n)
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: Any = None) -> None:
         """Removes the bar."""
         self.close()
 
@@ -171,7 +172,7 @@ class ProgressBar(keras.callbacks.Callback):
         )
 
 
-def stuck_warning(confusion: np.ndarray, still: int, epoch: int) -> str | None:
+def stuck_warning(confusion: np.ndarray, still: int, epoch: float) -> str | None:
     """Says so if a network predicts next to nothing but the most frequent code.
 
     A training may begin so and stay there: "an aggressive learning rate that broke

@@ -6,6 +6,7 @@ So the rate needs no callback, and a resumed training finds it again.
 """
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
@@ -36,7 +37,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         factor: float = 10.0,
         warmup: int = 0,
     ):
-        self._config = {"kind": kind, "rate": rate, "total": total}
+        self._config: dict[str, Any] = {"kind": kind, "rate": rate, "total": total}
         self._config |= {"decay": decay, "factor": factor, "warmup": warmup}
 
     def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
@@ -54,7 +55,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             num = tf.minimum(num, 1.0)
         return rate / config["factor"] ** num
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """What it was made with."""
         return dict(self._config)
 

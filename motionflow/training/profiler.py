@@ -7,6 +7,7 @@ TensorBoard shows them in its tab PROFILE, a plugin with a package of its own
 """
 
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -57,7 +58,7 @@ class Profiler(keras.callbacks.Callback):
         self._progress, self._steps_per_epoch = progress, steps_per_epoch
         self._is_running = False
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Starts before the first of the steps, stops before the one after the last."""
         progress, (first, last) = self._progress, self._steps
         step = progress.epoch * self._steps_per_epoch + progress.step + 1
@@ -67,7 +68,7 @@ class Profiler(keras.callbacks.Callback):
         elif step > last:
             self._stop()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """The epoch is over: stops."""
         self._stop()
 

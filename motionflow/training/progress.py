@@ -22,7 +22,7 @@ class Progress(tf.train.experimental.PythonState):
       rows: a dict of numbers for each finished epoch, as in history.csv.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.epoch = self.step = 0
         self.seconds = self.input_seconds = 0.0
         self.training: dict[str, float] | None = None

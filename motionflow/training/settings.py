@@ -14,20 +14,20 @@ from motionflow.runtime import PRECISIONS, STRATEGIES
 from motionflow.training.optimizers import OPTIMIZERS, SCHEDULES
 
 
-def _field(section: str | None, default: Any, text: str, **limits) -> Any:
+def _field(section: str | None, default: Any, text: str, **limits: Any) -> Any:
     metadata = {"section": section, "help": text, "limits": limits}
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def _model(default: Any, text: str, **limits) -> Any:
+def _model(default: Any, text: str, **limits: Any) -> Any:
     return _field("model", default, text, **limits)
 
 
-def _training(default: Any, text: str, **limits) -> Any:
+def _training(default: Any, text: str, **limits: Any) -> Any:
     return _field("training", default, text, **limits)
 
 
-def _run(default: Any, text: str, **limits) -> Any:
+def _run(default: Any, text: str, **limits: Any) -> Any:
     return _field(None, default, text, **limits)
 
 

@@ -11,7 +11,7 @@ one chart; a point's step is its epoch, and one written again takes the place of
 first. The tab HPARAMS shows the settings beside the last of these numbers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -132,12 +132,14 @@ def _read_examples(data: DataDir, split: str) -> dict[str, np.ndarray]:
     return {"frames": frames, "flow": flow[:, 0] if flow.ndim == 5 else flow}
 
 
-def _prediction(model: keras.Model, centers: np.ndarray) -> Callable:
+def _prediction(
+    model: keras.Model, centers: np.ndarray
+) -> tf.types.experimental.Callable:
     """Frames float32 [n, S, S, 3] -> flow [n, s, s, 2], on this worker alone."""
     strategy = model.distribute_strategy
 
     @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
-    def predict(frames):
+    def predict(frames: tf.Tensor) -> tf.Tensor:
         # Outside of `run`, batch normalisation's statistics are averaged over all
         # workers, and the chief would wait for them for ever.
         logits = strategy.run(model, (frames,), {"training": False})

@@ -133,7 +133,7 @@ class Trainer:
     def _go_through_epochs(self, averaging: WeightAverage | None) -> None:
         settings, progress = self.settings, self.progress
 
-        def after_step():
+        def after_step() -> None:
             if averaging:
                 averaging.update(self.model.optimizer.iterations)
 
@@ -243,6 +243,7 @@ class Trainer:
 
     def _finish_epoch(self, validation: dict[str, float]) -> None:
         progress = self.progress
+        assert progress.training is not None, "_fit sets it"
         self._read_clock()
         rate = self.schedule((progress.epoch + 1) * self.steps - 1)
         num_images = self.steps * self.settings.batch_size

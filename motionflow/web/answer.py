@@ -45,7 +45,7 @@ class Options:
     mode: str = "composed"
     temperature: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, allowed in (
             ("num_predictions", range(1, MOST_PREDICTIONS + 1)),
             ("mode", MODES),

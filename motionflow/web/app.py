@@ -12,6 +12,7 @@ Every refusal is JSON {"error": a sentence}.
 
 import functools
 import io
+from typing import Any
 
 import flask
 import jinja2
@@ -110,7 +111,7 @@ def _host_name(host: str) -> str:
 
 
 def _options(values: dict[str, str]) -> answer.Options:
-    chosen = {}
+    chosen: dict[str, Any] = {}
     for name, kind in (("num_predictions", int), ("mode", str), ("temperature", float)):
         if name in values:
             try:
@@ -153,4 +154,4 @@ def _add_refusals(app: flask.Flask) -> None:
         text = error.description
         if error.code == 413:
             text = f"This file is too large: at most {upload.MAX_BYTES // 2**20} MB."
-        return {"error": text}, error.code
+        return {"error": text}, error.code or 500

@@ -46,9 +46,10 @@ def read_frame(data: bytes) -> tuple[np.ndarray, tuple[int, int]]:
         frame = picture.decode_image(data)
     except InputError as error:
         if isinstance(error.__cause__, Image.DecompressionBombError):
-            limit = 2 * Image.MAX_IMAGE_PIXELS // 10**6
+            limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
             raise InputError(
                 f"This picture has too many pixels: at most {limit} million are read."
             ) from error
         raise InputError("This picture is damaged: it cannot be read.") from error
-    return still.bound_size(frame, LONGEST_SIDE), frame.shape[1::-1]
+    height, width = frame.shape[:2]
+    return still.bound_size(frame, LONGEST_SIDE), (width, height)

@@ -104,7 +104,8 @@ class DrawnClip:
         for figure in self.figures:
             figure.paint(canvas, owner, t, first)
             first += len(figure.parts)
-        return np.uint8(np.clip(canvas + 0.5, 0, 255)).transpose(1, 2, 0), owner
+        frame = np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
+        return frame.transpose(1, 2, 0), owner
 
 
 def central_square(images: np.ndarray) -> np.ndarray:

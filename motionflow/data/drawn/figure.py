@@ -154,7 +154,14 @@ class Figure:
         for index, part in enumerate(self.parts.values()):
             self._paint_part(canvas, owner, part, placements[index], first + index)
 
-    def _paint_part(self, canvas, owner, part, placement, number) -> None:
+    def _paint_part(
+        self,
+        canvas: np.ndarray,
+        owner: np.ndarray,
+        part: Part,
+        placement: np.ndarray,
+        number: int,
+    ) -> None:
         """Lays one part over the canvas, with a smooth edge one pixel wide."""
         height, width = owner.shape
         ends = [self.to_frame(placement, u, 0.0) for u in (0.0, part.length)]
@@ -193,7 +200,9 @@ class Figure:
         u = (x - left) * cos + (y - top) * sin
         return u, self.facing * ((y - top) * cos - (x - left) * sin)
 
-    def to_frame(self, placement: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple:
+    def to_frame(
+        self, placement: np.ndarray, u: np.ndarray | float, v: np.ndarray | float
+    ) -> tuple:
         """Part coordinates -> frame coordinates (x, y): the inverse of `to_part`."""
         left, top, angle = placement
         cos, sin = np.cos(angle), np.sin(angle)

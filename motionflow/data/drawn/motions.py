@@ -77,7 +77,7 @@ def walk(rng: np.random.Generator) -> Motion:
             feet.append(foot(cycle + half))
         ankles = (body + feet[0][0], body + feet[1][0])
         toes = (feet[0][1], feet[1][1])
-        return Pose(pelvis, lean, UP + 0.05, tuple(wrists), ankles, toes)
+        return Pose(pelvis, lean, UP + 0.05, (wrists[0], wrists[1]), ankles, toes)
 
     return pose
 
@@ -98,7 +98,7 @@ def punch(rng: np.random.Generator) -> Motion:
             out, up = -cos(angle + turn), sin(angle + turn)
             wrists.append(neck + complex(0.185 + reach * out, 0.015 - rise * up))
         ankles = (complex(wide, -ANKLE), complex(-wide, -ANKLE))
-        return Pose(pelvis, trunk, UP + 0.1, tuple(wrists), ankles)
+        return Pose(pelvis, trunk, UP + 0.1, (wrists[0], wrists[1]), ankles)
 
     return pose
 

@@ -6,6 +6,7 @@ A part's coordinates are u along its bone, from 0 to its length, and v across it
 pixels; what is painted on it moves with it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -59,7 +60,7 @@ class Part:
 
 
 def _distance(
-    u: np.ndarray, v: np.ndarray, length: float, radii: tuple[float, float]
+    u: np.ndarray, v: np.ndarray, length: float, radii: Sequence[float]
 ) -> np.ndarray:
     """Signed distance to a tapered capsule (Quilez's "uneven capsule")."""
     slope = (radii[0] - radii[1]) / length
@@ -106,7 +107,7 @@ def make_parts(
 
 def _choose_fabrics(rng: np.random.Generator, hair: np.ndarray) -> dict[str, tuple]:
     """Material -> ground colour, pattern colour, pattern."""
-    skin = np.float32([232, 180, 146]) * rng.uniform(0.45, 1.0)
+    skin = np.array([232, 180, 146], np.float32) * rng.uniform(0.45, 1.0)
     shirt, print_, trousers, shoe, glove = (
         scenery.pick_color(rng, (0.45, 0.9), (0.6, 1.0)) for _ in range(5)
     )

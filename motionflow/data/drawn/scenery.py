@@ -24,7 +24,7 @@ def pick_color(
     rgb = colorsys.hsv_to_rgb(
         rng.random(), rng.uniform(*saturation), rng.uniform(*value)
     )
-    return np.float32(rgb) * 255
+    return np.array(rgb, np.float32) * 255
 
 
 def noise(

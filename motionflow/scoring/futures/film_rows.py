@@ -11,7 +11,7 @@ ends or breaks off counts for the frames before.
 
 import collections
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +52,12 @@ class Videos(NamedTuple):
         steps = range(1, self.num_steps + 1) if self.num_steps > 1 else ()
         return [step * self.step_frames for step in steps]
 
-    def read(self, choice: Choice, numbers, offsets) -> dict[int, films.Following]:
+    def read(
+        self,
+        choice: Choice,
+        numbers: Sequence[int] | np.ndarray,
+        offsets: Sequence[int],
+    ) -> dict[int, films.Following]:
         """What follows samples of one clip, by their numbers in the choice."""
         starts = {int(choice.frame_indices[number]): number for number in numbers}
         clip = choice.clips[choice.rows[numbers[0]]]
@@ -110,7 +115,9 @@ def add_films(
     return {"compared": compared} | {kind: counts[kind] for kind in kinds}, reached
 
 
-def _read_all(videos, choice, seen, offsets) -> Iterator[tuple[int, films.Following]]:
+def _read_all(
+    videos: Videos, choice: Choice, seen: Seen, offsets: Sequence[int]
+) -> Iterator[tuple[int, films.Following]]:
     """Samples with motion, clip by clip."""
     usable = seen.moving.any(axis=(1, 2))
     for row, clip in enumerate(choice.clips):
@@ -131,7 +138,12 @@ def _ending(film: films.Following, last: int) -> str:
     return "complete" if film.num_frames == last else film.ended_by or "short"
 
 
-def _films_of(models, found, step_frames, offsets) -> dict[str, dict[int, np.ndarray]]:
+def _films_of(
+    models: Mapping[str, Predictor],
+    found: Sequence[films.Following],
+    step_frames: int,
+    offsets: Sequence[int],
+) -> dict[str, dict[int, np.ndarray]]:
     """Films of all rows: row -> offset -> uint8 [B, S, S, 3]."""
     starts = np.stack([film.start for film in found])
     longest = max(film.num_frames for film in found)
@@ -145,7 +157,12 @@ def _films_of(models, found, step_frames, offsets) -> dict[str, dict[int, np.nda
     return rows | {REPEATED: dict.fromkeys(wanted, starts)}
 
 
-def _scores(film, found, mask, offsets) -> dict[str, np.ndarray]:
+def _scores(
+    film: Mapping[int, np.ndarray],
+    found: Sequence[films.Following],
+    mask: np.ndarray,
+    offsets: Sequence[int],
+) -> dict[str, np.ndarray]:
     """PSNR and SSIM, [B, offsets]; NaN where there is no frame to compare with."""
     psnr, ssim = (np.full((len(found), len(offsets)), np.nan) for _ in range(2))
     for place, offset in enumerate(offsets):
@@ -159,7 +176,14 @@ def _scores(film, found, mask, offsets) -> dict[str, np.ndarray]:
     return {"psnr": psnr, "ssim": ssim}
 
 
-def _add(totals, row, clips, scores, offsets, videos) -> None:
+def _add(
+    totals: Totals,
+    row: str,
+    clips: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    offsets: Sequence[int],
+    videos: Videos,
+) -> None:
     places = [offsets.index(offset) for offset in FRAMES_AHEAD]
     columns = {f"video_{kind}": values[:, places] for kind, values in scores.items()}
     if ends := [offsets.index(offset) for offset in videos.step_offsets]:

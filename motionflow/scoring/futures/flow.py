@@ -16,6 +16,7 @@ as in `cells`.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -127,9 +128,10 @@ class _Recorder:
     """A predictor that remembers the coarse flow of each call."""
 
     def __init__(self, model: Predictor):
-        self._model, self.flow = model, []
+        self._model = model
+        self.flow: list[np.ndarray] = []
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
     def __call__(self, frames: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -142,7 +144,7 @@ def _rolled(
     model: Predictor, frames: np.ndarray, num_steps: int, mode: str
 ) -> np.ndarray:
     """What a model says of each frame that it has moved itself: [B, T, g, g, 2]."""
-    recorder = _Recorder(model)
+    recorder: Any = _Recorder(model)  # in the place of a Predictor
     function = picture_flow.flow_function(recorder)
     for _ in rollout.iterate(function, frames, num_steps, 1, mode):
         pass
@@ -162,7 +164,7 @@ def step_sums(
     Returns:
       "epe", "dir" -> sums [B, T] and how many cells they are of [B, T].
     """
-    scores = flow_scores(np.float64(flow), np.float64(true))
+    scores = flow_scores(np.asarray(flow, np.float64), np.asarray(true, np.float64))
     count = mask.sum(axis=(2, 3)) * ~np.isnan(scores[..., 0]).any(axis=(2, 3))
     sums = np.where(mask[..., np.newaxis], scores, 0).sum(axis=(2, 3))
     return {"epe": (sums[..., 0], count), "dir": (sums[..., 1], count)}

@@ -112,7 +112,13 @@ class FlowRows:
         bar.close()
         return Seen(*map(np.concatenate, zip(*seen, strict=True)))
 
-    def _add_full_size(self, clips, told, true, dense) -> None:
+    def _add_full_size(
+        self,
+        clips: np.ndarray,
+        told: Mapping[str, flows.Told],
+        true: np.ndarray,
+        dense: np.ndarray,
+    ) -> None:
         size, masks = dense.shape[-2], {"nz": flows.moving(dense, self._codebook)}
         masks["all"] = np.ones_like(masks["nz"])
         for row, flow in self._full_size_rows(told, true).items():
@@ -120,7 +126,9 @@ class FlowRows:
                 sums = flows.step_sums(flows.resized(flow, size), dense, masks[name])
                 self._totals.add(f"full_size_epe_{name}", row, clips, *sums["epe"])
 
-    def _full_size_rows(self, told, true) -> dict[str, np.ndarray]:
+    def _full_size_rows(
+        self, told: Mapping[str, flows.Told], true: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """Flow of the first step on whatever grid, [B, 1, h, h, 2]."""
         rows = {}
         for name, model in self._models.items():
@@ -132,7 +140,14 @@ class FlowRows:
         rows[f"true flow of {side}x{side}, upsampled"] = true[:, :1]
         return rows | {ZERO: np.zeros_like(true[:, :1])}
 
-    def _add_steps(self, clips, frames, told, true, mask) -> None:
+    def _add_steps(
+        self,
+        clips: np.ndarray,
+        frames: np.ndarray,
+        told: Mapping[str, flows.Told],
+        true: np.ndarray,
+        mask: np.ndarray,
+    ) -> None:
         rows = {ZERO: np.zeros_like(true)}
         for name, model in self._models.items():
             ahead = flows.steps_ahead(model, frames, told[name], true.shape[1])
@@ -142,7 +157,14 @@ class FlowRows:
             for score, sums in flows.step_sums(flow, true, mask).items():
                 self._totals.add(f"step_{score}_nz", row, clips, *sums)
 
-    def _add_best(self, clips, frames, told, true, mask) -> None:
+    def _add_best(
+        self,
+        clips: np.ndarray,
+        frames: np.ndarray,
+        told: Mapping[str, flows.Told],
+        true: np.ndarray,
+        mask: np.ndarray,
+    ) -> None:
         steps = true.shape[1]
         for name, model in self._models.items():
             drawn = draws.sampled_steps(
@@ -151,7 +173,14 @@ class FlowRows:
             self._add_futures(name, clips, drawn, true, mask)
         self._add_futures(ZERO, clips, np.zeros_like(true)[np.newaxis], true, mask)
 
-    def _add_futures(self, row, clips, futures, true, mask) -> None:
+    def _add_futures(
+        self,
+        row: str,
+        clips: np.ndarray,
+        futures: np.ndarray,
+        true: np.ndarray,
+        mask: np.ndarray,
+    ) -> None:
         first = futures[:, :, :1], true[:, :1], mask[:, :1]
         best = draws.best_of_n(*first)
         self._totals.add("first_best_epe_nz", row, clips, *best)
