@@ -53,6 +53,22 @@ def write_avi(path: Path, frames: np.ndarray) -> None:
     writer.release()
 
 
+def seed():
+    """What weights start from does not depend on the tests that ran before."""
+    if compat := sys.modules.get("motionflow.compat"):
+        compat.keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _seeded_module():
+    seed()
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    seed()
+
+
 @pytest.fixture(scope="session")
 def tiny_videos(tmp_path_factory) -> Path:
     """Nine clips of nine sources, with HMDB-51 names."""

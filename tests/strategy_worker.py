@@ -1,10 +1,9 @@
-"""One process of trainings on several devices; see test_strategies.py.
+"""One process of a training on several devices; see test_strategies.py.
 
-    python -m tests.strategy_worker STRATEGY JOBS
+    python -m tests.strategy_worker STRATEGY MODEL DATA_DIR RUN_DIR
 
-JOBS is a JSON list of [model, data directory, run directory]. Prints what `learn`
-returns for each of them, as one line of JSON. TF_CONFIG says who the other workers are.
-mirrored gets two logical CPUs.
+prints what `learn` returns as one line of JSON. TF_CONFIG says who the other workers
+are. mirrored gets two logical CPUs; they can train once in a process.
 """
 
 import json
@@ -33,12 +32,12 @@ def learn(strategy: str, model: str, data_dir: str, run_dir: str) -> dict:
     return answer | {split: result[split] for split in ("training", "validation")}
 
 
-def main(strategy: str, jobs: str) -> None:
+def main(strategy: str, *arguments: str) -> None:
     if strategy == "mirrored":
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
-    print(json.dumps([learn(strategy, *job) for job in json.loads(jobs)]))
+    print(json.dumps(learn(strategy, *arguments)))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from motionflow.generate.animation import Animation
 from tests.conftest import texture
 from tests.fake_predictor import FakePredictor
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_input_and_its_shifts_at_the_pictures_own_size():
     # 96x144: the short side is 1.5 times the network's, so 2 pixels there are 3 here.

@@ -16,6 +16,8 @@ from motionflow.scoring import assessment
 from motionflow.scoring.assessment import Options
 from tests import tiny_run
 
+pytestmark = pytest.mark.slow
+
 FIGURES = (
     "confusion_matrix",
     "top1_by_cell",

@@ -12,6 +12,8 @@ from motionflow.serving.grpc_client import GrpcClient
 from motionflow.serving.rest_client import RestClient
 from tests import serving_server
 
+pytestmark = pytest.mark.slow
+
 IMAGE = {"image": np.zeros((1, 64, 64, 3), np.uint8)}
 KINDS = {"grpc": (GrpcClient, 1), "rest": (RestClient, 2)}
 

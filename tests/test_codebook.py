@@ -12,6 +12,8 @@ from motionflow.data import codebook as codebook_module
 from motionflow.data.codebook import Codebook, fit_codebook
 from motionflow.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 def still_and_moving(num=20000, seed=0):
     """Three quarters still with small noise, the rest moving: as real flow is."""

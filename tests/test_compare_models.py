@@ -14,6 +14,8 @@ from tests.conftest import texture, write_avi
 from tests.future_models import MemoryData, StepModel
 from tools import compare_models
 
+pytestmark = pytest.mark.slow
+
 FILES = {"comparison.json", "comparison.md", "strip.png", "strip_frames.png"}
 # A square of 30 pixels from (35, 35) on, a pixel a frame: 4 pixels in a step of 4.
 MOVES = {"right": (1, 0), "up": (0, -1)}

@@ -11,6 +11,8 @@ from motionflow import train
 from motionflow.models import blocks, build_model
 from motionflow.training.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 CONFIG_DIR = Path(__file__).parents[1] / "configs"
 CONFIGS = sorted(CONFIG_DIR.glob("*.flags"))
 

@@ -8,6 +8,8 @@ from motionflow.errors import InputError
 from motionflow.models import blocks, build_model
 from motionflow.models.convnext import LayerScale
 
+pytestmark = pytest.mark.slow
+
 
 def build(frame_size=200, grid_size=20, num_clusters=40, **options):
     return build_model(

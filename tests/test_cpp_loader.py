@@ -11,6 +11,8 @@ import tensorflow as tf
 from motionflow.serving import gate
 from tests import served
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name, size", [("version", 64), ("steps_version", 72)])
 def test_every_signature_answers_as_in_python(name, size, request, tmp_path):

@@ -27,6 +27,8 @@ from tests import damage
 from tests.conftest import moving_square
 from tools import make_tfrecords
 
+pytestmark = pytest.mark.slow
+
 LABELS = LabelOptions(flow_method="dis", frame_stride=3)
 FLAGS = ("--dataset=folder", "--flow_method=dis", "--frame_stride=3", "--num_workers=2")
 

@@ -17,6 +17,8 @@ from motionflow import demo
 from motionflow.errors import InputError
 from tests import served
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -8,6 +8,8 @@ from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import blocks, build_model, dense
 
+pytestmark = pytest.mark.slow
+
 
 def make(dense_size=100, frame_size=200, grid_size=20, width=0.05, **options):
     mean_frame = np.full((frame_size, frame_size, 3), 127, np.float32)

@@ -10,6 +10,8 @@ import pytest
 from motionflow.data import drawn
 from motionflow.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 ACTIONS = range(6)  # clips 0..5 show one action each
 PATTERN = re.compile(
     r"_(h|u|l|f)_(nm|cm)_np(\d+)_(fr|ba|le|ri)_(goo|med|bad)_(\d+)\.avi$"

@@ -11,6 +11,8 @@ from motionflow.data.records import open_data_dir
 from motionflow.models import predictor
 from tests import tiny_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_command_line(call, tmp_path):
     data_dir = tiny_run.write_data(tmp_path / "data", num_samples=(12, 5, 0))

@@ -10,6 +10,8 @@ from motionflow import export
 from motionflow.errors import InputError
 from motionflow.models import predictor
 
+pytestmark = pytest.mark.slow
+
 # A process of its own, with TensorFlow alone.
 STRANGER = """
 import sys

@@ -17,6 +17,8 @@ from motionflow.data.samples import LabelOptions
 from motionflow.errors import InputError
 from tests.conftest import moving_square, write_avi
 
+pytestmark = pytest.mark.slow
+
 FAST = LabelOptions(flow_method="dis")
 
 

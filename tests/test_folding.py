@@ -5,6 +5,8 @@ from motionflow.compat import keras
 from motionflow.models import build_model
 from motionflow.serving.folding import fold
 
+pytestmark = pytest.mark.slow
+
 
 def built(name, size, grid, **options):
     keras.utils.set_random_seed(0)

@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from motionflow.serving import gate
 
+pytestmark = pytest.mark.slow
+
 SPEC = tf.TensorSpec([None, 4], tf.float32, name="image")
 
 

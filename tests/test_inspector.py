@@ -14,6 +14,8 @@ from motionflow.inspection.inspector import inspect_data_dir
 from motionflow.inspection.promises import PROMISES
 from tests.tiny_data import CENTERS, MIXED, SAMPLES, make_sample, write_hand_made
 
+pytestmark = pytest.mark.slow
+
 OK = dict.fromkeys(PROMISES, "ok")
 
 

@@ -12,7 +12,10 @@ import pytest
 
 from tests.conftest import moving_square, write_avi
 
-pytestmark = pytest.mark.skipif(not os.path.isdir("/proc"), reason="reads /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not os.path.isdir("/proc"), reason="reads /proc"),
+]
 
 TOOL = Path(__file__).parent.parent / "tools" / "make_tfrecords.py"
 NUM_CLIPS = 12

@@ -14,6 +14,8 @@ from motionflow.models.run_dir import RunDir
 from motionflow.training import trainer
 from tests import tiny_run
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"batch_size": 2, "epochs": 3, "checkpoint_steps": 2, "ema_decay": 0.9}
 OPTIONS |= {"min_crop": 0.7, "learning_rate_schedule": "cosine"}
 

@@ -31,6 +31,7 @@ EXTRAS = {
     "motionflow/demo.py": "serving",
 }
 ALL_EXTRAS = ("beam", "onnx", "serving", "pretrained", "dev")
+DISTRIBUTIONS = metadata.packages_distributions()  # of each package that is installed
 
 
 class Source(NamedTuple):
@@ -196,14 +197,13 @@ def declared(*extras: str) -> set[str]:
 
 def undeclared(imports: set[str], names: set[str]) -> set[str]:
     """What is imported from packages that are neither Python's, ours nor declared."""
-    distributions = metadata.packages_distributions()
     own = {*sys.stdlib_module_names, "motionflow", "tools", "tests", "benchmarks"}
     packages = {name.split(".")[0] for name in imports} - own
     return {
         package
         for package in packages
         # What is not installed on this line is known by its own name.
-        if not names & {normal(n) for n in distributions.get(package, [package])}
+        if not names & {normal(n) for n in DISTRIBUTIONS.get(package, [package])}
     }
 
 

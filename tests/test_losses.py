@@ -10,6 +10,8 @@ from motionflow.models.losses import (
     tilt,
 )
 
+pytestmark = pytest.mark.slow
+
 COUNTS = np.array([75, 15, 10])
 CENTERS = np.float32([[0, 0], [1, 0], [0, 3]])
 CODES = np.array([[0, 2]], np.int32)

@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+
 from tests import tiny_run
 from tests.html_page import Page
 from tools import make_report
+
+pytestmark = pytest.mark.slow
 
 
 def test_command(call, tmp_path):

@@ -9,6 +9,8 @@ import pytest
 
 from tools import make_tfrecords
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(call):

@@ -8,6 +8,8 @@ from motionflow.scoring import assessment
 from motionflow.serving import model_card
 from tests import tiny_run
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = {
     "format_version": 2,
     "flags": {

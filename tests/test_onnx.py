@@ -11,6 +11,8 @@ from motionflow.models import build_model, predictor
 from motionflow.serving import onnx
 from tests import served, tiny_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def version(run_dir, tmp_path_factory):

@@ -17,6 +17,8 @@ from motionflow.scoring.assessment import Options
 from tests import tiny_run
 from tests.html_page import Page
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = {
     "verdict": "What it is, and the verdict",
     "tables": "The report's Tables 3 and 4",

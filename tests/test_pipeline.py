@@ -13,6 +13,8 @@ from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from tests import tiny_data
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(tiny_data_dir):

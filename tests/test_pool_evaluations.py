@@ -10,6 +10,8 @@ from motionflow.scoring.assessment import Options
 from tests.tiny_data import make_sample, write_hand_made
 from tools import pool_evaluations
 
+pytestmark = pytest.mark.slow
+
 STILL = [[0, 0]] * 4
 MOVING = [[3, 0]] * 4
 

@@ -7,6 +7,8 @@ from motionflow.models import predictor
 from motionflow.serving import onnx, portable, tflite
 from tests import served, tiny_run
 
+pytestmark = pytest.mark.slow
+
 
 def measured(tmp_path, change, bound=1e-4):
     """A file that answers as its graph does, but for a change."""

@@ -16,6 +16,8 @@ from tests.conftest import moving_square, texture, write_avi
 from tests.fake_predictor import FakePredictor
 from tools import predict_video
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 96, 144
 
 

@@ -11,6 +11,8 @@ from motionflow.models.run_dir import RunDir
 from tests import tiny_run
 from tests.tiny_run import CENTERS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def predictors(run_dir, version):
@@ -82,37 +84,37 @@ def test_a_dense_sequence_from_a_run_and_from_an_export(steps_run_dir, steps_ver
     assert (told[:, :, 1:] != alone[:, :, 1:]).any()
 
 
-def test_its_attributes(loaded, folders):
+def test_its_attributes(loaded, predictors):
     assert (loaded.frame_size, loaded.grid_size) == (64, 3)
     np.testing.assert_array_equal(loaded.centers, CENTERS)
-    is_run = predictor.load(folders["run"]).num_parameters
+    is_run = predictors["run"].num_parameters
     assert loaded.num_parameters in (is_run, None)
     assert is_run > 1000
 
 
-def test_frames_of_another_size_are_refused(loaded, folders):
-    features = predictor.load(folders["run"]).features
+def test_frames_of_another_size_are_refused(loaded, predictors):
+    features = predictors["run"].features
     for shape in [(1, 64, 63, 3), (64, 64, 3), (1, 64, 64, 1)]:
         for function in (loaded, features):
             with pytest.raises(InputError, match=r"expected \[B, 64, 64, 3\]"):
                 function(np.zeros(shape, np.uint8))
 
 
-def test_an_export_has_no_features(folders):
-    assert predictor.load(folders["export"]).features is None
+def test_an_export_has_no_features(predictors):
+    assert predictors["export"].features is None
 
 
-def test_features_are_the_map_that_the_scores_are_made_from(folders):
-    found = predictor.load(folders["run"]).features(frames())
+def test_features_are_the_map_that_the_scores_are_made_from(predictors, run_dir):
+    found = predictors["run"].features(frames())
     # A map of 3x3, smaller than 5x5 regions, stays as it is: 9 cells of 51 channels.
     assert found.shape == (3, 9 * 51) and found.dtype == np.float32
     assert found.min() == 0 and found.std() > 0.01
     # The last layer is linear in each cell: features and scores tell each other.
-    model = RunDir(folders["run"]).load_model()
+    model = RunDir(run_dir).load_model()
     kernel, bias = (w.numpy() for w in model.layers[-3].weights)
     scores = found.reshape(3, 9, 51) @ kernel.reshape(51, 5) + bias
     np.testing.assert_allclose(scores, model(frames()), atol=1e-4)
-    as_float = predictor.load(folders["run"]).features(frames(np.float32))
+    as_float = predictors["run"].features(frames(np.float32))
     np.testing.assert_array_equal(found, as_float)
 
 

@@ -8,6 +8,8 @@ from motionflow.training import preparation
 from motionflow.training.settings import Settings
 from tests import tiny_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):

@@ -8,6 +8,8 @@ from motionflow.errors import InputError
 from tests import served, serving_server
 from tools import query_server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(version):

@@ -20,6 +20,8 @@ from motionflow.inspection.inspector import inspect_data_dir
 from tests.tiny_data import SAMPLES, statuses_of, write_hand_made
 from tools import resplit
 
+pytestmark = pytest.mark.slow
+
 LABELS = LabelOptions(flow_method="dis", frame_stride=2)
 
 

@@ -18,6 +18,8 @@ from tests.fake_predictor import FakePredictor
 from tests.test_frame_sequence import write_video
 from tools import restore_frames
 
+pytestmark = pytest.mark.slow
+
 SIZE, STEP = 64, 2
 INSIDE = slice(16, -16)
 

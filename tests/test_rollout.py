@@ -6,6 +6,8 @@ from motionflow.errors import InputError
 from motionflow.generate import rollout, warp
 from tests.conftest import texture
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 24, 32
 
 

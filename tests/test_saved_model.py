@@ -6,6 +6,8 @@ from motionflow import export
 from motionflow.serving import saved_model
 from tests import tiny_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_labels_are_the_flow_vectors():
     assert saved_model.labels(tiny_run.CENTERS) == (

@@ -11,6 +11,8 @@ from motionflow.data import pipeline
 from motionflow.errors import InputError
 from motionflow.models import blocks, build_model, sequence
 
+pytestmark = pytest.mark.slow
+
 CENTERS = np.float32([[0, 0], [2, 0], [-2, 0], [0, 3], [0, -3]])
 
 

@@ -29,6 +29,8 @@ from motionflow.serving.grpc_client import GrpcClient
 from motionflow.serving.rest_client import RestClient
 from tests import served, serving_server
 
+pytestmark = pytest.mark.slow
+
 NAME = os.environ.get("TFS_MODEL", "motionflow")
 SIGNATURES = ("serving_default", "predict_bytes", "probabilities", "rollout", "frames")
 OWN = {"grpc": GrpcClient, "rest": RestClient}

@@ -9,6 +9,8 @@ from motionflow.generate import picture_flow, rollout
 from motionflow.models import predictor
 from tests import served, tiny_run
 
+pytestmark = pytest.mark.slow
+
 FORECAST = {
     "flow": ([None, 3, 3, 2], "float32"),
     "speed": ([None, 3, 3], "float32"),

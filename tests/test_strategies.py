@@ -11,16 +11,19 @@ import pytest
 from motionflow.models.run_dir import RunDir
 from tests import strategy_worker, tiny_run
 
-MODELS = {  # and the strategies that they are learned with, beside one device
-    "allconv": ["mirrored", "multi_worker"],
-    "dense_sequence": ["mirrored"],
-}
+pytestmark = pytest.mark.slow
+
+LEARNED = [  # beside what one device learns
+    ("allconv", "mirrored"),
+    ("allconv", "multi_worker"),
+    ("dense_sequence", "mirrored"),
+]
 
 
-def start(strategy, jobs, **environment):
-    command = [sys.executable, "-m", "tests.strategy_worker", strategy]
+def start(strategy, job, **environment):
+    command = [sys.executable, "-m", "tests.strategy_worker", strategy, *job]
     return subprocess.Popen(
-        [*command, json.dumps(jobs)],
+        command,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         text=True,
@@ -45,7 +48,7 @@ def free_ports(count):
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """The folder of the runs, and {strategy: {model: what was learned}}."""
+    """The folder of the runs, and what was learned by (model, strategy)."""
     folder = tmp_path_factory.mktemp("runs")
     # 13 validation samples in batches of 4: the last leaves a replica without any.
     data = {
@@ -53,44 +56,36 @@ def answers(tmp_path_factory):
         "dense_sequence": tiny_run.write_data(folder / "steps", (8, 5, 1), steps=True),
     }
 
-    def jobs(strategy):
-        (folder / strategy).mkdir()
-        return [
-            [model, str(data[model]), str(folder / strategy / model)]
-            for model, strategies in MODELS.items()
-            if strategy in (*strategies, "one_device")
-        ]
+    def job(model, strategy):
+        return [model, str(data[model]), str(folder / f"{model} {strategy}")]
 
-    mirrored = start("mirrored", jobs("mirrored"))
-    one = [strategy_worker.learn("one_device", *job) for job in jobs("one_device")]
-    two = finish(mirrored)
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
-    shared = jobs("multi_worker")
-    workers = [
-        start(
-            "multi_worker",
-            shared,
-            TF_CONFIG=json.dumps(
-                {"cluster": cluster, "task": {"type": "worker", "index": index}}
-            ),
-        )
-        for index in range(2)
-    ]
-    first, second = [finish(worker) for worker in workers]
-    assert first == second
-    learned = {"one_device": one, "mirrored": two, "multi_worker": first}
-    return folder, {
-        name: dict(zip(MODELS, found, strict=False)) for name, found in learned.items()
+    tasks = [{"type": "worker", "index": i} for i in range(2)]
+    workers = [json.dumps({"cluster": cluster, "task": task}) for task in tasks]
+    environments = {
+        "mirrored": [{}],
+        "multi_worker": [{"TF_CONFIG": worker} for worker in workers],
     }
+    processes = [
+        [start(s, job(model, s), **environment) for environment in environments[s]]
+        for model, s in LEARNED
+    ]
+    found = {
+        (model, "one_device"): strategy_worker.learn(
+            "one_device", *job(model, "one_device")
+        )
+        for model in data
+    }
+    for key, started in zip(LEARNED, processes, strict=True):
+        found[key], *others = [finish(process) for process in started]
+        assert all(other == found[key] for other in others)
+    return folder, found
 
 
-@pytest.mark.parametrize(
-    "model, strategy",
-    [(model, strategy) for model, names in MODELS.items() for strategy in names],
-)
+@pytest.mark.parametrize("model, strategy", LEARNED)
 def test_two_replicas_learn_what_one_does(answers, model, strategy):
     _, found = answers
-    one, two = found["one_device"][model], found[strategy][model]
+    one, two = found[model, "one_device"], found[model, strategy]
     assert (one["replicas"], two["replicas"]) == (1, 2)
     assert two["weights"] == pytest.approx(one["weights"], rel=1e-4)
     assert two["training"] == pytest.approx(one["training"], rel=1e-5)
@@ -104,11 +99,11 @@ def test_two_replicas_learn_what_one_does(answers, model, strategy):
 def test_the_run_directory_is_one_devices(answers, strategy):
     folder, _ = answers
     names = [
-        {path.name for path in (folder / name / "allconv").iterdir()}
+        {path.name for path in (folder / f"allconv {name}").iterdir()}
         for name in ("one_device", strategy)
     ]
     assert names[0] == names[1]
-    run_dir = RunDir.open(folder / strategy / "allconv")
+    run_dir = RunDir.open(folder / f"allconv {strategy}")
     assert len(run_dir.read_history()) == 2
     assert run_dir.load_model().get_weights()
     best = RunDir.open(run_dir.checkpoints / "best")

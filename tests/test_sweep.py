@@ -14,6 +14,8 @@ from motionflow.errors import InputError
 from tests import tiny_run
 from tools import sweep
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 FAKE = [sys.executable, str(ROOT / "tests/fake_training.py")]
 

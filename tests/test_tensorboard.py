@@ -17,6 +17,8 @@ from motionflow.training.progress import Progress
 from motionflow.training.tensorboard import Board, draw_example
 from tests import tiny_run
 
+pytestmark = pytest.mark.slow
+
 SIZE, GRID, CODES = tiny_run.FRAME_SIZE, tiny_run.GRID_SIZE, len(tiny_run.CENTERS)
 CELLS = GRID**2
 ROW = {"loss": 3.5, "top1": 0.25, "val_loss": 4.5, "val_top1": 0.125, "seconds": 9.0}

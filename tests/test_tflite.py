@@ -8,6 +8,8 @@ from motionflow.models import predictor
 from motionflow.serving import tflite
 from tests import served
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def version(run_dir, tmp_path_factory):

@@ -1,5 +1,9 @@
+import pytest
+
 from motionflow import train
 from tests import tiny_run
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_command_says_what_it_reached(call, tmp_path):

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import shutil
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,8 +19,16 @@ from motionflow.training import trainer
 from motionflow.training.trainer import train
 from tests import tiny_run
 
+pytestmark = pytest.mark.slow
+
 METRICS = ["loss", "cross_entropy", "top1", "top5", "top10", "mean_recall"]
 METRICS += ["epe", "epe_nz"]
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """Runs made inside of a test draw nothing for TensorBoard; `straight` does."""
+    monkeypatch.setattr(trainer, "Board", mock.Mock())
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +252,14 @@ def test_class_weights_tilt_training_and_not_the_predictions(data_dir, tmp_path)
 def test_without_validation_samples_a_network_learns_a_batch_by_heart(tmp_path, capsys):
     data = tiny_run.write_data(tmp_path / "data", (4, 0, 0))
     settings = tiny_run.settings(
-        data, tmp_path / "run", epochs=40, dropout=0.0, mirror=False, l2=0.0, width=0.1
+        data,
+        tmp_path / "run",
+        epochs=15,
+        learning_rate=5e-3,
+        dropout=0.0,
+        mirror=False,
+        l2=0.0,
+        width=0.1,
     )
     result = train(settings)
     assert "NO validation samples" in capsys.readouterr().out

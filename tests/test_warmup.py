@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tests import served
+
+pytestmark = pytest.mark.slow
 
 
 def read_requests(version):

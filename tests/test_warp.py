@@ -6,6 +6,8 @@ from scipy.ndimage import map_coordinates
 
 from motionflow.generate import warp
 
+pytestmark = pytest.mark.slow
+
 SIZE = 48
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE].astype(np.float32)
 CENTER = (SIZE - 1) / 2

@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 16, 32
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
 CHOICES = [(None, "inverse"), ("magnitude", "inverse"), ("magnitude", "splat")]
 
-pytestmark = pytest.mark.parametrize("importance, mode", CHOICES)
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("importance, mode", CHOICES)]
 several = settings(max_examples=25, deadline=None, derandomize=True)
 
 

@@ -26,6 +26,8 @@ pytest.importorskip("flask", reason="the page needs flask")
 
 from motionflow.web.app import MAX_WAITING, make_app
 
+pytestmark = pytest.mark.slow
+
 SQUARE = served.pictures(1, 64, 64)[0]
 CRITERIA = {
     "Content-Security-Policy": "default-src 'none'",

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import tensorflow as tf
 
+from motionflow.compat import keras
 from motionflow.data import records
 from motionflow.data.codebook import Codebook
 from motionflow.models import build_model
@@ -90,6 +91,7 @@ def write_run(path, name="allconv"):
         size, model_config["grid_size"] = STEPS_SIZE, STEPS_GRID
         model_config |= STEPS
     mean_frame = np.full((size, size, 3), 127, np.float32)
+    keras.utils.set_random_seed(0)
     model = build_model(mean_frame=mean_frame, **model_config)
     if name == "dense_sequence":
         model.get_layer("steps").centers.assign(CENTERS)
