@@ -6,6 +6,8 @@ from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import blocks, build_model
 
+pytestmark = pytest.mark.slow
+
 
 def build(frame_size=200, grid_size=20, num_clusters=40, **options):
     mean_frame = np.full((frame_size, frame_size, 3), 100, np.float32)

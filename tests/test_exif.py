@@ -9,6 +9,8 @@ from PIL import Image, ImageOps
 from motionflow.serving import picture_bytes
 from tests import served
 
+pytestmark = pytest.mark.slow
+
 FRAME = served.pictures(1, 30, 41)[0]
 TURNED = range(10)  # 0 and 9 mean nothing
 

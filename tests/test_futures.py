@@ -25,6 +25,8 @@ from tests.conftest import texture, write_avi
 from tests.future_models import CENTERS, StepModel
 from tests.tiny_data import MIXED, make_sample, write_hand_made
 
+pytestmark = pytest.mark.slow
+
 CODEBOOK = Codebook(CENTERS)
 
 

@@ -8,6 +8,8 @@ from PIL import Image
 from tests.tiny_data import write_hand_made
 from tools import inspect_dataset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(tmp_path):

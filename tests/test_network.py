@@ -59,6 +59,7 @@ TARGETS = {"dense": {"dense_size": 36}, "sequence": {"sequence_length": 2}}
 TARGETS["dense_sequence"] = TARGETS["dense"] | TARGETS["sequence"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILDERS)
 def test_no_name_depends_on_what_was_built_before(name):
     """Gradients are added up in the order of names: of "conv_10" before "conv_9"."""

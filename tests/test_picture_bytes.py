@@ -11,6 +11,8 @@ from motionflow.data import picture
 from motionflow.serving import picture_bytes
 from tests import served
 
+pytestmark = pytest.mark.slow
+
 FRAME = served.pictures(1, 30, 41)[0]
 
 

@@ -9,6 +9,8 @@ from motionflow.errors import InputError
 from motionflow.generate.restoration import KEPT, METHODS, Filler, restore
 from tests.conftest import moving_square, texture
 
+pytestmark = pytest.mark.slow
+
 SIZE, STEP = 64, 2
 INSIDE = slice(16, -16)
 

@@ -12,6 +12,8 @@ from motionflow.generate.restoration import KEPT, Filler, restore
 from motionflow.generate.thinning import Plan
 from tests.conftest import texture
 
+pytestmark = pytest.mark.slow
+
 
 def levels(*values):
     """Flat frames: blending and repeating can be reckoned by hand."""
