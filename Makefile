@@ -40,7 +40,7 @@ lint: env
 
 # Files stay whole: their fixtures are made once.
 WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 check: lint
 	$(PYTEST) -m 'not (slow or benchmark or corpus)'

@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 TOOL = Path(__file__).parent.parent / "tools" / "make_tfrecords.py"
-NUM_CLIPS = 12
+NUM_CLIPS = 8
 FLAGS = (
     "--dataset=folder",
     "--flow_method=dis",

@@ -30,7 +30,7 @@ TINY = {
     ],
     "tools/inspect_dataset.py": ["--num_samples=2"],
     "motionflow.train": ["--width=0.03", "--batch_size=4", "--epochs=1"],
-    "motionflow.evaluate": [],
+    "motionflow.evaluate": ["--baselines=constant"],
     "tools/make_report.py": ["--baselines=constant"],
     "tools/resplit.py": ["--num_clusters=6"],
     "motionflow.export": [],

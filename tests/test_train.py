@@ -1,17 +1,31 @@
-import pytest
-
 from motionflow import train
-from tests import tiny_run
+from motionflow.training.settings import Settings
 
-pytestmark = pytest.mark.slow
+METRICS = {"loss": 9.1234567, "top1": 0.5, "epe_nz": 2.0}
 
 
-def test_the_command_says_what_it_reached(call, tmp_path):
-    data = tiny_run.write_data(tmp_path / "data")
-    settings = tiny_run.settings(data, tmp_path / "run", epochs=1)
-    lines = call(train, *settings.flag_lines().split()).out.splitlines()
-    assert f"results     {tmp_path}/run/result.json" in lines
-    (training,) = [line for line in lines if line.startswith("training    loss ")]
-    for name in ("cross_entropy", "top1", "mean_recall", "epe_nz"):
-        assert f", {name} " in training
-    assert [line for line in lines if line.startswith("validation  loss ")]
+def test_the_command_trains_what_the_flags_say_and_tells_the_result(call, monkeypatch):
+    trained = []
+
+    def stand_in(settings):
+        trained.append(settings)
+        return {"training": METRICS, "validation": METRICS | {"top1": 0.25}}
+
+    monkeypatch.setattr(train, "train", stand_in)
+    asked = Settings(data_dir="d", run_dir="r/a", width=0.05, epochs=3, mirror=False)
+    done = call(train, *asked.flag_lines().split())
+    assert trained == [asked]
+    assert done.out.splitlines() == [
+        "results     r/a/result.json",
+        "training    loss 9.123, top1 0.5, epe_nz 2",
+        "validation  loss 9.123, top1 0.25, epe_nz 2",
+    ]
+
+
+def test_without_validation_nothing_is_told_of_it(call, monkeypatch):
+    result = {"training": METRICS, "validation": None}
+    monkeypatch.setattr(train, "train", lambda settings: result)
+    done = call(train, "--model=dense")
+    first, training = done.out.splitlines()
+    assert first == "results     runs/dense/result.json"
+    assert training.startswith("training    loss ")
