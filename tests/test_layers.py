@@ -225,3 +225,10 @@ def test_what_tests_and_benchmarks_import_is_declared():
         if missing:
             wrong[file.name] = missing
     assert not wrong
+
+
+def test_commits_are_checked_with_the_ruff_of_the_environment():
+    files = (".pre-commit-config.yaml", "setup.py")
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in files]
+    found = [set(re.findall(r"ruff==([\d.]+)", text)) for text in texts]
+    assert found[0] == found[1] and len(found[0]) == 1
