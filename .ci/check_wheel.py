@@ -34,8 +34,8 @@ def main(checkout: Path) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name not in EXTRAS:
+        except (ImportError, ValueError) as error:  # or an InputError that comes of one
+            if getattr(error.__cause__ or error, "name", None) not in EXTRAS:
                 raise
             without.append(name)
     print(f"{len(names) - len(without)} modules of motionflow {motionflow.__version__}")
