@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from motionflow.data import pipeline, records
+from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models import efficientnet, trunk
 from motionflow.models.run_dir import RunDir
@@ -231,7 +232,10 @@ def test_averaged_weights_are_what_predicts(data_dir, tmp_path):
     np.testing.assert_array_equal(kernel, averaged)
 
 
-def test_class_weights_tilt_training_and_not_the_predictions(data_dir, tmp_path):
+def test_class_weights_tilt_training_and_not_the_predictions(tmp_path):
+    data_dir = tiny_run.write_data(tmp_path / "data")
+    uneven = Codebook(tiny_run.CENTERS, np.array([70, 10, 10, 5, 5]))
+    uneven.save(data_dir / "codebook.npz")
     changes = {"class_weights": "inverse_frequency", "epochs": 1}
     for name, untilt in (("tilted", False), ("untilted", True)):
         train(tiny_run.settings(data_dir, tmp_path / name, untilt=untilt, **changes))
@@ -243,6 +247,7 @@ def test_class_weights_tilt_training_and_not_the_predictions(data_dir, tmp_path)
     # They learn the same; between them stand the logarithms of the weights.
     counts = RunDir(tmp_path / "tilted").codebook.counts
     expected = -np.log(np.maximum(counts, 1) / np.maximum(counts, 1).sum())
+    assert np.ptp(expected) > 2
     relative = difference - difference[:, :1]
     np.testing.assert_allclose(
         relative, np.tile(expected - expected[0], (9, 1)), atol=1e-4
