@@ -65,19 +65,18 @@ def test_no_name_depends_on_what_was_built_before(name):
     """Gradients are added up in the order of names: of "conv_10" before "conv_9"."""
 
     def names():
-        with tf.Graph().as_default():  # weights are declared but not filled
-            size, grid = SIZES.get(name, (72, 4))
-            model = build_model(
-                name,
-                mean_frame=np.zeros((size, size, 3), np.float32),
-                num_clusters=5,
-                grid_size=grid,
-                width=0.1,
-                dropout=0.3,
-                **TARGETS.get(name, {}),
-            )
-            seen = [layer for layer in model.submodules if hasattr(layer, "name")]
-            return [layer.name for layer in seen] + [w.name for w in model.weights]
+        size, grid = SIZES.get(name, (72, 4))
+        model = build_model(
+            name,
+            mean_frame=np.zeros((size, size, 3), np.float32),
+            num_clusters=5,
+            grid_size=grid,
+            width=0.02,
+            dropout=0.3,
+            **TARGETS.get(name, {}),
+        )
+        seen = [layer for layer in model.submodules if hasattr(layer, "name")]
+        return [layer.name for layer in seen] + [w.name for w in model.weights]
 
     before = names()
     assert len(before) > 20 and len(set(before)) > 10

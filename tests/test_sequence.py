@@ -190,6 +190,6 @@ def test_no_bias_of_a_shared_convolution_is_merged_with_its_kernel():
     frames = tf.TensorSpec([1, 72, 72, 3])
     graph = tf.function(model).get_concrete_function(frames).graph
     added = [o.name for o in graph.get_operations() if o.type == "BiasAdd"]
-    shared = [name for name in added if "/steps/" in name and "/up" not in name]
+    layers = {name.split("/")[-2] for name in added if "/steps/" in name}
     # What is made of the features once: the first state, what each step sees.
-    assert {name.split("/")[-2] for name in shared} == {"start", "seen"}
+    assert layers == {"start", "seen", "up0", "up1", "up2"}
