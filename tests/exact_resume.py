@@ -62,14 +62,18 @@ def train(settings, stop_after=None):
         trainer.run()
 
 
-def outcome(run_dir):
-    """Everything but times that a run leaves: {name: bytes or number}."""
-    run = RunDir(run_dir)
-    found = {w.name: w.numpy().tobytes() for w in run.load_model().weights}
-    for row in run.read_history():
-        numbers = {k: v for k, v in row.items() if k not in TIMED}
-        found |= {f"{name}, epoch {row['epoch']}": v for name, v in numbers.items()}
-    return found
+def differences(one, other):
+    """Names of the weights and numbers, but for times, that differ in two runs."""
+    found = []
+    for run in map(RunDir, (one, other)):
+        weights = run.load_model().weights
+        left = {f"{i}: {w.name}": w.numpy().tobytes() for i, w in enumerate(weights)}
+        for row in run.read_history():
+            numbers = {k: v for k, v in row.items() if k not in TIMED}
+            left |= {f"{name}, epoch {row['epoch']}": v for name, v in numbers.items()}
+        found.append(left)
+    first, second = found
+    return [n for n in first | second if first.get(n) != second.get(n)]
 
 
 def build_something(draw):
@@ -94,14 +98,13 @@ def count_differences(network, times, folder):
         return tiny_run.settings(data, folder / name, **OPTIONS, **own)
 
     train(settings("straight"))
-    expected, num_different = outcome(folder / "straight"), 0
+    num_different = 0
     for i in range(times):
         draw = random.Random(i)
         for stop_after in (draw.randrange(1, EPOCHS * STEPS), None):
             build_something(draw)
             train(settings(str(i)), stop_after)
-        found = outcome(folder / str(i))
-        if different := [name for name in expected if found[name] != expected[name]]:
+        if different := differences(folder / "straight", folder / str(i)):
             num_different += 1
             print(f"{network}, run {i}: {len(different)} differ: {different[:5]}")
     return num_different

@@ -19,6 +19,7 @@ from motionflow.models.run_dir import RunDir
 from motionflow.training import trainer
 from motionflow.training.trainer import train
 from tests import tiny_run
+from tests.exact_resume import differences
 
 pytestmark = pytest.mark.slow
 
@@ -97,23 +98,10 @@ def test_validation_metrics_are_those_of_the_saved_weights_over_all_samples(
     assert validation["epe_nz"] == pytest.approx(error[codes != 0].mean(), rel=1e-5)
 
 
-def assert_same_run(one, other):
-    """Weights, and all numbers but the times."""
-    timed = ("seconds", "images_per_second", "input_share")
-    histories = [
-        [{k: v for k, v in row.items() if k not in timed} for row in rows]
-        for rows in (RunDir(one).read_history(), RunDir(other).read_history())
-    ]
-    assert histories[0] == histories[1]
-    models = [RunDir(run).load_model().get_weights() for run in (one, other)]
-    for a, b in zip(*models, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 def test_more_epochs_go_on_where_the_run_ended(straight, data_dir, tmp_path):
     train(tiny_run.settings(data_dir, tmp_path, epochs=1))
     train(tiny_run.settings(data_dir, tmp_path))
-    assert_same_run(straight[0], tmp_path)
+    assert not differences(straight[0], tmp_path)
 
 
 ALL_AT_ONCE = {
@@ -187,7 +175,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights_and_metrics(
         stopped.run()
     resumed = trainer.Trainer(tiny_run.settings(data_dir, tmp_path / "run", **changes))
     resumed.run()
-    assert_same_run(straight, tmp_path / "run")
+    assert not differences(straight, tmp_path / "run")
 
 
 def test_a_finished_run_is_left_alone(straight, data_dir, capsys):
