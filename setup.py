@@ -56,6 +56,7 @@ setup(
     ],
     packages=find_packages(include=["motionflow", "motionflow.*"]),
     package_data={"motionflow": ["py.typed", "*/*.jinja", "web/static/*"]},
+    entry_points={"console_scripts": ["motionflow = motionflow.__main__:main"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         f"tensorflow==2.15.*; {DEFAULT}",

@@ -1,23 +1,147 @@
-"""How every command line starts: define flags, run, say an input error plainly.
+"""How every command starts: reads flags, keeps others quiet, ends with one line.
 
-FLAGS live only in entry points and tools. Each has `define_flags(flag_values)`, called
-here on the global registry when it runs and in tests on a private one, so importing an
-entry point defines nothing.
+    motionflow VERB [WORD...] [--flag=value...]  ->  commands/<verb>.py
+
+A command is a module of `motionflow.commands` with
+
+    __doc__              its help; the first line is its line in `motionflow --help`
+    define_flags(values) defines its flags; imports nothing heavy
+    main(values)         does the work; returns an exit code, or None for 0
+    WORDS                which flag a plain word stands for, if any
+    GOES_ON              True if the same command goes on where it was stopped
+
+Flags live in the registry that `main` is given. Nothing is read from absl's global one.
 """
 
 import contextlib
+import importlib
+import itertools
+import logging
+import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType, ModuleType
+from typing import Any, NoReturn
 
-from absl import app, flags
-from tqdm import tqdm
+from absl import flags
 
-from motionflow.errors import InputError
+from motionflow.errors import InputError, Stopped
+from motionflow.flag_groups import FlagGroups, format_help
+
+_HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
+
+
+def load_command(verb: str) -> ModuleType:
+    """The module of a verb, such as "sample-clips"."""
+    return importlib.import_module(f"motionflow.commands.{verb.replace('-', '_')}")
+
+
+def run(verb: str, defaults: Mapping[str, Any] | None = None) -> NoReturn:
+    """Runs a verb with the words of the command line, and ends the process.
+
+    Args:
+      verb: what to run.
+      defaults: flags whose default is another one here: older names of a command keep
+        their own.
+    """
+    code = call(load_command(verb), sys.argv[1:], defaults)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def call(
+    command: ModuleType,
+    arguments: Sequence[str],
+    defaults: Mapping[str, Any] | None = None,
+) -> int:
+    """Does what `run` does but for ending the process; returns its exit code."""
+    try:
+        if _HELP.intersection(arguments):
+            print(usage(command))
+            return 0
+        values = parse(command, arguments, defaults)
+        with _prepared(values):
+            return command.main(values) or 0
+    except flags.Error as error:
+        text = " ".join(str(error).split())
+        print(f"error: {text}\n--help shows all flags", file=sys.stderr)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        goes_on = "; the same command goes on" if hasattr(command, "GOES_ON") else ""
+        text = str(stop) or f"stopped{goes_on}"
+        # A terminal has written ^C into the line.
+        print(f"\n{text}", file=sys.stderr)
+        return stop.code if isinstance(stop, Stopped) else 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Who reads the output has seen enough; nobody is told when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def parse(
+    command: ModuleType,
+    arguments: Sequence[str],
+    defaults: Mapping[str, Any] | None = None,
+) -> flags.FlagValues:
+    """Reads a command's flags and the plain words beside them.
+
+    Raises:
+      flags.Error: an unknown flag, a value that is refused, or a word too many.
+    """
+    values = define(command)
+    for flag, default in (defaults or {}).items():
+        values.set_default(flag, default)
+    values.set_gnu_getopt(True)
+    _, *words = values([command.__name__, *arguments])
+    values["flagfile"].value = _flag_file(
+        arguments
+    )  # absl has read it and keeps no name
+    if not words:
+        return values
+    name: str = getattr(command, "WORDS", "")
+    takes_many = bool(name) and isinstance(values[name].default, list)
+    unexpected = words[1:] if name else words
+    if unexpected and not takes_many:
+        raise flags.Error(f"unexpected arguments: {' '.join(unexpected)}")
+    if values[name].present:
+        raise flags.Error(f"--{name} is given twice: {words[0]} stands for it")
+    setattr(values, name, words if takes_many else words[0])
+    return values
+
+
+def _flag_file(arguments: Sequence[str]) -> str:
+    for word, following in itertools.pairwise([*arguments, ""]):
+        name, _, value = word.lstrip("-").partition("=")
+        if name == "flagfile" and word.startswith("-"):
+            return value or following
+    return ""
+
+
+def define(command: ModuleType) -> flags.FlagValues:
+    """A registry with a command's flags and those that every command has."""
+    values = flags.FlagValues()
+    command.define_flags(values)
+    general = FlagGroups(values, "General")
+    general.repeated("import_module", "Module to import first, with networks of yours.")
+    general.number("verbosity", 0, "1 shows what TensorFlow and others say, too.")
+    general.text("flagfile", "", "File with a flag a line.")
+    general.switch("help", False, "Shows this.")
+    return values
+
+
+def usage(command: ModuleType) -> str:
+    """The help of a command."""
+    return f"{(command.__doc__ or '').strip()}\n\n{format_help(define(command))}"
 
 
 @contextlib.contextmanager
 def progress_bar(desc: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     """Shows a bar on standard error; yields what to call with (done, total)."""
+    from tqdm import tqdm
+
     with tqdm(unit=unit, desc=desc, smoothing=0.05) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -28,46 +152,47 @@ def progress_bar(desc: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         yield progress
 
 
-def run(
-    main: Callable[[Sequence[str]], int | None],
-    define_flags: Callable[[flags.FlagValues], None],
-    arguments: Sequence[str] = (),
-) -> None:
-    """Runs `main` under absl; an `InputError` ends it with one line and exit code 1.
-
-    Args:
-      main: takes argv without the flags, returns an exit code or None.
-      define_flags: adds the command's flags to a registry.
-      arguments: names of what must stand beside the flags; `main` finds it in argv[1:].
-    """
-    define_flags(flags.FLAGS)
-    app.run(lambda argv: call(main, argv, arguments))
-
-
-def call(
-    main: Callable[[Sequence[str]], int | None],
-    argv: Sequence[str],
-    arguments: Sequence[str] = (),
-) -> int | None:
-    """Calls `main` as `run` does, where the flags are read already.
-
-    Args:
-      main: see `run`.
-      argv: the program's name and what stands beside the flags.
-      arguments: see `run`.
-
-    Returns:
-      The exit code; None stands for 0.
-
-    Raises:
-      app.UsageError: too few or too many arguments.
-    """
-    if missing := arguments[len(argv) - 1 :]:
-        raise app.UsageError(f"missing: {' '.join(missing)}")
-    if unexpected := argv[1 + len(arguments) :]:
-        raise app.UsageError(f"unexpected arguments: {' '.join(unexpected)}")
+@contextlib.contextmanager
+def _prepared(values: flags.FlagValues) -> Iterator[None]:
+    """Shows our own remarks, keeps others quiet, imports what the user names."""
+    logger, handler = logging.getLogger("motionflow"), _Remarks()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    if values.verbosity < 1:
+        _silence_others()
+    if values.import_module:
+        sys.path.insert(0, os.getcwd())
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
-        return main(argv)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        for name in values.import_module:
+            importlib.import_module(name)
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in values.import_module:
+            raise
+        raise InputError(f"--import_module: there is no module {error.name}") from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        logger.removeHandler(handler)
+
+
+def _silence_others() -> None:
+    # "E ... Unable to register cuFFT" on a machine without a GPU is an error to
+    # TensorFlow; what goes wrong for good is raised as an exception all the same.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name in ("tensorflow", "absl", "tf_keras"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+
+
+class _Remarks(logging.Handler):
+    """Writes remarks of the package: on standard output, warnings on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
+        print(record.getMessage(), file=stream, flush=True)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what it leaves is being removed
+    raise Stopped(number)

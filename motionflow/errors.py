@@ -1,10 +1,23 @@
-"""The one exception for what a user can get wrong.
+"""What ends a command with one line in place of a traceback.
 
-Raised at the boundary: a missing folder, a file that is no video, a codebook that does
-not belong to the data. Its message says what was found and what was expected; the
-command lines print it without a traceback. A bug raises anything else.
+`InputError` is raised at the boundary: a missing folder, a file that is no video, a
+codebook that does not belong to the data. Its message says what was found and what was
+expected. A bug raises anything else.
 """
 
 
 class InputError(ValueError):
     """Input that the user can put right; the message says how."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the process to end.
+
+    Args:
+      number: of the signal.
+      text: one line for the user, if there is more to say than that.
+    """
+
+    def __init__(self, number: int, text: str = ""):
+        super().__init__(text)
+        self.code = 128 + number

@@ -1,108 +1,185 @@
-"""Moments -> frames of a film: arrows, colours, futures and truth side by side.
+"""A picture that plays on: frames one by one, a file, what is to be said about it.
 
-moments (see `generate.animation`) --draw_film--> uint8 [H, W, 3] each
+    predictor, frame, Animation --Film--> frames uint8 [H, W, 3] --save--> a file
 
-one future     frame | its flow
-a comparison   predicted | its flow | real
-futures        a sheet of them, each with its flow, about as wide as high
+A film is played anew each time that it is asked for its frames, so it holds none.
 """
 
-import itertools
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
+import cv2
 import numpy as np
 
-from motionflow import flow_drawing
-from motionflow.generate.animation import Shot
+from motionflow.data import picture, video
+from motionflow.film_drawing import draw_film
+from motionflow.generate import picture_flow
+from motionflow.generate.animation import Animation, Shot
+from motionflow.models.predictor import Predictor
+from motionflow.report import pictures
 
-_GAP = 4  # white pixels between pictures
+LEAST_MOTION = 0.5  # pixels; what moves less is not seen to move
+_TRACKED = 64  # points along the longer side that are followed through a film
 
 
-def draw_film(
-    moments: Iterable[Sequence[Shot]],
-    show_flow: bool = False,
-    arrows: bool = False,
-    real: Sequence[np.ndarray] | None = None,
-) -> Iterator[np.ndarray]:
-    """Draws moments one by one.
-
-    The colours of a film keep one scale: full brightness is the longest flow of the
-    first prediction in any future, but at least half a per cent of the short side (a
-    pixel of 200), so that a still film looks still. So do the arrows.
+class Film:
+    """A picture that plays on; iterate for its frames, `save` for a file.
 
     Args:
-      moments: shots of one size.
-      show_flow: puts the colour-coded flow to the right of each frame.
+      predictor: predicts squares.
+      frame: uint8 [H, W, 3] RGB, where it starts.
+      animation: how it is played on.
+      show_flow: puts the flow, in colours, beside each frame.
       arrows: draws the flow over the frames.
-      real: frames to put at the right, one a moment.
+      fps: frames a second.
 
-    Yields:
-      uint8 RGB, all of one size.
+    Attributes:
+      largest_motion: how far anything gets from where it began, pixels of the picture;
+        None before the film was played.
+      first: the first shot of the (first) future: its flow and the distributions that
+        it was decoded from; None before the film was played.
     """
-    moments = iter(moments)
-    first = next(moments)
-    height, width = first[0].frame.shape[:2]
-    longest = max(float(np.linalg.norm(s.flow, axis=-1).max()) for s in first)
-    longest = max(longest, 0.005 * min(height, width))
-    # One legend explains all: it hides some of the flow.
-    panels = [_FlowPanel(longest, legend=not i) for i in range(len(first))]
-    scale = flow_drawing.arrow_scale(longest, height, width)
-    captions = _captions(len(first), real is not None)
-    for i, shots in enumerate(itertools.chain([first], moments)):
-        tiles = []
-        for shot, panel, caption in zip(shots, panels, captions, strict=True):
-            frame = shot.frame
-            if arrows:
-                frame = flow_drawing.draw_arrows(frame, shot.flow, scale)
-            if caption:
-                frame = flow_drawing.write_note(frame, caption, at_bottom=True)
-            tiles.append([frame, panel.draw(shot.flow)] if show_flow else [frame])
-        if real is not None:
-            tiles[-1].append(flow_drawing.write_note(real[i], "real", at_bottom=True))
-        yield sheet([beside(parts) for parts in tiles])
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        frame: np.ndarray,
+        animation: Animation,
+        show_flow: bool = False,
+        arrows: bool = False,
+        fps: float = 10.0,
+    ):
+        self._predictor, self._frame, self._animation = predictor, frame, animation
+        self._show_flow, self._arrows, self._fps = show_flow, arrows, fps
+        self.largest_motion: float | None = None
+        self.first: Shot | None = None
+
+    def __len__(self) -> int:
+        """Frames, the picture itself among them."""
+        return self._animation.num_moments
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Plays the film: uint8 [H, W, 3] RGB, the first shows the picture."""
+        moments = self._watched(self._animation.play(self._predictor, self._frame))
+        return draw_film(moments, self._show_flow, self._arrows)
+
+    def save(
+        self,
+        path: str | Path,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        mark: str = "",
+    ) -> None:
+        """Writes an MP4, a GIF, or a folder of PNGs (no suffix), whole or not at all.
+
+        Args:
+          path: of the film; one that is there is replaced.
+          progress: called with (frames done, frames in all).
+          mark: who made it, see `data.marks`.
+
+        Raises:
+          InputError: see `check_output`; one side of the picture is more than 16 times
+            the other; or the model cannot be played in this mode.
+        """
+        check_output(path)
+        write_film(path, self, len(self), self._fps, progress, mark)
+
+    def remarks(self) -> list[str]:
+        """What somebody who waits for motion should be told; after the film was played.
+
+        Returns:
+          Sentences: that nothing moves, or that the film shows a mean of possible
+          motions although rest is the most probable one everywhere.
+        """
+        largest, first = self.largest_motion, self.first
+        assert largest is not None and first is not None, "it was played"
+        if largest < LEAST_MOTION:
+            return [
+                f"nothing here is expected to move (largest motion {largest:.1f} px): "
+                f"a temperature of 0.38 moves more where the model is unsure, drawn "
+                f"futures show what is possible, and another model may know more"
+            ]
+        chosen = self._animation.num_futures or self._animation.temperature == 0
+        if not chosen and self._probable_motion(first) < LEAST_MOTION:
+            return [
+                f"rest is the most probable motion everywhere; what the film shows is "
+                f"the mean of all possible ones (up to {largest:.1f} px): a "
+                f"temperature of 0 shows the most probable"
+            ]
+        return []
+
+    def _repr_html_(self) -> str:
+        """Plays in a notebook."""
+        uri = pictures.video_uri(self, self._fps)
+        return f'<video src="{uri}" controls autoplay loop muted></video>'
+
+    def _watched(self, moments: Iterator[list[Shot]]) -> Iterator[list[Shot]]:
+        """Follows points through the film."""
+        paths: list[_Path] = []
+        largest = 0.0
+        for number, shots in enumerate(moments):
+            paths = paths or [_Path(shot.flow) for shot in shots]
+            if number:
+                share = 1 / self._animation.frames_per_prediction
+                for path, shot in zip(paths, shots, strict=True):
+                    largest = max(largest, path.move(shot.flow, share))
+            else:
+                self.first = shots[0]
+            self.largest_motion = largest
+            yield shots
+
+    def _probable_motion(self, shot: Shot) -> float:
+        flow = picture_flow.decode(shot.probabilities, self._predictor.centers, 0)
+        scale = min(self._frame.shape[:2]) / self._predictor.frame_size
+        return scale * float(np.linalg.norm(flow, axis=-1).max())
 
 
-def beside(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Puts pictures of one height side by side, with a white gap."""
-    gap = np.full((pictures[0].shape[0], _GAP, 3), 255, np.uint8)
-    spaced = [part for picture in pictures for part in (gap, picture)][1:]
-    return spaced[0] if len(spaced) == 1 else np.concatenate(spaced, axis=1)
+class _Path:
+    """Points of a picture, moved along the flow that they are in."""
+
+    def __init__(self, flow: np.ndarray):
+        height, width = flow.shape[:2]
+        step = max(1, max(height, width) // _TRACKED)
+        rows = np.arange(step // 2, height, step)
+        columns = np.arange(step // 2, width, step)
+        self._start = np.stack(np.meshgrid(columns, rows), -1).astype(np.float32)
+        self._now = self._start.copy()
+
+    def move(self, flow: np.ndarray, share: float) -> float:
+        """Moves on by a share of the flow; returns how far the farthest has come."""
+        x, y = cv2.split(self._now)
+        found = cv2.remap(flow, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        self._now += share * found
+        return float(np.linalg.norm(self._now - self._start, axis=-1).max())
 
 
-def sheet(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Arranges pictures of one size row by row, about as wide as high.
+def write_film(
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    total: int,
+    fps: float,
+    progress: Callable[[int, int], None],
+    mark: str = "",
+) -> None:
+    """Writes frames as the path's suffix says, see `Film.save`."""
 
-    The last row is filled up with white.
+    def counted() -> Iterator[np.ndarray]:
+        for number, frame in enumerate(frames, start=1):
+            yield frame
+            progress(number, total)
+
+    if Path(path).suffix:
+        video.write_video(path, counted(), fps, mark)
+    else:
+        picture.write_frames(path, counted(), mark)
+
+
+def check_output(path: str | Path) -> None:
+    """Refuses what no film can be written to, before the work.
+
+    Raises:
+      InputError: another suffix, no such parent, or a folder of other files.
     """
-    height, width = pictures[0].shape[:2]
-    columns = min(math.ceil(math.sqrt(len(pictures) * height / width)), len(pictures))
-    empty = [np.full_like(pictures[0], 255)] * (-len(pictures) % columns)
-    pictures = [*pictures, *empty]
-    rows = [beside(pictures[i : i + columns]) for i in range(0, len(pictures), columns)]
-    gap = np.full((_GAP, rows[0].shape[1], 3), 255, np.uint8)
-    spaced = [part for row in rows for part in (gap, row)][1:]
-    return spaced[0] if len(spaced) == 1 else np.concatenate(spaced, axis=0)
-
-
-def _captions(num_futures: int, has_real: bool) -> list[str]:
-    if num_futures > 1:
-        return [f"future {i}" for i in range(1, num_futures + 1)]
-    return ["predicted" if has_real else ""]
-
-
-class _FlowPanel:
-    """Draws a flow once, however many frames it moves."""
-
-    def __init__(self, longest: float, legend: bool):
-        self._longest, self._legend = longest, legend
-        self._last: tuple[np.ndarray, np.ndarray] | None = None
-
-    def draw(self, flow: np.ndarray) -> np.ndarray:
-        if self._last is None or flow is not self._last[0]:
-            height, width = flow.shape[:2]
-            panel = flow_drawing.flow_panel(
-                flow, height, width, self._longest, self._legend
-            )
-            self._last = flow, panel
-        return self._last[1]
+    if Path(path).suffix:
+        video.check_output(path)
+    else:
+        picture.check_frames_folder(path)

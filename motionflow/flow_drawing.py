@@ -1,16 +1,17 @@
 """Flow as something to look at: arrows over a frame, colours with their legend.
 
+    frame, flow --draw_motion--> the frame, enlarged, under colours and arrows
     frame, flow --draw_arrows--> the frame under one arrow a cell that moves
     flow        --flow_panel---> colours (see `visualize`), a wheel that explains them
 
-Both take flow in pixels of the picture that is drawn, whatever the size of its grid.
+All take flow in pixels of the picture that is drawn, whatever the size of its grid.
 """
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from motionflow.visualize import color_wheel, flow_to_color
+from motionflow.visualize import color_wheel, flow_to_color, overlay_flow
 
 NUM_CELLS = 20  # arrows along the short side, fewer where these would be too small
 _SMALLEST_CELL = 14  # pixels
@@ -20,6 +21,36 @@ _LONGEST, _SHORTEST = 1.6, 0.2
 _SHIFT = 4  # bits behind the point in OpenCV's coordinates
 _SMALLEST_TEXT = 9  # pixels
 _DARK = (0, 0, 0, 160)
+_DRAWN_SIDE = 800  # pixels: arrows and cells stay sharp on a small picture
+
+
+def draw_motion(frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Draws the flow over its picture, as colours and arrows.
+
+    Args:
+      frame: uint8 RGB [H, W, 3].
+      flow: float32 [h, w, 2], pixels of the frame; a coarse grid is read linearly.
+
+    Returns:
+      uint8, 800 pixels along the longer side. Full colour is the longest vector, but at
+      least half a per cent of the short side, so that a still picture looks still.
+    """
+    before = frame.shape[1]
+    frame = enlarge(frame)
+    height, width = frame.shape[:2]
+    flow = cv2.resize(flow, (width, height)) * (width / before)
+    longest = float(np.linalg.norm(flow, axis=-1).max())
+    longest = max(longest, 0.005 * min(height, width))
+    colored = overlay_flow(frame, flow, longest, opacity=0.65)
+    return draw_arrows(colored, flow, arrow_scale(longest, height, width))
+
+
+def enlarge(frame: np.ndarray) -> np.ndarray:
+    """Brings a picture's longer side to 800 pixels, on which cells look sharp."""
+    scale = _DRAWN_SIDE / max(frame.shape[:2])
+    shape = [max(1, round(side * scale)) for side in frame.shape[1::-1]]
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(frame, shape, interpolation=method)
 
 
 def arrow_scale(max_magnitude: float, height: int, width: int) -> float:

@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+from motionflow.training.settings import PRECISIONS, STRATEGIES
 
 
 def _mirrored() -> tf.distribute.Strategy:
@@ -30,12 +29,12 @@ def _tpu() -> tf.distribute.Strategy:
     return tf.distribute.TPUStrategy(resolver)
 
 
-STRATEGIES = {
-    "one_device": tf.distribute.get_strategy,
-    "mirrored": _mirrored,
-    "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
-    "tpu": _tpu,
-}
+_MAKERS = (
+    tf.distribute.get_strategy,
+    _mirrored,
+    tf.distribute.MultiWorkerMirroredStrategy,
+    _tpu,
+)
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -51,7 +50,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     """
     if name not in STRATEGIES:
         raise InputError(f"no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
-    return STRATEGIES[name]()
+    return dict(zip(STRATEGIES, _MAKERS, strict=True))[name]()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

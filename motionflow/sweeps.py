@@ -21,7 +21,7 @@ from motionflow.errors import InputError
 from motionflow.models.run_dir import RunDir
 from motionflow.processes import Job, run_jobs
 
-TRAIN = (sys.executable, "-m", "motionflow.train")
+TRAIN = (sys.executable, "-m", "motionflow", "train")
 
 _Parse = Callable[[Sequence[str]], Mapping[str, Any]]
 
@@ -148,7 +148,7 @@ def train_runs(
     runs: Sequence[Run],
     num_parallel: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    command: Sequence[str] = TRAIN,
+    command: Sequence[str] | None = None,
 ) -> dict[Path, str]:
     """Trains runs, each in a process; its output goes to <run directory>.log.
 
@@ -156,11 +156,12 @@ def train_runs(
       runs: what to train.
       num_parallel: trainings at a time.
       progress: called with (epochs done, epochs in all) when there are more.
-      command: what to run.
+      command: what to run; None: `TRAIN`.
 
     Returns:
       Run directory -> exit code and last line, for the runs that failed.
     """
+    command = command or TRAIN
     num_before = sum(run.num_epochs for run in runs)
     total = sum(run.settings["epochs"] for run in runs) - num_before
     seen = -1
@@ -173,7 +174,10 @@ def train_runs(
             seen = done
 
     jobs = [
-        Job([*command, *run.arguments], run.path.with_name(f"{run.path.name}.log"))
+        Job(
+            [*(command or TRAIN), *run.arguments],
+            run.path.with_name(f"{run.path.name}.log"),
+        )
         for run in runs
     ]
     outcomes = run_jobs(jobs, num_parallel, tick)

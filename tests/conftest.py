@@ -16,7 +16,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pytest
-from absl import flags
 
 from motionflow import cli
 
@@ -82,7 +81,8 @@ def tiny_videos(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_data_dir(tiny_videos, tmp_path_factory) -> Path:
     """A complete data directory: 21 training, 3 validation and 3 test samples."""
-    from motionflow.data.builder import BuildOptions, build_data_dir
+    from motionflow.data.build_options import BuildOptions
+    from motionflow.data.builder import build_data_dir
     from motionflow.data.samples import LabelOptions
 
     folder = tmp_path_factory.mktemp("records")
@@ -111,32 +111,18 @@ def steps_run_dir(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def version(run_dir, tmp_path_factory) -> Path:
     """Version 1 of the export of `run_dir`; read it only."""
-    from motionflow import export
+    from motionflow.serving.exporting import export_model
 
-    return export.export(run_dir, tmp_path_factory.mktemp("session") / "exported")
+    return export_model(run_dir, tmp_path_factory.mktemp("session") / "exported")
 
 
 @pytest.fixture(scope="session")
 def steps_version(steps_run_dir, tmp_path_factory) -> Path:
     """That of `steps_run_dir`."""
-    from motionflow import export
+    from motionflow.serving.exporting import export_model
 
     folder = tmp_path_factory.mktemp("session") / "exported"
-    return export.export(steps_run_dir, folder)
-
-
-@pytest.fixture
-def parse(monkeypatch) -> Callable[..., list[str]]:
-    """Reads a command's flags as the command does; returns what stands beside them."""
-
-    def parse_flags(command, *arguments):
-        values, words = flags.FlagValues(), [command.__file__, *map(str, arguments)]
-        command.define_flags(values)
-        monkeypatch.setattr(flags, "FLAGS", values)
-        monkeypatch.setattr(sys, "argv", words)
-        return values(words)
-
-    return parse_flags
+    return export_model(steps_run_dir, folder)
 
 
 class Done(NamedTuple):
@@ -148,13 +134,14 @@ class Done(NamedTuple):
 
 
 @pytest.fixture
-def call(parse, capsys) -> Callable[..., Done]:
-    """Runs a command, a module of tools/ or an entry point, in this process."""
+def call(monkeypatch, capsys) -> Callable[..., Done]:
+    """Runs a command, a module of `motionflow.commands`, in this process."""
 
-    def call_command(command, *arguments):
+    def call_command(command, *arguments, defaults=None):
+        words = list(map(str, arguments))
+        monkeypatch.setattr(sys, "argv", [command.__file__, *words])
         capsys.readouterr()
-        argv = parse(command, *arguments)
-        code = cli.call(command.main, argv, getattr(command, "ARGUMENTS", ()))
-        return Done(code or 0, *capsys.readouterr())
+        code = cli.call(command, words, defaults)
+        return Done(code, *capsys.readouterr())
 
     return call_command

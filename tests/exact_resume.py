@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.models import BUILDERS
+from motionflow.models import network_names
 from motionflow.models.run_dir import RunDir
 from motionflow.training.trainer import Trainer
 from tests import tiny_run
@@ -117,7 +117,7 @@ def be_busy():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--networks", default=",".join(BUILDERS))
+    parser.add_argument("--networks", default=",".join(network_names()))
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--busy", type=int, default=2)
     options = parser.parse_args()

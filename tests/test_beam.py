@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from motionflow.data import beam, extraction
-from motionflow.data.builder import BuildOptions, build_data_dir, read_clips
+from motionflow.data.build_options import BuildOptions
+from motionflow.data.builder import build_data_dir, read_clips
 from motionflow.data.clips import find_folder_clips
 from motionflow.data.samples import LabelOptions
 from motionflow.errors import InputError

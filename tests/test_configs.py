@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 
-from motionflow import train
-from motionflow.models import blocks, build_model
+from motionflow import cli
+from motionflow.commands import train
+from motionflow.commands.training_flags import settings_from
+from motionflow.models import blocks
+from motionflow.models.building import build_model
 from motionflow.training.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -41,11 +43,7 @@ CELLS = {"dense": 10_000, "sequence": 2_000, "dense_sequence": 50_000}
 
 
 def parse(config):
-    values = flags.FlagValues()
-    train.define_flags(values)
-    flags.DEFINE_string("flagfile", "", "", flag_values=values)
-    assert values(["train", f"--flagfile={config}"]) == ["train"]
-    return train.settings_from(values)
+    return settings_from(cli.parse(train, [f"--flagfile={config}"]))
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)

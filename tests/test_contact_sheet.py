@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from motionflow.data.codebook import Codebook
+from motionflow.inspection import MOST_SAMPLES
 from motionflow.inspection.contact_sheet import (
-    MOST_SAMPLES,
     contact_sheet,
     draw_samples,
 )

@@ -5,7 +5,8 @@ from scipy import stats
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import blocks, build_model
+from motionflow.models import blocks
+from motionflow.models.building import build_model
 from motionflow.models.convnext import LayerScale
 
 pytestmark = pytest.mark.slow

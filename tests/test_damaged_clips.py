@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from motionflow.commands import data
 from motionflow.data import builder, records
 from motionflow.data.clip_status import STATUSES
 from motionflow.data.clips import find_folder_clips
@@ -25,7 +26,6 @@ from motionflow.data.samples import LabelOptions
 from motionflow.data.splits import SPLITS
 from tests import damage
 from tests.conftest import moving_square
-from tools import make_tfrecords
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +106,7 @@ def test_damaged_clips_cost_one_line_each_and_good_ones_nothing(
     # What is not UTF-8 cannot be printed as it is: standard output is strict here.
     own = [f"--codebook={codebook}", "--max_failed_fraction=1"]
     paths = [f"--video_dir={videos}", f"--output_dir={tmp_path / 'd'}"]
-    done = call(make_tfrecords, *FLAGS, *own, *paths)
+    done = call(data, *FLAGS, *own, *paths)
     assert done.code == 0, done.err
     statuses = builder.read_clips(tmp_path / "d")
     found = {status.clip: status for status in statuses}

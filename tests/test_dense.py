@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import blocks, build_model, dense
+from motionflow.models import blocks, dense
+from motionflow.models.building import build_model
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,8 @@ from scipy.signal import correlate2d
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import blocks, build_model, efficientnet
+from motionflow.models import blocks, efficientnet
+from motionflow.models.building import build_model
 from motionflow.models.trunk import TRUNK
 
 pytestmark = pytest.mark.slow

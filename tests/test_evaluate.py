@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow import evaluate
+from motionflow.commands import evaluate
 from motionflow.data.records import open_data_dir
 from motionflow.models import predictor
 from tests import tiny_run

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from motionflow import evaluation_flags
+from motionflow.commands import evaluation_flags
 from motionflow.errors import InputError
 from motionflow.scoring.assessment import Options
 
@@ -49,6 +49,9 @@ def test_refused(wrong):
         parsed(wrong)
 
 
-def test_an_export_is_not_written_to():
-    with pytest.raises(InputError, match="--model needs --output_dir"):
-        evaluation_flags.arguments(parsed("--model=exported/1"))
+def test_an_export_is_not_written_to(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").touch()
+    for path in (tmp_path / "1", tmp_path):
+        with pytest.raises(InputError, match="read only: name an output_dir"):
+            evaluation_flags.arguments(parsed(f"--model={path}"))

@@ -4,11 +4,12 @@ import sys
 
 import numpy as np
 import pytest
-from absl import flags
 
-from motionflow import export
+from motionflow import cli
+from motionflow.commands import export
 from motionflow.errors import InputError
 from motionflow.models import predictor
+from motionflow.serving.exporting import export_model
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +57,7 @@ def test_a_version_holds_all_that_belongs_to_it(version):
 
 def test_no_run_directory(tmp_path):
     with pytest.raises(InputError, match="is no run directory"):
-        export.export(tmp_path, tmp_path / "exported")
+        export_model(tmp_path, tmp_path / "exported")
 
 
 def test_the_command(call, run_dir, version, tmp_path):
@@ -71,9 +72,6 @@ def test_the_command(call, run_dir, version, tmp_path):
 
 
 def test_flags_have_the_defaults_of_the_other_commands():
-    values = flags.FlagValues()
-    export.define_flags(values)
-    values.mark_as_parsed()
-    found = {name: values[name].value for name in values}
-    assert found["run_dir"] == "runs/allconv" and found["export_dir"] == "exported"
-    assert found["format"] == "saved_model" and found["keep_versions"] == 0
+    found = cli.parse(export, [])
+    assert found.run_dir == "runs/allconv" and found.export_dir == "exported"
+    assert found.format == "saved_model" and found.keep_versions == 0

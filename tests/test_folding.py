@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from motionflow.compat import keras
-from motionflow.models import build_model
+from motionflow.models.building import build_model
 from motionflow.serving.folding import fold
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.models import BUILDERS, build_model
+from motionflow.models import network_names
+from motionflow.models.building import build_model
 from motionflow.models.network import Network
 
 
@@ -60,7 +61,7 @@ TARGETS["dense_sequence"] = TARGETS["dense"] | TARGETS["sequence"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", network_names())
 def test_no_name_depends_on_what_was_built_before(name):
     """Gradients are added up in the order of names: of "conv_10" before "conv_9"."""
 

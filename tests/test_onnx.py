@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow import export
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import build_model, predictor
+from motionflow.models import predictor
+from motionflow.models.building import build_model
 from motionflow.serving import onnx
+from motionflow.serving.exporting import export_model
 from tests import served, tiny_run
 
 pytestmark = pytest.mark.slow
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 def version(run_dir, tmp_path_factory):
     pytest.importorskip("tf2onnx")
     pytest.importorskip("onnxruntime")
-    return export.export(run_dir, tmp_path_factory.mktemp("exported"), "onnx")
+    return export_model(run_dir, tmp_path_factory.mktemp("exported"), "onnx")
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -83,7 +84,7 @@ def test_a_file_that_answers_otherwise_never_appears(run_dir, tmp_path, monkeypa
 
     monkeypatch.setattr(tf2onnx.convert, "from_function", spoiled)
     with pytest.raises(RuntimeError, match="model.onnx: probabilities are off by"):
-        export.export(run_dir, tmp_path, "onnx")
+        export_model(run_dir, tmp_path, "onnx")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,4 +94,4 @@ def test_missing_packages_are_named(run_dir, tmp_path, monkeypatch):
         importlib.util, "find_spec", lambda n: None if n == "tf2onnx" else find(n)
     )
     with pytest.raises(InputError, match=r"needs tf2onnx: pip install 'motionflow\[on"):
-        export.export(run_dir, tmp_path, "onnx")
+        export_model(run_dir, tmp_path, "onnx")

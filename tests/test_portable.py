@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow import export
 from motionflow.models import predictor
 from motionflow.serving import onnx, portable, tflite
+from motionflow.serving.exporting import export_model
 from tests import served, tiny_run
 
 pytestmark = pytest.mark.slow
@@ -76,7 +76,7 @@ def test_files_of_a_dense_sequence_say_all_of_its_steps(
         pytest.importorskip("tf2onnx")
         pytest.importorskip("onnxruntime")
     format_name = module.__name__.split(".")[-1]
-    version = export.export(steps_run_dir, tmp_path, format_name)
+    version = export_model(steps_run_dir, tmp_path, format_name)
     frames = served.pictures(2, 72, 72)
     found = module.open_runner(version / name)(frames)["steps"]
     chances = predictor.load(steps_run_dir)(frames)["step_probabilities"].numpy()

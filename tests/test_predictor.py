@@ -6,7 +6,8 @@ from scipy.special import softmax
 from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
-from motionflow.models import build_model, predictor
+from motionflow.models import predictor
+from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from tests import tiny_run
 from tests.tiny_run import CENTERS

@@ -3,7 +3,9 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data import records
+from motionflow.data.augmentation import Augmentation
 from motionflow.errors import InputError
+from motionflow.models.losses import LossOptions
 from motionflow.training import preparation
 from motionflow.training.settings import Settings
 from tests import tiny_run
@@ -56,3 +58,11 @@ def test_replicas_must_share_a_batch_evenly():
     preparation.check_replicas(8, 4)
     with pytest.raises(InputError, match="pass --batch_size=12"):
         preparation.check_replicas(9, 4)
+
+
+def test_options_of_the_parts():
+    settings = Settings(mirror=False, min_crop=0.7, brightness=0.3)
+    assert preparation.augmentation(settings) == Augmentation(False, 0.7, 0.3)
+    settings = Settings(class_weights="smoothed", focal_gamma=2.0, label_smoothing=0.1)
+    expected = LossOptions("smoothed", 0.5, focal_gamma=2.0, label_smoothing=0.1)
+    assert preparation.loss_options(settings) == expected and expected.is_tilted

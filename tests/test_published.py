@@ -79,3 +79,9 @@ def test_each_row_has_a_source_and_the_tables_a_warning():
         assert all(len(row) == len(table.head) for row in table.rows)
         assert {row[-1] for row in table.rows} <= set(published.SOURCES)
     assert "not comparable line by line" in published.WARNING
+
+
+def test_the_report_has_an_author_and_a_title():
+    for word in ("Rosello", "Predicting Future Optical Flow from Static Video Frames"):
+        assert word in published.REPORT and word in published.__doc__.replace("\n", " ")
+    assert published.SOURCES["report"].startswith(published.REPORT)

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import re
 
 import cv2
 import numpy as np
@@ -10,15 +9,15 @@ import pytest
 import tensorflow as tf
 
 from motionflow.data import records
-from motionflow.data.builder import BuildOptions, build_data_dir
+from motionflow.data.build_options import BuildOptions, ResplitOptions
+from motionflow.data.builder import build_data_dir
 from motionflow.data.data_dir_writer import read_clips
-from motionflow.data.resplit import ResplitOptions, resplit_data_dir
+from motionflow.data.resplit import resplit_data_dir
 from motionflow.data.samples import LabelOptions
 from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
 from motionflow.inspection.inspector import inspect_data_dir
 from tests.tiny_data import SAMPLES, statuses_of, write_hand_made
-from tools import resplit
 
 pytestmark = pytest.mark.slow
 
@@ -262,20 +261,3 @@ def test_records_and_clips_that_do_not_agree(tmp_path):
     refuse(statuses[1:], "0 records of 'walk/b1.avi', its clips.jsonl says 1")
     no_d2 = [status for status in statuses if status.clip != "walk/d2.avi"]
     refuse(no_d2, "records of 'walk/d2.avi', no clip of its own")
-
-
-def test_the_command(call, tiny_data_dir, tmp_path):
-    own = [f"--data_dir={tiny_data_dir}", f"--output_dir={tmp_path / 'e'}"]
-    done = call(resplit, *own, "--num_folds=3", "--num_clusters=6", "--seed=1")
-    assert done.code == 0, done.err
-    assert "3/3" in done.err  # the progress bar
-    head, *lines = done.out.splitlines()
-    assert head.split() == ["samples", "of", "train", "clips", "validation", "clips",
-                            "test", "clips"]  # fmt: skip
-    for i, line in enumerate(lines, start=1):
-        # Three of nine clips are tested; each has three samples.
-        pattern = rf"{re.escape(str(tmp_path))}/e/fold-{i} +15 +5 +3 +1 +9 +3"
-        assert re.fullmatch(pattern, line)
-        flags = records.read_manifest(tmp_path / f"e/fold-{i}")["flags"]
-        assert (flags["num_clusters"], flags["seed"], flags["fold"]) == (6, 1, i)
-    assert len(lines) == 3

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate.restoration import KEPT, METHODS, Filler, restore
+from motionflow.generate import METHODS
+from motionflow.generate.restoration import KEPT, Filler, restore
 from tests.conftest import moving_square, texture
 
 pytestmark = pytest.mark.slow

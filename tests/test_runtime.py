@@ -7,6 +7,7 @@ import tensorflow as tf
 from motionflow import runtime
 from motionflow.compat import keras
 from motionflow.errors import InputError
+from motionflow.training.settings import PRECISIONS
 
 
 def test_names_of_strategies():
@@ -22,7 +23,7 @@ def test_a_missing_tpu_is_said_plainly(monkeypatch):
         runtime.make_strategy("tpu")
 
 
-@pytest.mark.parametrize("policy", runtime.PRECISIONS)
+@pytest.mark.parametrize("policy", PRECISIONS)
 def test_precision_is_the_policy_of_new_layers(policy):
     try:
         runtime.set_precision(policy)

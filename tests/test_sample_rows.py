@@ -89,6 +89,28 @@ def test_clustering_shows_what_the_codes_stand_for():
     assert change[1] == pytest.approx(1 / 4, abs=0.03)
 
 
+def test_films_show_both_motions_side_by_side():
+    samples = make_samples()
+    flow = np.zeros([2, 2, 2, 2], np.float32)
+    flow[0], flow[1] = (1, 0), (0, 2)  # the second moves more
+    samples |= {"flow": flow, "prediction": np.zeros_like(flow)}
+    (one,) = sample_rows.films(samples, 1)
+    assert one.title == "b.avi, frame 10"
+    film = imageio.mimread(content(one.uri, "video/mp4"), format="mp4")
+    assert len(film) == 6 + 1 + 5 * 3 + 6
+    first, last = film[0].astype(int), film[-1].astype(int)
+    assert first.shape == (SIZE, 2 * SIZE + 4, 3)
+    frame = samples["frames"][1].astype(int)
+    left, right = np.s_[:, : SIZE - 4], np.s_[:, SIZE + 8 :]
+    for start in (first, film[6].astype(int), pixels(one.still)):
+        assert np.abs(start[left] - frame[left]).mean() < 8
+        assert np.abs(start[right] - frame[:, 4:]).mean() < 8
+    # The prediction is that all stands still; really it is five steps of 2 down.
+    assert np.abs(last[left] - frame[left]).mean() < 8
+    assert np.abs(last[right][14:] - frame[4:-10, 4:]).mean() < 12
+    assert [c.title for c in sample_rows.films(samples, 3)][1] == "walk, frame 5"
+
+
 class MovesRight:
     """A predictor: everything moves two pixels right."""
 

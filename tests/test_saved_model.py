@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow import export
 from motionflow.serving import saved_model
+from motionflow.serving.exporting import export_model
 from tests import tiny_run
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def test_an_export_that_answers_otherwise_never_appears(
     monkeypatch.setattr(saved_model, "make_signatures", spoiled)
     monkeypatch.setattr(tf.saved_model, "save", save_then_restore)
     with pytest.raises(RuntimeError, match="of the export is off by"):
-        export.export(run_dir, tmp_path)
+        export_model(run_dir, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -60,5 +60,5 @@ def test_what_the_server_would_refuse_never_appears(run_dir, tmp_path, monkeypat
 
     monkeypatch.setattr(saved_model, "make_signatures", with_python)
     with pytest.raises(RuntimeError, match="would refuse it: the operation PyFunc"):
-        export.export(run_dir, tmp_path)
+        export_model(run_dir, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,8 @@ from scipy.special import expit, softmax
 from motionflow.compat import keras
 from motionflow.data import pipeline
 from motionflow.errors import InputError
-from motionflow.models import blocks, build_model, sequence
+from motionflow.models import blocks, sequence
+from motionflow.models.building import build_model
 
 pytestmark = pytest.mark.slow
 

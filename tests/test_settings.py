@@ -1,7 +1,5 @@
 import dataclasses
 
-from motionflow.data.augmentation import Augmentation
-from motionflow.models.losses import LossOptions
 from motionflow.training.settings import Settings
 
 
@@ -23,14 +21,6 @@ def test_sections_are_disjoint_and_leave_out_what_a_resumed_run_may_change():
         "profile_steps",
     }
     assert training["batch_size"] == 125 and model["width"] == 1.0
-
-
-def test_options_of_the_parts():
-    settings = Settings(mirror=False, min_crop=0.7, brightness=0.3)
-    assert settings.augmentation == Augmentation(False, 0.7, 0.3)
-    settings = Settings(class_weights="smoothed", focal_gamma=2.0, label_smoothing=0.1)
-    expected = LossOptions("smoothed", 0.5, focal_gamma=2.0, label_smoothing=0.1)
-    assert settings.loss == expected and settings.loss.is_tilted
 
 
 def test_flag_lines_leave_out_what_is_not_given():

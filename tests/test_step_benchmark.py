@@ -21,7 +21,7 @@ from benchmarks.step_ours import BareStep
 from benchmarks.step_peer import Peer, compare_networks, has_torch
 from benchmarks.step_results import BARE, COMPILED, EAGER, TRAINING, Results
 from motionflow.compat import keras
-from motionflow.models import build_model
+from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.training.settings import Settings
 from tests.test_benchmarks import cells

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motionflow.data.codebook import Codebook
-from motionflow.scoring import summary
+from motionflow.scoring import UNITS, summary
 from motionflow.scoring.cells import Prediction, Truth
 from motionflow.scoring.clip_sums import ClipSums
 from motionflow.scoring.evaluation import Evaluation
@@ -91,7 +91,7 @@ def test_sources_give_wider_intervals():
     # The two clips of a source are alike and the sources differ.
     shares = np.repeat(np.linspace(0.2, 0.8, 6), 2)
     widths = []
-    for unit in summary.UNITS:
+    for unit in UNITS:
         result = summary.summarize(evaluation(shares), unit, num_draws=2000)
         model = result["results"]["model"]["intervals"]["masks"]["nz"]["epe"]
         widths.append(model[1] - model[0])

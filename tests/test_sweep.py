@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from motionflow import sweeps
+from motionflow.commands import sweep
 from motionflow.errors import InputError
 from tests import tiny_run
-from tools import sweep
 
 pytestmark = pytest.mark.slow
 
@@ -26,19 +26,16 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def run(parse, capsys, data):
-    """Runs the tool: exit code, lines of output, of errors."""
+def run(call, monkeypatch, data):
+    """Runs the command: exit code, lines of output, of errors."""
 
     def run_tool(output_dir, *arguments, base="--epochs=2", command=FAKE):
         base = f"--base=--data_dir={data} {base}"
-        argv = parse(sweep, f"--output_dir={output_dir}", base, *arguments)
-        code = sweep.main(argv, command)
-        out, err = capsys.readouterr()
+        monkeypatch.setattr(sweeps, "TRAIN", command)
+        code, out, err = call(sweep, f"--output_dir={output_dir}", base, *arguments)
         return code, out.splitlines(), err.splitlines()
 
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    yield run_tool
-    signal.signal(signal.SIGTERM, before)
+    return run_tool
 
 
 def cells_of(lines):

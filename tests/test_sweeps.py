@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from motionflow import sweeps
+from motionflow.commands.sweep import parse
 from motionflow.errors import InputError
 from tests import tiny_run
-from tools.sweep import parse
 
 FAKE = [sys.executable, str(Path(__file__).parent / "fake_training.py")]
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow import export
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.serving import tflite
+from motionflow.serving.exporting import export_model
 from tests import served
 
 pytestmark = pytest.mark.slow
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def version(run_dir, tmp_path_factory):
-    return export.export(run_dir, tmp_path_factory.mktemp("exported"), "tflite")
+    return export_model(run_dir, tmp_path_factory.mktemp("exported"), "tflite")
 
 
 def test_a_version_holds_the_three_files_and_the_card(version):
@@ -82,10 +82,10 @@ def test_files_that_answer_otherwise_never_appear(run_dir, tmp_path, monkeypatch
 
     monkeypatch.setattr(tflite, "_convert", spoiled)
     with pytest.raises(RuntimeError, match="model.tflite: probabilities are off by"):
-        export.export(run_dir, tmp_path, "tflite")
+        export_model(run_dir, tmp_path, "tflite")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_format_needs_another_folder(run_dir, version):
     with pytest.raises(InputError, match="has the format tflite"):
-        export.export(run_dir, version.parent)
+        export_model(run_dir, version.parent)

@@ -178,11 +178,12 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights_and_metrics(
     assert not differences(straight, tmp_path / "run")
 
 
-def test_a_finished_run_is_left_alone(straight, data_dir, capsys):
+def test_a_finished_run_is_left_alone(straight, data_dir, caplog):
     run, result = straight
     before = (run / "history.csv").read_bytes()
+    caplog.set_level("INFO", "motionflow")
     assert train(tiny_run.settings(data_dir, run)) == result
-    assert "is finished: 2 epochs" in capsys.readouterr().out
+    assert "is finished: 2 epochs" in caplog.text
     assert (run / "history.csv").read_bytes() == before
 
 
@@ -242,7 +243,7 @@ def test_class_weights_tilt_training_and_not_the_predictions(tmp_path):
     )
 
 
-def test_without_validation_samples_a_network_learns_a_batch_by_heart(tmp_path, capsys):
+def test_without_validation_samples_a_network_learns_a_batch_by_heart(tmp_path, caplog):
     data = tiny_run.write_data(tmp_path / "data", (4, 0, 0))
     settings = tiny_run.settings(
         data,
@@ -254,8 +255,9 @@ def test_without_validation_samples_a_network_learns_a_batch_by_heart(tmp_path, 
         l2=0.0,
         width=0.1,
     )
+    caplog.set_level("INFO", "motionflow")
     result = train(settings)
-    assert "NO validation samples" in capsys.readouterr().out
+    assert "NO validation samples" in caplog.text
     assert result["validation"] is None
     rows = RunDir(tmp_path / "run").read_history()
     assert result["training"]["cross_entropy"] < 0.2 * rows[0]["cross_entropy"]

@@ -1,15 +1,10 @@
-from absl import flags
-
-from motionflow import training_flags
+from motionflow import cli
+from motionflow.commands import train, training_flags
 from motionflow.training.settings import Settings
 
 
 def parse(*arguments):
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
-    flags.DEFINE_string("flagfile", "", "", flag_values=values)
-    values(["train", *arguments])
-    return training_flags.settings_from(values)
+    return training_flags.settings_from(cli.parse(train, arguments))
 
 
 def test_each_field_is_a_flag():

@@ -5,7 +5,8 @@ import pytest
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import build_model, trunk
+from motionflow.models import trunk
+from motionflow.models.building import build_model
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import blocks, build_model
+from motionflow.models import blocks
+from motionflow.models.building import build_model
 from motionflow.models.walker import LocalResponseNorm
 
 

@@ -13,9 +13,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from motionflow import flow_drawing
 from motionflow.data import video
 from motionflow.errors import InputError
 from motionflow.generate import rollout
+from motionflow.model import Model
 from motionflow.models import predictor
 from motionflow.web import answer, upload
 from motionflow.web.turns import BusyError, Turns
@@ -43,12 +45,12 @@ def network(run_dir):
 
 @pytest.fixture(scope="module")
 def client(network):
-    return make_app(network).test_client()
+    return make_app(Model(network)).test_client()
 
 
 @pytest.fixture
 def fake_client():
-    return make_app(FakePredictor()).test_client()
+    return make_app(Model(FakePredictor())).test_client()
 
 
 def pixels(uri):
@@ -84,7 +86,7 @@ class Uneven:
 @pytest.mark.parametrize("temperature", ["1", "0.38"])
 def test_the_numbers_are_the_networks_own(temperature, tmp_path):
     query = f"/predict?num_predictions=2&temperature={temperature}"
-    client = make_app(Uneven()).test_client()
+    client = make_app(Model(Uneven())).test_client()
     found = client.post(query, data=served.encoded(SQUARE))
     assert found.status_code == 200
     said, table = found.json, Uneven.table
@@ -129,7 +131,7 @@ def test_the_film_is_that_of_the_rollout(client, network, tmp_path):
 
 def test_a_still_picture_looks_still():
     said = answer.answer(
-        FakePredictor(probability=0), served.encoded(SQUARE), answer.Options(1)
+        Model(FakePredictor(probability=0)), served.encoded(SQUARE), answer.Options(1)
     )
     assert said["fastest"] == said["moving_share"] == 0
     assert said["mean_confidence"] == 1
@@ -143,7 +145,7 @@ def test_colours_of_the_flow_and_of_confidence():
     gray = np.full((60, 120, 3), 128, np.uint8)
     flow = np.zeros((60, 120, 2), np.float32)
     flow[:, 60:, 0] = 3  # the right half moves right: red
-    drawn = answer.draw_flow(gray, flow).astype(int)
+    drawn = flow_drawing.draw_motion(gray, flow).astype(int)
     assert drawn.shape == (400, 800, 3)
     assert np.median(drawn[200:, :380] - 128) == 0
     red, green = np.median(drawn[:, 420:, 0]), np.median(drawn[:, 420:, 1])
@@ -158,8 +160,8 @@ def test_colours_of_the_flow_and_of_confidence():
 def test_arrows_are_those_of_the_enlarged_picture():
     gray = np.full((50, 50, 3), 128, np.uint8)
     flow = np.full((50, 50, 2), [2, 0], np.float32)
-    drawn = answer.draw_flow(gray, flow)
-    large = answer.draw_flow(
+    drawn = flow_drawing.draw_motion(gray, flow)
+    large = flow_drawing.draw_motion(
         np.full((800, 800, 3), 128, np.uint8), np.full((800, 800, 2), [32, 0], "f")
     )
     assert np.array_equal(drawn, large)
@@ -293,12 +295,12 @@ def test_examples_differ(fake_client):
 
 
 def test_foreign_hosts():
-    client = make_app(FakePredictor()).test_client()
+    client = make_app(Model(FakePredictor())).test_client()
     for host in ("localhost", "localhost:8080", "127.0.0.1:1", "[::1]", "[::1]:80"):
         assert client.get("/", headers={"Host": host}).status_code == 200, host
     for host in ("evil.example", "localhost.evil.example:8080", "10.0.0.1", "[::2]:1"):
         assert client.get("/", headers={"Host": host}).status_code == 400, host
-    opened = make_app(FakePredictor(), local_only=False).test_client()
+    opened = make_app(Model(FakePredictor()), local_only=False).test_client()
     assert opened.get("/", headers={"Host": "computer:8080"}).status_code == 200
 
 
@@ -316,7 +318,7 @@ def test_a_bug_is_a_sentence(monkeypatch, caplog):
         raise RuntimeError("secret")
 
     monkeypatch.setattr(answer, "answer", broken)
-    app = make_app(FakePredictor())
+    app = make_app(Model(FakePredictor()))
     error = refusal(app.test_client(), served.encoded(SQUARE), 500)
     assert "secret" not in error and "secret" in caplog.text
 
@@ -333,7 +335,7 @@ def test_one_at_a_time_and_then_busy(monkeypatch):
         return {}
 
     monkeypatch.setattr(answer, "answer", slow)
-    app, data = make_app(FakePredictor()), served.encoded(SQUARE)
+    app, data = make_app(Model(FakePredictor())), served.encoded(SQUARE)
     statuses = []
 
     def post():

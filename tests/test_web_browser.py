@@ -23,6 +23,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from motionflow.model import Model
 from motionflow.web import answer
 from motionflow.web.app import make_app
 
@@ -58,7 +59,7 @@ canvas.toBlob(blob => {
 
 @pytest.fixture(scope="module")
 def address():
-    server = waitress.create_server(make_app(FakePredictor()), port=0)
+    server = waitress.create_server(make_app(Model(FakePredictor())), port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield f"http://localhost:{server.effective_port}/"

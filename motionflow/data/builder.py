@@ -12,48 +12,15 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from motionflow.data import hmdb51, ucf101
+from motionflow.data.build_options import DATASETS, BuildOptions
 from motionflow.data.clip_status import FAILED, ClipStatus, Failure, clip_status
-from motionflow.data.clips import Clip, find_folder_clips
-from motionflow.data.codebook import Codebook
+from motionflow.data.clips import Clip
 from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
 from motionflow.data.extraction import WorkDir, extract_clips, flag_differences
 from motionflow.data.records import read_manifest
-from motionflow.data.samples import LabelOptions
 from motionflow.data.split_samples import SplitClip
 from motionflow.data.splits import official_split, split_clips, split_samples
 from motionflow.errors import InputError
-
-DATASETS = {
-    "hmdb51": hmdb51.find_clips,
-    "ucf101": ucf101.find_clips,
-    "folder": find_folder_clips,
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class BuildOptions:
-    """All that decides what a data directory holds; saved in its manifest.
-
-    `codebook` is an existing one to use; None fits one of `num_clusters` centres.
-    """
-
-    dataset: str = "hmdb51"
-    split: str = "source"
-    num_clusters: int = 40
-    seed: int = 0
-    codebook: Codebook | None = None
-    labels: LabelOptions = dataclasses.field(default_factory=LabelOptions)
-
-    def flags(self) -> dict:
-        """One flat dictionary, flag name to value; a codebook as its fingerprint."""
-        flags = vars(self) | dataclasses.asdict(self.labels)
-        del flags["labels"]
-        if self.codebook is not None:
-            flags["codebook"] = self.codebook.fingerprint
-            flags["num_clusters"] = self.codebook.num_clusters
-        return flags
-
 
 Engine = Callable[[Sequence[Clip], WorkDir], dict[str, Failure]]
 

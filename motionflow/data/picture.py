@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from motionflow.errors import InputError
 
@@ -58,6 +59,21 @@ def decode_image(data: bytes) -> np.ndarray:
     return _read(io.BytesIO(data), "the data")
 
 
+def from_image(image: Image.Image) -> np.ndarray:
+    """A PIL image as `read_image` gives a file's.
+
+    Returns:
+      uint8 [H, W, 3] RGB.
+
+    Raises:
+      InputError: its numbers do not tell what is white.
+    """
+    try:
+        return _to_rgb(*_upright(image))
+    except ValueError as error:
+        raise InputError(f"the picture cannot be used: {error}") from error
+
+
 def _read(source: str | Path | io.BytesIO, name: str) -> np.ndarray:
     try:
         return _to_rgb(*_decode(source))
@@ -85,7 +101,17 @@ def is_picture(path: str | Path) -> bool:
         return False
 
 
-def write_frames(folder: str | Path, frames: Iterable[np.ndarray]) -> None:
+def write_png(path: str | Path, frame: np.ndarray, mark: str = "") -> None:
+    """Writes uint8 [H, W, 3] RGB; `mark` says who made it, see `marks`."""
+    info = PngInfo()
+    if mark:
+        info.add_text("Software", mark)
+    Image.fromarray(frame).save(path, pnginfo=info)
+
+
+def write_frames(
+    folder: str | Path, frames: Iterable[np.ndarray], mark: str = ""
+) -> None:
     """Writes a folder of PNGs, `frame-0000.png` on; it appears whole or not at all.
 
     An empty folder, or one of such frames only, is replaced.
@@ -93,6 +119,7 @@ def write_frames(folder: str | Path, frames: Iterable[np.ndarray]) -> None:
     Args:
       folder: of the new files; its parent must exist.
       frames: uint8 [H, W, 3] RGB each.
+      mark: who made them, see `marks`.
 
     Raises:
       InputError: see `check_frames_folder`.
@@ -103,7 +130,7 @@ def write_frames(folder: str | Path, frames: Iterable[np.ndarray]) -> None:
         draft = Path(work, "draft")
         draft.mkdir()
         for i, frame in enumerate(frames):
-            Image.fromarray(frame).save(draft / f"frame-{i:04d}.png")
+            write_png(draft / f"frame-{i:04d}.png", frame, mark)
         if folder.exists():
             os.rename(folder, Path(work, "replaced"))
         os.rename(draft, folder)
@@ -132,20 +159,24 @@ def check_frames_folder(folder: str | Path) -> None:
 
 
 def _decode(source: str | Path | io.BytesIO) -> tuple[Image.Image, bool]:
-    """The upright picture in the file's own mode, and whether it is 16-bit grey."""
     with Image.open(source) as image:
-        gray16 = image.mode.startswith("I;16") or (
-            image.mode == "I" and image.format in _GRAY16_AS_INT
-        )
-        if image.mode in ("I", "F") and not gray16:
-            kind = "integers" if image.mode == "I" else "floats"
-            raise ValueError(
-                f"its pixels are 32-bit {kind}, which do not tell what is white; "
-                f"convert it to 8 or 16 bits"
-            )
         if image.format in _ANIMATIONS:
             image.seek(getattr(image, "n_frames", 1) - 1)
-        return ImageOps.exif_transpose(image), gray16
+        return _upright(image)
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
+    """The upright picture in its own mode, and whether it is 16-bit grey."""
+    gray16 = image.mode.startswith("I;16") or (
+        image.mode == "I" and image.format in _GRAY16_AS_INT
+    )
+    if image.mode in ("I", "F") and not gray16:
+        kind = "integers" if image.mode == "I" else "floats"
+        raise ValueError(
+            f"its pixels are 32-bit {kind}, which do not tell what is white; "
+            f"convert it to 8 or 16 bits"
+        )
+    return ImageOps.exif_transpose(image), gray16
 
 
 def _to_rgb(image: Image.Image, gray16: bool) -> np.ndarray:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from motionflow.data.build_options import ResplitOptions
 from motionflow.data.clip_status import ClipStatus
 from motionflow.data.clips import Clip
 from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
@@ -37,28 +38,6 @@ from motionflow.data.samples import ClipSamples, LabelOptions
 from motionflow.data.split_samples import SplitClip
 from motionflow.data.splits import SPLITS, official_split, source_folds, split_samples
 from motionflow.errors import InputError
-
-
-@dataclasses.dataclass(frozen=True)
-class ResplitOptions:
-    """How to split anew; saved in the manifest.
-
-    `num_folds` 0 draws one split; N >= 3 draws N by source, each source being tested in
-    exactly one of them.
-    """
-
-    split: str = "source"
-    num_folds: int = 0
-    num_clusters: int = 40
-    seed: int = 0
-
-    def flags(self, data: DataDir) -> dict:
-        """The flags of `data` with these in their place; the codebook is a new one."""
-        flags = data.manifest["flags"] | vars(self) | {"codebook": None}
-        flags.pop("fold", None)  # of a fold that is split anew
-        if not self.num_folds:
-            del flags["num_folds"]
-        return flags
 
 
 def resplit_data_dir(
@@ -93,13 +72,14 @@ def resplit_data_dir(
     draws = _draw(data, statuses, options, split_dir)
     with _work_folder(output_dir) as work:
         files = _save_samples(data, statuses, work)
+        flags = options.flags(data.manifest["flags"])
         if not options.num_folds:
-            _write(data, output_dir, statuses, files, draws[0], options.flags(data))
+            _write(data, output_dir, statuses, files, draws[0], flags)
             progress(1, 1)
             return [output_dir]
         for i, splits in enumerate(draws, start=1):
-            flags = options.flags(data) | {"fold": i}
-            _write(data, work / f"fold-{i}", statuses, files, splits, flags)
+            fold = flags | {"fold": i}
+            _write(data, work / f"fold-{i}", statuses, files, splits, fold)
             progress(i, options.num_folds)
         # None is seen before all are there: a fold alone is no cross-validation.
         folds = [output_dir / f"fold-{i + 1}" for i in range(options.num_folds)]

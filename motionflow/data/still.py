@@ -1,15 +1,18 @@
 """The frame to play on: of a picture, of a video, of each picture in a folder.
 
 picture or video --read_still--> uint8 [H, W, 3] RGB
+file, PIL image or array --as_frame--> the same
 folder           --find_pictures--> paths of pictures, and of what is none
 any frame        --bound_size--> the same with a longest side
 """
 
 import collections
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from motionflow.data import picture, video
 from motionflow.errors import InputError
@@ -39,6 +42,35 @@ def read_still(path: str | Path) -> np.ndarray:
     except InputError as error:
         raise InputError(f"{path} is neither a picture nor a video") from error
     return last
+
+
+def as_frame(source: str | os.PathLike | Image.Image | np.ndarray) -> np.ndarray:
+    """A picture, in whatever form a caller has it.
+
+    Args:
+      source: a file, see `read_still`; a PIL image; or uint8 [H, W], [H, W, 3] (RGB) or
+        [H, W, 4] (transparency is laid over white).
+
+    Returns:
+      uint8 [H, W, 3] RGB.
+
+    Raises:
+      InputError: no picture, or an array of another shape or dtype.
+    """
+    if isinstance(source, Image.Image):
+        return picture.from_image(source)
+    if not isinstance(source, np.ndarray):
+        return read_still(Path(source))
+    if source.dtype != np.uint8 or not 2 <= source.ndim <= 3 or not source.size:
+        raise InputError(
+            f"the picture is an array of {source.dtype} {list(source.shape)}, expected "
+            f"uint8 [H, W], [H, W, 3] or [H, W, 4]"
+        )
+    if source.ndim == 3 and source.shape[2] not in (3, 4):
+        raise InputError(
+            f"the picture has {source.shape[2]} channels, expected RGB or RGBA"
+        )
+    return picture.from_image(Image.fromarray(source))
 
 
 def find_pictures(folder: str | Path) -> tuple[list[Path], list[Path]]:

@@ -14,6 +14,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -169,13 +170,16 @@ def fit_frame(frame: np.ndarray, size: int) -> np.ndarray:
     return frame[top : top + size, left : left + size]
 
 
-def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> None:
+def write_video(
+    path: str | Path, frames: Iterable[np.ndarray], fps: float, mark: str = ""
+) -> None:
     """Writes an MP4 (H.264) or an endless GIF; it appears whole or not at all.
 
     Args:
       path: ends in .mp4 or .gif.
       frames: uint8 [H, W, 3] RGB each, all of one size; MP4 pads odd sizes to even.
       fps: frames a second.
+      mark: who made it, see `marks`.
 
     Raises:
       InputError: see `check_output`.
@@ -184,9 +188,13 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> N
 
     check_output(path)
     path, suffix = Path(path), Path(path).suffix.lower()
-    options = {"fps": fps, "codec": "libx264", "quality": 8, "macro_block_size": 1}
+    options: dict[str, Any] = {"fps": fps, "codec": "libx264", "quality": 8}
+    options |= {
+        "macro_block_size": 1,
+        "output_params": ["-metadata", f"comment={mark}"],
+    }
     if suffix == ".gif":
-        options = {"duration": 1000 / fps, "loop": 0}
+        options = {"duration": 1000 / fps, "loop": 0, "comment": mark}
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder, f"draft{suffix}")
         with imageio.get_writer(draft, **options) as writer:

@@ -7,14 +7,15 @@ that is moving it, so that both can be shown. The first moment is the input.
 """
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import picture_flow, rollout
+from motionflow.generate import MODES, picture_flow, rollout
 from motionflow.models.predictor import Predictor
 
 
@@ -25,10 +26,12 @@ class Shot(NamedTuple):
       frame: uint8 [H, W, 3] RGB.
       flow: float32 [H, W, 2], pixels of the frame per prediction. All frames of one
         prediction hold the same array.
+      probabilities: float32 [rows, columns, K] that it was decoded from.
     """
 
     frame: np.ndarray
     flow: np.ndarray
+    probabilities: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Animation:
     Attributes:
       num_predictions: how often the flow is predicted.
       frames_per_prediction: frames that divide each predicted motion.
-      mode: one of `rollout.MODES`.
+      mode: one of `generate.MODES`.
       temperature: of the one flow: 1 expected, less sharper, 0 the most probable.
       num_futures: 0 for the one flow that `temperature` gives; else how many futures
         are drawn from the predicted distributions.
@@ -56,9 +59,9 @@ class Animation:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.mode not in rollout.MODES:
+        if self.mode not in MODES:
             raise InputError(
-                f"mode is {self.mode!r}, expected one of {', '.join(rollout.MODES)}"
+                f"mode is {self.mode!r}, expected one of {', '.join(MODES)}"
             )
         if self.num_futures and self.temperature != 1:
             raise InputError(
@@ -83,39 +86,44 @@ class Animation:
         Raises:
           InputError: one side of the frame is more than 16 times the other.
         """
-        futures = [
-            self._shots(model, frame) for model in self._models(predictor, frame)
-        ]
+        futures = [self._shots(make, frame) for make in self._makers(predictor, frame)]
         for _ in range(self.num_moments):
             yield [next(future) for future in futures]
 
-    def _models(
+    def _makers(
         self, predictor: Predictor, frame: np.ndarray
-    ) -> list[rollout.FlowFunction]:
-        make = picture_flow.flow_function
-        if self.mode == "sequence":
-            if predictor.num_steps == 1:
-                raise InputError(
-                    "the mode sequence needs a model of sequences, this one predicts "
-                    "one step (train --model=sequence)"
-                )
-            make = picture_flow.sequence_function
+    ) -> list[Callable[..., rollout.FlowFunction]]:
+        """For each future a function that makes its model, told who observes it."""
+        is_sequence = self.mode == "sequence"
+        if is_sequence and predictor.num_steps == 1:
+            raise InputError(
+                "the mode sequence needs a model of sequences, this one predicts one "
+                "step (train --model=sequence)"
+            )
+        make = functools.partial(
+            picture_flow.sequence_function,
+            predictor,
+            num_steps=None if is_sequence else 1,
+        )
         if not self.num_futures:
-            return [make(predictor, self.temperature)]
+            return [functools.partial(make, temperature=self.temperature)]
         height, width = frame.shape[:2]
         noises = picture_flow.future_noises(
             predictor, (height, width), self.num_futures, self.seed
         )
-        return [make(predictor, temperature=0, noise=noise) for noise in noises]
+        return [functools.partial(make, temperature=0, noise=n) for n in noises]
 
-    def _shots(self, model: rollout.FlowFunction, frame: np.ndarray) -> Iterator[Shot]:
-        steps: list[np.ndarray] = []
+    def _shots(
+        self, make: Callable[..., rollout.FlowFunction], frame: np.ndarray
+    ) -> Iterator[Shot]:
+        steps: list[tuple[np.ndarray, np.ndarray]] = []
+        seen: list[tf.Tensor] = []
+        model = make(observe=seen.append)
 
         def recorded(frames: tf.Tensor) -> tf.Tensor:
             flow = model(frames)
-            one = flow[0].numpy()
-            steps.extend([one] if one.ndim == 3 else one)
-            return flow
+            steps.extend(zip(flow[0].numpy(), seen.pop()[0].numpy(), strict=True))
+            return flow if self.mode == "sequence" else flow[:, 0]
 
         following = rollout.iterate(
             recorded,
@@ -126,10 +134,10 @@ class Animation:
         )
         # Predicted before the input is shown, since it is shown with its flow.
         second = next(following)
-        flow = steps.pop(0)
-        yield Shot(frame, flow)
-        yield Shot(rollout.to_uint8(second[0]), flow)
+        step = steps.pop(0)
+        yield Shot(frame, *step)
+        yield Shot(rollout.to_uint8(second[0]), *step)
         for number, frames in enumerate(following, start=1):
             if steps and number % self.frames_per_prediction == 0:
-                flow = steps.pop(0)
-            yield Shot(rollout.to_uint8(frames[0]), flow)
+                step = steps.pop(0)
+            yield Shot(rollout.to_uint8(frames[0]), *step)

@@ -53,8 +53,16 @@ def sequence_function(
     temperature: float = 1.0,
     noise: np.ndarray | None = None,
     num_steps: int | None = None,
+    observe: Callable[[tf.Tensor], None] | None = None,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Like `flow_function`, but of every step that the network predicts.
+
+    Args:
+      predictor: predicts squares.
+      temperature: see `decode`.
+      noise: see `decode`.
+      num_steps: how many of the predictor's steps; None: all.
+      observe: is shown the `step_probabilities` of each prediction.
 
     Returns:
       A function from float32 [B, H, W, 3] to float32 [B, T, H, W, 2]: the flow of the
@@ -66,18 +74,35 @@ def sequence_function(
         if None not in frames.shape[1:3]:
             grid_shape(predictor, *frames.shape[1:3])
         probabilities = step_probabilities(predictor, frames, num_steps)
+        if observe is not None:
+            observe(probabilities)
         flow = decode(probabilities, predictor.centers, temperature, noise)
-        # The codebook speaks of pixels of the network's frame.
-        shape, grid = tf.shape(frames)[1:3], tf.shape(flow)[2:4]
-        cell = predictor.frame_size / predictor.fine_size
-        scale = tf.cast(shape[::-1] / grid[::-1], tf.float32) / cell
+        shape = tf.shape(frames)[1:3]
+        flow *= pixel_scale(predictor, shape, tf.shape(flow)[2:4])
         steps = [
-            warp.resize_flow(scale * step, shape[0], shape[1])
+            warp.resize_flow(step, shape[0], shape[1])
             for step in tf.unstack(flow, axis=1)
         ]
         return tf.stack(steps, axis=1)
 
     return predict
+
+
+def pixel_scale(predictor: Predictor, size: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
+    """By what flow of the codebook is multiplied to be in pixels of a picture.
+
+    The codebook speaks of pixels of the network's frame.
+
+    Args:
+      predictor: predicts squares.
+      size: height and width of the picture.
+      cells: rows and columns of its grid.
+
+    Returns:
+      float32 [2], for dx and dy.
+    """
+    cell = predictor.frame_size / predictor.fine_size
+    return tf.cast(size[::-1] / cells[::-1], tf.float32) / cell
 
 
 def future_noises(

@@ -36,10 +36,8 @@ import tensorflow as tf
 from motionflow.data.continuity import is_cut
 from motionflow.data.flow import make_flow_function
 from motionflow.errors import InputError
-from motionflow.generate import rollout
+from motionflow.generate import METHODS, WITH_MODEL, rollout
 
-METHODS = ("predicted", "forward", "flow", "blend", "repeat")
-WITH_MODEL = ("predicted", "forward")
 KEPT = "kept"
 _SMALLEST = 16  # pixels a side; DIS has no pyramid for less
 
@@ -51,7 +49,7 @@ class Filler:
     """Fills gaps, all of them in one way.
 
     Attributes:
-      method: one of `METHODS`.
+      method: one of `generate.METHODS`.
       model: from frames to flow, as `rollout.generate` takes it; for `WITH_MODEL` only.
       frames_per_prediction: m, how many frames one predicted motion takes.
       max_gap: the longest gap that moving pixels fill; longer ones, of which a model

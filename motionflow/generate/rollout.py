@@ -34,10 +34,9 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import picture_flow, warp
+from motionflow.generate import MODES, picture_flow, warp
 from motionflow.models.predictor import Predictor
 
-MODES = ("recursive", "composed", "sequence", "euler", "loop")
 # Where pixels meet, the faster ones are in front; the report leaves that case open.
 _IMPORTANCE = "magnitude"
 # Of a frame that covers a pixel, against one that leaves a hole there.

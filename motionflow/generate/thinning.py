@@ -23,7 +23,8 @@ import numpy as np
 
 from motionflow.data.video import write_video
 from motionflow.errors import InputError
-from motionflow.generate.restoration import METHODS, Filler
+from motionflow.generate import METHODS
+from motionflow.generate.restoration import Filler
 
 IDENTICAL = 100.0  # dB, of frames that do not differ: JSON has no infinity
 

@@ -11,6 +11,7 @@ does. Colours are those of `visualize.overlay_flow`.
 
 import collections
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,35 @@ from matplotlib.patheffects import withStroke
 from motionflow.data.codebook import Codebook
 from motionflow.inspection.inspector import Inspection
 from motionflow.inspection.record_reader import RecordedSample, RecordReader, record_at
-from motionflow.visualize import color_wheel, flow_to_color, overlay_flow
+from motionflow.visualize import (
+    color_wheel,
+    flow_to_color,
+    overlay_flow,
+    save_figure,
+)
 
-MOST_SAMPLES = 100  # matplotlib draws at most 65,536 pixels a side
 _WIDTH, _HEADER, _ROW = 11.4, 0.6, 3.35  # inches
 _ARROW_CELLS = 1.6  # length of a row's longest arrow
+
+
+def save_samples(
+    found: Inspection,
+    codebook: Codebook,
+    split: str,
+    num_samples: int,
+    seed: int,
+    output: Path,
+) -> bool:
+    """Writes a picture of some samples, as a PNG; False if there is no good one."""
+    samples = draw_samples(found, split, num_samples, seed)
+    if not samples:
+        return False
+    title = (
+        f"{len(samples)} of {found.censuses[split].num_samples:,} {split} samples of "
+        f"{found.path.resolve().name}"
+    )
+    save_figure(contact_sheet(samples, codebook, title), output)
+    return True
 
 
 def draw_samples(

@@ -1,144 +1,76 @@
 """Networks: frames -> scores of the codebook's vectors in every cell of the grid.
 
-    frames [B, S, S, 3] in 0..255 -> Standardize -> network -> logits [B, cells, K]
+    name --find_builder--> function --building.build_model--> Keras model
 
-Adding a network is one function and one line in `BUILDERS`. One of its layers has the
-name `blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C]. Names
-that begin with `trunk.TRUNK` belong to layers that can be loaded and frozen.
+A network is one function, `register_network` its name. One of its layers has the name
+`blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C]. Names that
+begin with `trunk.TRUNK` belong to layers that can be loaded and frozen.
 
 Every layer has a name of its own. Keras would count layers through the whole process,
 and TensorFlow adds gradients up in the order of their names: "conv_10" before "conv_9".
 What is learned would depend, in its last digit, on what was built before.
+
+This file imports nothing heavy, so that a command knows the names at once.
 """
 
+import importlib
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
-from motionflow.compat import keras
-from motionflow.data.records import DataDir
 from motionflow.errors import InputError
-from motionflow.models import blocks, efficientnet, trunk
-from motionflow.models.alexnet import build_alexnet
-from motionflow.models.allconv import build_allconv
-from motionflow.models.convnext import build_convnext
-from motionflow.models.dense import build_dense
-from motionflow.models.efficientnet import build_efficientnet
-from motionflow.models.network import Network
-from motionflow.models.sequence import (
-    SequenceNetwork,
-    build_dense_sequence,
-    build_sequence,
-)
-from motionflow.models.vgg import build_vgg
-from motionflow.models.walker import build_walker
 
-BUILDERS: dict[str, Callable[..., tf.Tensor]] = {
-    "allconv": build_allconv,
-    "alexnet": build_alexnet,
-    "walker": build_walker,
-    "vgg": build_vgg,
-    "convnext": build_convnext,
-    "efficientnet": build_efficientnet,
-    "dense": build_dense,
-    "sequence": build_sequence,
-    "dense_sequence": build_dense_sequence,
-}
-# Networks whose weights expect a fixed value of 0..255 in place of the mean frame.
-PIXEL_MEANS = {"efficientnet": efficientnet.PIXEL_MEAN}
-# What a network predicts besides the next step on the grid; the data must keep it.
-_EXTRAS = {
-    "dense": ("dense_size",),
-    "sequence": ("sequence_length",),
-    "dense_sequence": ("dense_size", "sequence_length"),
+CLASS_WEIGHTS = ("none", "inverse_frequency", "smoothed")
+
+# A function, or where it is found: its module is imported when it is built.
+_BUILDERS: dict[str, str | Callable[..., Any]] = {
+    "allconv": "allconv.build_allconv",
+    "alexnet": "alexnet.build_alexnet",
+    "walker": "walker.build_walker",
+    "vgg": "vgg.build_vgg",
+    "convnext": "convnext.build_convnext",
+    "efficientnet": "efficientnet.build_efficientnet",
+    "dense": "dense.build_dense",
+    "sequence": "sequence.build_sequence",
+    "dense_sequence": "sequence.build_dense_sequence",
 }
 
 
-def target_view(name: str, data: DataDir) -> DataDir:
-    """The data directory with the targets of a network.
-
-    Raises:
-      InputError: the data do not keep them.
-    """
-    extras = _EXTRAS.get(name, ())
-    return data.view("dense_size" in extras, "sequence_length" in extras)
+def network_names() -> list[str]:
+    """The names that `--model` takes, in the order in which they were registered."""
+    return list(_BUILDERS)
 
 
-def target_options(name: str, data: DataDir) -> dict[str, int]:
-    """What `build_model` must be told of them: dense_size, sequence_length."""
-    return {option: getattr(data, option) for option in _EXTRAS.get(name, ())}
-
-
-def build_model(
-    name: str,
-    *,
-    mean_frame: np.ndarray,
-    num_clusters: int,
-    grid_size: int,
-    width: float = 1.0,
-    l2: float = 0.0,
-    dropout: float = 0.0,
-    literal_head: bool = False,
-    untilt: bool = False,
-    freeze_trunk: bool = False,
-    **targets: int,
-) -> keras.Model:
-    """Builds a network with the mean frame as its first layer and float32 logits.
+def register_network(name: str, build: Callable[..., Any]) -> None:
+    """Makes a network of your own known, so that `--model=name` trains it.
 
     Args:
-      name: a key of `BUILDERS`.
-      mean_frame: float32 [S, S, 3], 0..255; its side is the size of the input. The
-        networks of `PIXEL_MEANS` have their own values instead.
-      num_clusters: K, the size of the codebook.
-      grid_size: cells along one side of the flow grid.
-      width: factor on the numbers of filters and units.
-      l2: weight of the L2 regularisation, in Torch7's sense.
-      dropout: share dropped where the tables say dropout.
-      literal_head: see `allconv.build_allconv`.
-      untilt: end with `blocks.Untilt`, whose tilt is zero until it is assigned.
-      freeze_trunk: train the head of a network with a trunk only, see `trunk.freeze`.
-      **targets: dense_size and sequence_length, see `target_options`.
-
-    Returns:
-      A model from frames [B, S, S, 3] in 0..255 (float32; uint8 is cast) to logits
-      [B, T * s * s, K] in float32, step by step, cells row by row. T is 1 and s is
-      grid_size, but for the networks that take `targets`.
+      name: what it is called in flags and in the run's config.json. Who loads the run
+        must have registered it too.
+      build: from standardised frames float32 [B, S, S, 3], grid_size g, num_clusters K
+        and the keywords width, l2, dropout and literal_head (which it may ignore) to
+        the scores, a Keras tensor [B, g, g, K]. See `allconv.build_allconv`.
 
     Raises:
-      InputError: unknown name, a grid that the network does not give, or no trunk to
-        freeze.
+      InputError: it is the name of one of this package's networks.
     """
-    if name not in BUILDERS:
-        raise InputError(f"no model {name!r}; choose one of {', '.join(BUILDERS)}")
-    frames = keras.Input(mean_frame.shape, dtype="float32", name="frames")
-    standardize = blocks.Standardize(name="standardize")
-    scores = BUILDERS[name](
-        standardize(frames),
-        grid_size,
-        num_clusters,
-        width=width,
-        l2=l2,
-        dropout=dropout,
-        literal_head=literal_head,
-        **targets,
-    )
-    num_steps = targets.get("sequence_length", 1)
-    fine_size = targets.get("dense_size", grid_size)
-    shape = num_steps * fine_size**2, num_clusters
-    cells = keras.layers.Reshape(shape, name="cells")(scores)
-    options = {"dtype": "float32", "name": "logits"}
-    end = keras.layers.Activation("linear", **options)
-    if untilt:
-        end = blocks.Untilt(**options)
-    logits = end(cells)
-    mean = PIXEL_MEANS.get(name, mean_frame)
-    standardize.mean_frame.assign(np.broadcast_to(np.float32(mean), mean_frame.shape))
-    is_sequence = "sequence_length" in targets
-    model = (SequenceNetwork if is_sequence else Network)(frames, logits, name=name)
-    model.grid_size, model.num_steps, model.fine_size = grid_size, num_steps, fine_size
-    if is_sequence:
-        model.connect()
-    if freeze_trunk:
-        trunk.freeze(model)
-    return model
+    if isinstance(_BUILDERS.get(name), str):
+        raise InputError(f"{name} is a network of motionflow: choose another name")
+    _BUILDERS[name] = build
+
+
+def find_builder(name: str) -> Callable[..., Any]:
+    """The function behind a name.
+
+    Raises:
+      InputError: nobody registered it.
+    """
+    if name not in _BUILDERS:
+        raise InputError(
+            f"no model {name!r}; choose one of {', '.join(_BUILDERS)}, or import the "
+            f"module that registers it (--import_module)"
+        )
+    build = _BUILDERS[name]
+    if isinstance(build, str):
+        module, function = build.split(".")
+        build = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    return build

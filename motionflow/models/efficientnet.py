@@ -7,7 +7,7 @@ The mobile network of Tan and Le 2019 (arXiv 1905.11946) in its "lite" form: no 
 and excitation, ReLU6 for swish. Weights from ImageNet's 1.3 million labelled pictures
 come from tools/convert_efficientnet.py and go in with --pretrained; --freeze_trunk
 trains the head alone. They expect frames as (frame - 127) / 128, which replaces the
-data's mean frame (`PIXEL_MEANS` in `models/__init__.py`), and Keras' "same" padding,
+data's mean frame (`building.PIXEL_MEANS`), and Keras' "same" padding,
 which where the stride is 2 is uneven.
 
 2,919,392 weights of convolutions in the trunk, 262,696 in a head of 40 clusters.

@@ -23,7 +23,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-CLASS_WEIGHTS = ("none", "inverse_frequency", "smoothed")
 NUM_NEAR = 4  # centres that get a share of a smoothed label
 
 
@@ -32,7 +31,7 @@ class LossOptions:
     """What to change about cross-entropy; the default is nothing.
 
     Attributes:
-      class_weights: one of `CLASS_WEIGHTS`.
+      class_weights: one of `models.CLASS_WEIGHTS`.
       class_weights_lambda: of "smoothed", 0 (inverse frequency) to 1 (no weights).
       logit_adjustment: tau; 0: none, 1: balanced classes.
       focal_gamma: 0: none; 2 is usual.

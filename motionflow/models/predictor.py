@@ -17,6 +17,7 @@ from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models import blocks, spatial_softmax
+from motionflow.models.model_path import find_model, is_export
 from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
 from motionflow.models.sequence import SequenceNetwork
@@ -125,22 +126,18 @@ def load(path: str | os.PathLike) -> Predictor:
     """Loads the last checkpoint of a run directory, or one version of an export.
 
     Args:
-      path: a run directory (holds config.json) or R/checkpoints/best in it, or an
-        export's <version> folder (holds saved_model.pb). A SavedModel is a program:
-        load only what you trust.
+      path: see `model_path`. A SavedModel is a program: load only what you trust.
 
     Raises:
-      InputError: `path` is neither.
+      InputError: `path` is no model, or a damaged one.
     """
-    path = Path(path)
-    if (path / "saved_model.pb").is_file():
-        return _from_export(path)
-    if (RunDir(path).path / "config.json").is_file():
+    path = find_model(path)
+    if not is_export(path):
         return _from_run_dir(RunDir.open(path))
-    raise InputError(
-        f"{path} {'holds no model' if path.is_dir() else 'does not exist'}: expected a "
-        f"run directory (with config.json) or an exported version (with saved_model.pb)"
-    )
+    try:
+        return _from_export(path)
+    except OSError as error:
+        raise InputError(f"{path} holds a damaged model: {error}") from error
 
 
 def _from_run_dir(run_dir: RunDir) -> Predictor:

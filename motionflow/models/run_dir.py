@@ -14,8 +14,8 @@ R/result.json      the last row and the run's totals; its presence says "finishe
 
 import csv
 import json
+import logging
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
-from motionflow.models import build_model
+from motionflow.models.building import build_model
 
 # What may change when a run is resumed: how long and on what it runs, not what it is.
 FREE_TO_CHANGE = ("epochs",)
+# Of predictions: a network that is stuck at one class still errs in single cells.
+STUCK_SHARE = 0.999
 
 
 # What TensorFlow raises when a checkpoint is cut, changed or gone.
@@ -38,7 +40,9 @@ DAMAGE = (tf.errors.OpError, IndexError)
 def warn_damaged(path: str, error: Exception) -> None:
     """Says that a checkpoint cannot be read and another is tried."""
     message = str(error).splitlines()[0]
-    print(f"warning: {path} is damaged and passed over: {message}", file=sys.stderr)
+    logging.getLogger(__name__).warning(
+        "warning: %s is damaged and passed over: %s", path, message
+    )
 
 
 class RunDir:

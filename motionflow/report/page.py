@@ -1,9 +1,12 @@
 """A model on a split of a data directory -> one page of HTML to judge it by.
 
-    assessment -> tables, verdicts, pictures, videos -> page.html.jinja -> report.html
+    assessment -> answers, films, tables, pictures, videos -> page.html.jinja
+      -> report.html
 
-The page needs no other file, no network and no script. Its figures have the numbers of
-the report that this package follows, so the two can be laid side by side.
+The first screen says in plain words what the model learned from and whether it is any
+good, and shows it. The page needs no other file, no network and no script. Its figures
+have the numbers of the report that this package follows (published.py names it), so the
+two can be laid side by side.
 """
 
 from collections.abc import Mapping
@@ -18,7 +21,7 @@ from motionflow.data.records import DataDir, open_data_dir
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
 from motionflow.models.run_dir import RunDir
-from motionflow.report import charts, published, sample_rows, verdict
+from motionflow.report import answers, charts, origin, published, sample_rows, verdict
 from motionflow.scoring import assessment, examples
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation
@@ -26,8 +29,7 @@ from motionflow.scoring.model_rows import ModelRows
 from motionflow.scoring.score_tables import introduction, score_tables
 from motionflow.scoring.summary import MODEL, ZERO
 
-_TEMPLATE = Path(__file__).with_name("page.html.jinja")
-_NUM_CLUSTERED = 3
+_NUM_FILMS = _NUM_CLUSTERED = 3
 _NUM_CLIPS = 4
 
 _BY_SOURCE = (
@@ -67,8 +69,13 @@ def make_report(
     evaluation = Evaluation.load(Path(output_dir, "scores.npz"))
     data, model = open_data_dir(data_dir), predictor.load(model_dir)
     run_dir = RunDir(model_dir)  # an export has no config and no history
+    learned = origin.find_origin(model_dir)
     page = render(
         summary,
+        learned_from=origin.learned_from(learned, data),
+        judged_on=origin.judged_on(summary, learned, data),
+        answers=answers.answer(summary, evaluation),
+        step_frames=data.step_frames,
         facts=facts(summary, data, run_dir),
         protocol=PROTOCOLS[data.manifest["flags"].get("split")],
         history=charts.history_pictures(run_dir.read_history()),
@@ -89,12 +96,13 @@ def render(summary: Mapping, **context: Any) -> str:
       context: the other names of page.html.jinja.
     """
     environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("motionflow", "report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    template = environment.get_template("page.html.jinja")
     names = verdict.baseline_names(summary)
     verdicts = verdict.judge(summary, names)
     tables = score_tables(summary)
@@ -156,6 +164,8 @@ def draw(
     )
     typical = drawn["predictions"]
     return {
+        "films": sample_rows.films(typical, _NUM_FILMS),
+        "num_steps": sample_rows.NUM_STEPS,
         "legend": charts.legend(),
         "overlay": [sample_rows.first_overlay(typical, zero_index)],
         "clustering": sample_rows.clustering_rows(

@@ -10,7 +10,7 @@ import base64
 import dataclasses
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +64,9 @@ def drawing(figure: Figure, alt: str) -> Picture:
         return picture(np.asarray(image.convert("RGB")), alt)
 
 
-def video_uri(frames: Sequence[np.ndarray]) -> str:
+def video_uri(frames: Iterable[np.ndarray], fps: float = _FPS) -> str:
     """uint8 [H, W, 3] frames as an MP4."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "clip.mp4")
-        video.write_video(path, frames, _FPS)
+        video.write_video(path, frames, fps)
         return data_uri(path.read_bytes(), "video/mp4")

@@ -3,16 +3,23 @@
 To be read beside a model's own tables, not line by line: another data set, another
 split or another way to make the true flow moves an EPE more than a better network does.
 On UCF-101, Walker's model has an EPE of 1.27 in its own paper and 2.391 in Im2Flow's.
+
+"The report", here and everywhere in this package: Pol Rosello, "Predicting Future
+Optical Flow from Static Video Frames", project report, Stanford University, undated; it
+calls Walker 2015 very recent.
 """
 
 from motionflow.tables import Table
 
+REPORT = (
+    "Pol Rosello: Predicting Future Optical Flow from Static Video Frames (project "
+    "report, Stanford University; undated, soon after Walker 2015)"
+)
 WARNING = "Published, other data and protocol: not comparable line by line."
 SOURCES = {
     "report": (
-        "Predicting Future Optical Flow from Static Video Frames: the report that this "
-        "package follows. Shuffled frames, so that test frames have neighbours in "
-        "training."
+        f"{REPORT}: the report that this package follows. Shuffled frames, so that "
+        "test frames have neighbours in training."
     ),
     "Walker 2015": (
         "Walker, Gupta, Hebert: Dense Optical Flow Prediction from a Static Image "

@@ -1,6 +1,7 @@
 """Samples -> what the page shows of each: flow over the frame, codes, a video.
 
     frames, flow, prediction, codes -> rows of pictures with captions
+    frames, flow, prediction -> films of both motions, side by side
     frames -> roll-out -> videos beside their frame
 
 Rows of small pictures, not one wide figure: a telephone shows them at the same size,
@@ -24,6 +25,9 @@ from motionflow.scoring.examples import example_titles
 Samples = Mapping[str, np.ndarray]
 _LARGE = 400  # pixels a side of the pictures in Figure 1
 _NUM_PREDICTIONS = _FRAMES_PER_PREDICTION = 5  # the report's
+NUM_STEPS = 5  # that a motion is carried on for, so that the eye can follow it
+_FRAMES_PER_STEP, _PAUSE = 3, 6  # of a film; frames that it rests at each end
+_GAP = 4  # pixels between its halves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +171,36 @@ def clustering_rows(samples: Samples, codebook: Codebook) -> list[Row]:
             )
         )
     return rows
+
+
+def films(samples: Samples, num_films: int) -> list[Clip]:
+    """Frames moved by the predicted flow, left, and by the true flow, right.
+
+    One film of both, so that they cannot drift apart.
+
+    Args:
+      samples: as in `overlay_rows`.
+      num_films: how many, those with the longest true flow on average.
+    """
+    lengths = np.linalg.norm(samples["flow"], axis=-1).mean(axis=(1, 2))
+    order = np.argsort(-lengths, kind="stable")[:num_films]
+    chosen = {key: values[order] for key, values in samples.items()}
+    halves = [_carry_on(chosen["frames"], chosen[k]) for k in ("prediction", "flow")]
+    gap = np.full([*halves[0].shape[:3], _GAP, 3], 128, np.uint8)
+    both = np.concatenate([halves[0], gap, halves[1]], axis=3)
+    return [
+        Clip(title, video_uri(film), picture(film[0], f"Frame, twice: {title}"))
+        for title, film in zip(example_titles(chosen), both, strict=True)
+    ]
+
+
+def _carry_on(frames: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """A flow that stands still while things move through it: uint8 [N, T, S, S, 3]."""
+    moved = rollout.generate(
+        lambda _: flow, frames, NUM_STEPS, _FRAMES_PER_STEP, mode="euler"
+    )
+    film = np.concatenate([frames[:, np.newaxis], rollout.to_uint8(moved)], axis=1)
+    return np.pad(film, [(0, 0), (_PAUSE, _PAUSE), (0, 0), (0, 0), (0, 0)], mode="edge")
 
 
 def play(model: Predictor, samples: Samples, num_clips: int) -> list[Clip]:

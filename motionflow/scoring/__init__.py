@@ -8,4 +8,10 @@
 
 Every score is a function of sums that add up over clips. So the whole split, one
 action, a bootstrap draw and several evaluations together all go through the same code.
+
+The names of what can be chosen stand here, where reading them imports nothing.
 """
+
+SPLITS = ("validation", "test")  # that a model may be judged on
+BASELINES = ("all", "constant")
+UNITS = ("clip", "source")  # of the bootstrap

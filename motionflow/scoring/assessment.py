@@ -9,6 +9,7 @@ tables.md, and the figures as PNG.
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,12 @@ from motionflow import baselines
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
+from motionflow.models.model_path import is_export, versions
 from motionflow.scoring import examples
 from motionflow.scoring.evaluation import Evaluation, pool, score
 from motionflow.scoring.model_rows import ModelRows
 from motionflow.scoring.score_tables import introduction, score_tables
 from motionflow.scoring.summary import MODEL, ZERO, summarize
-
-SPLITS = ("validation", "test")
-BASELINES = ("all", "constant")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +45,19 @@ class Options:
     interval_unit: str = "clip"
     batch_size: int = 32
     seed: int = 0
+
+
+def folder_of(model_dir: str | os.PathLike, split: str) -> Path:
+    """Where the evaluation of a run lies unless somebody says otherwise.
+
+    Raises:
+      InputError: the model is an export.
+    """
+    if is_export(Path(model_dir)) or versions(Path(model_dir)):
+        raise InputError(
+            f"{model_dir} is an export, which is read only: name an output_dir"
+        )
+    return Path(model_dir, "evaluation", split)
 
 
 def assess(

@@ -23,7 +23,6 @@ COMPARED = (
     ("ori", "nz", True),
     ("top5", "nz", True),
 )
-UNITS = ("clip", "source")
 _ACTION_SCORES = (
     ("epe", "nz"),
     ("dir", "nz"),

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from motionflow.errors import InputError
+from motionflow.models.model_path import SAVED_MODEL, versions
 
 # The file that makes a version of a format what it is.
 MAIN_FILES = {
-    "saved_model": "saved_model.pb",
+    "saved_model": SAVED_MODEL,
     "tflite": "model.tflite",
     "onnx": "model.onnx",
 }
@@ -50,9 +51,7 @@ def publish(
     try:
         write(temporary)
         temporary.chmod(0o755)
-        version = export_dir / str(
-            max(map(_number, versions(export_dir)), default=0) + 1
-        )
+        version = export_dir / str(max(_numbers(export_dir), default=0) + 1)
         os.rename(temporary, version)  # fails where another export was faster
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -77,7 +76,7 @@ def check_folder(export_dir: Path, format_name: str) -> None:
                 f"export_dir {export_dir} holds {main_file}: it is a version itself, "
                 f"expected the folder of versions above it"
             )
-        if name == format_name or not export_dir.is_dir():
+        if name == format_name:
             continue
         for version in versions(export_dir):
             if (version / main_file).exists():
@@ -87,14 +86,8 @@ def check_folder(export_dir: Path, format_name: str) -> None:
                 )
 
 
-def versions(export_dir: Path) -> list[Path]:
-    """Folders of versions, oldest first."""
-    found = [path for path in export_dir.iterdir() if path.name.isdecimal()]
-    return sorted(found, key=_number)
-
-
-def _number(version: Path) -> int:
-    return int(version.name)
+def _numbers(export_dir: Path) -> list[int]:
+    return [int(version.name) for version in versions(export_dir)]
 
 
 def _remove(version: Path) -> None:

@@ -7,14 +7,13 @@ after the running step: the training is saved and the process ends.
 import contextlib
 import math
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from motionflow.compat import keras
-from motionflow.errors import InputError
+from motionflow.errors import InputError, Stopped
 from motionflow.training.progress import Progress
 
 
@@ -105,9 +104,8 @@ class StepKeeper(keras.callbacks.Callback):
         if self._saves_alone:
             self._save()
         name, place = signal.Signals(self._signal).name, self._progress
-        print(
-            f"\nstopped by {name} after {place.epoch} epochs and {place.step} steps; "
+        raise Stopped(
+            self._signal,
+            f"stopped by {name} after {place.epoch} epochs and {place.step} steps; "
             f"the same command goes on from the last checkpoint",
-            file=sys.stderr,
         )
-        sys.exit(128 + self._signal)

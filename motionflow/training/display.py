@@ -15,10 +15,10 @@ import numpy as np
 from tqdm import tqdm
 
 from motionflow.compat import keras
+from motionflow.models.run_dir import STUCK_SHARE
 from motionflow.training.progress import Progress
 
 _SECONDS_BETWEEN = 0.5
-_STUCK_SHARE = 0.999  # of predictions; a stuck network still errs in single cells
 # Name in history.csv, title, factor, width and decimals.
 _METRICS = (
     ("loss", "loss", 1, 7, 1),
@@ -189,7 +189,7 @@ def stuck_warning(confusion: np.ndarray, still: int, epoch: float) -> str | None
     """
     true, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
     code = int(true.argmax())
-    if true[code] == true.sum() or predicted[code] < _STUCK_SHARE * true.sum():
+    if true[code] == true.sum() or predicted[code] < STUCK_SHARE * true.sum():
         return None
     meaning = " (still)" if code == still else ""
     return (

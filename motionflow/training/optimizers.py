@@ -12,15 +12,12 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 
-OPTIMIZERS = ("adam", "sgd")
-SCHEDULES = ("drop", "step", "cosine")
-
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate of each step; see the flags of `learning_rate_schedule`.
 
     Args:
-      kind: one of `SCHEDULES`.
+      kind: one of `settings.SCHEDULES`.
       rate: the highest rate.
       total: steps of the whole training, for "cosine".
       decay: steps until the rate is divided, for "drop" and "step"; 0: never.

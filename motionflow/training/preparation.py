@@ -3,19 +3,34 @@
 settings, data -> config.json, learning rate schedule, compiled model
 """
 
+import dataclasses
 import math
 
 import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data import pipeline
+from motionflow.data.augmentation import Augmentation
 from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
-from motionflow.models import build_model, keras_metrics, losses, target_options
+from motionflow.models import keras_metrics, losses
+from motionflow.models.building import build_model, target_options
 from motionflow.models.sequence import STEPS, SequenceNetwork
 from motionflow.training.optimizers import Schedule, make_optimizer
 from motionflow.training.settings import Settings
+
+
+def augmentation(settings: Settings) -> Augmentation:
+    """What is done to training images."""
+    return Augmentation(settings.mirror, settings.min_crop, settings.brightness)
+
+
+def loss_options(settings: Settings) -> losses.LossOptions:
+    """What is changed about cross-entropy."""
+    fields = dataclasses.fields(losses.LossOptions)
+    names = [field.name for field in fields]
+    return losses.LossOptions(**{name: getattr(settings, name) for name in names})
 
 
 def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
@@ -31,7 +46,7 @@ def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
             "grid_size": data.grid_size,
             **targets,
             **model,
-            "untilt": model["untilt"] and settings.loss.is_tilted,
+            "untilt": model["untilt"] and loss_options(settings).is_tilted,
         },
         # Which file it was may change: a resumed run has its weights already.
         "training": training | {"is_pretrained": settings.pretrained is not None},
@@ -61,14 +76,14 @@ def make_model(settings: Settings, data: DataDir, schedule: Schedule) -> keras.M
     config = make_config(settings, data)["model"]
     model = build_model(**config, mean_frame=data.mean_frame)
     if config["untilt"]:
-        tilt = losses.tilt(data.codebook.counts, settings.loss)
+        tilt = losses.tilt(data.codebook.counts, loss_options(settings))
         model.get_layer("logits").tilt.assign(tilt)
     if isinstance(model, SequenceNetwork):
         model.get_layer(STEPS).centers.assign(data.codebook.centers)
         steps = settings.epochs * pipeline.steps_per_epoch(data, settings.batch_size)
         model.teacher_steps = settings.teacher_forcing * steps
     optimizer = make_optimizer(settings.optimizer, schedule)
-    compile_model(model, optimizer, data.codebook, settings.loss)
+    compile_model(model, optimizer, data.codebook, loss_options(settings))
     return model
 
 

@@ -1,4 +1,4 @@
-"""One training, field by field the flags of `python -m motionflow.train`.
+"""One training, field by field the flags of `motionflow train`.
 
 Each field says where it enters config.json: `model` fields rebuild the network,
 `training` fields identify the run, and those in neither may differ when it is resumed.
@@ -7,11 +7,12 @@ Each field says where it enters config.json: `model` fields rebuild the network,
 import dataclasses
 from typing import Any
 
-from motionflow.data.augmentation import Augmentation
-from motionflow.models import BUILDERS
-from motionflow.models.losses import CLASS_WEIGHTS, LossOptions
-from motionflow.runtime import PRECISIONS, STRATEGIES
-from motionflow.training.optimizers import OPTIMIZERS, SCHEDULES
+from motionflow.models import CLASS_WEIGHTS
+
+OPTIMIZERS = ("adam", "sgd")
+SCHEDULES = ("drop", "step", "cosine")
+STRATEGIES = ("one_device", "mirrored", "multi_worker", "tpu")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 def _field(section: str | None, default: Any, text: str, **limits: Any) -> Any:
@@ -35,10 +36,10 @@ def _run(default: Any, text: str, **limits: Any) -> Any:
 class Settings:
     """Everything that the flags can say; `limits` of a field are absl's keywords."""
 
-    data_dir: str = _run("data/tfrecords", "From tools/make_tfrecords.py.")
+    data_dir: str = _run("data/tfrecords", "Data directory.")
     run_dir: str | None = _run(None, "Where results go; default runs/<model>.")
 
-    model: str = _run("allconv", "Network.", enum_values=list(BUILDERS))
+    model: str = _run("allconv", "Network, one of {networks}.")
     width: float = _model(1.0, "Factor on filters and units.", lower_bound=0.0)
     l2: float = _model(1e-5, "L2 on kernels: gradient l2 * w.", lower_bound=0.0)
     dropout: float = _model(0.3, "Share dropped.", lower_bound=0.0, upper_bound=0.9)
@@ -46,7 +47,7 @@ class Settings:
     pretrained: str | None = _run(
         None,
         "efficientnet: start from the weights in this .npz, see "
-        "tools/convert_efficientnet.py.",
+        "`motionflow convert-efficientnet`.",
     )
     freeze_trunk: bool = _model(False, "efficientnet: train the head only.")
 
@@ -137,17 +138,6 @@ class Settings:
     profile_steps: str | None = _run(
         None, "FIRST,LAST step of the run to profile for TensorBoard."
     )
-
-    @property
-    def augmentation(self) -> Augmentation:
-        """What is done to training images."""
-        return Augmentation(self.mirror, self.min_crop, self.brightness)
-
-    @property
-    def loss(self) -> LossOptions:
-        """What is changed about cross-entropy."""
-        names = [field.name for field in dataclasses.fields(LossOptions)]
-        return LossOptions(**{name: getattr(self, name) for name in names})
 
     def section(self, name: str) -> dict[str, Any]:
         """The fields of one section of config.json."""

@@ -11,7 +11,8 @@ are averages while the weights change, validation metrics belong to the end of t
 """
 
 import contextlib
-import sys
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,14 @@ import tensorflow as tf
 from motionflow import runtime
 from motionflow.compat import keras
 from motionflow.data import pipeline, records
-from motionflow.models import blocks, target_view, trunk
+from motionflow.models import blocks, trunk
+from motionflow.models.building import target_view
 from motionflow.models.run_dir import RunDir
 from motionflow.training import display
 from motionflow.training.callbacks import StepKeeper
 from motionflow.training.checkpoints import Checkpoints
 from motionflow.training.preparation import (
+    augmentation,
     check_replicas,
     make_config,
     make_model,
@@ -37,12 +40,19 @@ from motionflow.training.settings import Settings
 from motionflow.training.tensorboard import Board
 from motionflow.training.weight_average import WeightAverage
 
+_LOG = logging.getLogger(__name__)
+Watch = Callable[[dict[str, float]], None]
 
-def train(settings: Settings) -> dict[str, Any]:
+
+def train(
+    settings: Settings, watch: Watch = lambda row: None, bar: bool = False
+) -> dict[str, Any]:
     """Trains, or resumes, one network.
 
     Args:
       settings: everything that the flags can say.
+      watch: is given each finished epoch, as a row of history.csv.
+      bar: shows a bar on standard error while an epoch runs, if that is a terminal.
 
     Returns:
       The contents of result.json.
@@ -50,8 +60,9 @@ def train(settings: Settings) -> dict[str, Any]:
     Raises:
       InputError: unusable data directory, a run directory of another run, fewer samples
         than a batch, a batch that the replicas cannot share, or a diverged loss.
+      Stopped: SIGTERM or Ctrl-C came; the training is saved.
     """
-    return Trainer(settings).run()
+    return Trainer(settings, watch, bar).run()
 
 
 class Trainer:
@@ -69,8 +80,13 @@ class Trainer:
       progress: the place in the training.
     """
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        watch: Watch = lambda row: None,
+        bar: bool = False,
+    ):
+        self.settings, self._watch, self._has_bar = settings, watch, bar
         self.strategy = runtime.make_strategy(settings.strategy)
         runtime.set_precision(settings.precision)
         runtime.set_seeds(settings.seed)
@@ -116,12 +132,13 @@ class Trainer:
             )
             self._checkpoints.restore()
         if progress.epoch >= settings.epochs:
-            print(
-                f"{self.run_dir.path} is finished: {progress.epoch} epochs; "
-                f"pass more --epochs"
+            _LOG.info(
+                "%s is finished: %d epochs; pass more --epochs",
+                self.run_dir.path,
+                progress.epoch,
             )
         else:
-            print(self._summary())
+            _LOG.info(self._summary())
             self._go_through_epochs(averaging)
         result = summarize(progress.rows)
         if self.is_chief:
@@ -147,14 +164,17 @@ class Trainer:
         if 0 < progress.step < self.steps:
             keeper.restore_metrics(self.model.metrics)
         bar = display.ProgressBar(
-            progress, self.steps, settings.epochs, settings.batch_size, self.is_chief
+            progress,
+            self.steps,
+            settings.epochs,
+            settings.batch_size,
+            self._has_bar and self.is_chief,
         )
         callbacks, board = [keeper, bar], None
         if self.is_chief:
             board = Board(self.run_dir.logs, self.data, self.predictor)
             hparams = {"model": settings.model, **settings.section("model")}
             board.write_run(hparams | settings.section("training"))
-            print(display.table_head(settings.epochs))
             if self.profile:
                 callbacks.append(
                     Profiler(self.run_dir.logs, self.profile, progress, self.steps)
@@ -166,8 +186,9 @@ class Trainer:
         ):
             while progress.epoch < settings.epochs:
                 self._fit(callbacks)
-                self._finish_epoch(self._validate(callbacks))
+                validation = self._validate(callbacks)
                 confusion = self._confusion()  # a sum over all workers: each takes part
+                self._finish_epoch(validation, confusion)
                 if board:
                     self._report_epoch(board, confusion)
 
@@ -181,9 +202,9 @@ class Trainer:
     def _report_epoch(self, board: Board, confusion: np.ndarray) -> None:
         row, still = self.progress.rows[-1], self.data.codebook.zero_index
         self.run_dir.write_history(self.progress.rows)
-        print(display.table_row(row, self.settings.epochs), flush=True)
+        self._watch(row)
         if warning := display.stuck_warning(confusion, still, row["epoch"]):
-            print(warning, file=sys.stderr)
+            _LOG.warning(warning)
         board.write_epoch(row, confusion)
 
     def _fit(self, callbacks: list[keras.callbacks.Callback]) -> None:
@@ -199,7 +220,7 @@ class Trainer:
                 self.settings.batch_size,
                 self.settings.seed,
                 epoch,
-                self.settings.augmentation,
+                augmentation(self.settings),
                 first_step,
                 context,
             )
@@ -241,7 +262,9 @@ class Trainer:
         )
         return {f"val_{name}": float(value) for name, value in logs.items()}
 
-    def _finish_epoch(self, validation: dict[str, float]) -> None:
+    def _finish_epoch(
+        self, validation: dict[str, float], confusion: np.ndarray
+    ) -> None:
         progress = self.progress
         assert progress.training is not None, "_fit sets it"
         self._read_clock()
@@ -252,6 +275,8 @@ class Trainer:
                 "epoch": progress.epoch + 1,
                 **progress.training,
                 **validation,
+                # The share of the cells that the class predicted most is predicted in.
+                "most_predicted": float(confusion.sum(axis=0).max() / confusion.sum()),
                 "learning_rate": float(rate),
                 "seconds": progress.seconds,
                 "images_per_second": num_images / progress.seconds,

@@ -23,7 +23,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
 from motionflow import visualize
 from motionflow.data.drawn import make_clip
 from motionflow.errors import InputError
-from motionflow.models.predictor import Predictor
+from motionflow.model import Model
 from motionflow.web import answer, upload
 from motionflow.web.turns import BusyError, Turns
 
@@ -43,11 +43,11 @@ _EXAMPLE_MOMENT = 31  # frame of a clip
 _NUM_EXAMPLES = 6  # one of each action
 
 
-def make_app(predictor: Predictor, local_only: bool = True) -> flask.Flask:
+def make_app(model: Model, local_only: bool = True) -> flask.Flask:
     """Makes the page's program.
 
     Args:
-      predictor: predicts squares.
+      model: what predicts.
       local_only: answers only requests that name this machine: a foreign page whose
         name was pointed at 127.0.0.1 would send its own.
     """
@@ -74,7 +74,7 @@ def make_app(predictor: Predictor, local_only: bool = True) -> flask.Flask:
     def page() -> str:
         return flask.render_template(
             "page.html.jinja",
-            predictor=predictor,
+            predictor=model.predictor,
             max_megabytes=upload.MAX_BYTES // 2**20,
             longest_side=upload.LONGEST_SIDE,
             most_predictions=answer.MOST_PREDICTIONS,
@@ -100,7 +100,7 @@ def make_app(predictor: Predictor, local_only: bool = True) -> flask.Flask:
         data = flask.request.get_data(cache=False)
         upload.check_kind(data)
         with turns.take():
-            return answer.answer(predictor, data, options)
+            return answer.answer(model, data, options)
 
     _add_refusals(app)
     return app

@@ -84,6 +84,8 @@ function show(answer) {
   const unit = document.createElement("small");
   unit.textContent = " px per prediction";
   $("fastest").replaceChildren(answer.fastest.toFixed(1), unit);
+  $("remarks").textContent = answer.remarks.map((text) => `${text}. `).join("");
+  $("remarks").hidden = !answer.remarks.length;
   $("about").textContent = about(answer);
   const seconds = (answer.num_frames / 10).toFixed(1);
   $("film-note").textContent = `${answer.num_frames} frames, ${seconds} s, repeated. `;

@@ -1,0 +1,27 @@
+"""Scores a model beside baselines and other models, with intervals.
+
+    motionflow evaluate R --data_dir=D [--split=validation|test]
+    motionflow evaluate X/1 --data_dir=D --output_dir=E
+
+R is a run directory, X/1 an exported version. D may be another data directory than the
+model was trained on: it is then scored in flow space only. Writes to --output_dir
+(R/evaluation/<split>): metrics.json (everything), scores.npz (clip by clip, to pool),
+tables.md, and the figures.
+"""
+
+from absl import flags
+
+from motionflow.commands.evaluation_flags import arguments, define_flags
+
+__all__ = ["define_flags", "main"]
+
+WORDS = "run_dir"
+
+
+def main(values: flags.FlagValues) -> None:
+    """Evaluates, prints the tables."""
+    from motionflow.scoring import assessment
+
+    chosen = arguments(values)
+    print(assessment.markdown(assessment.assess(**chosen)))
+    print(f"Written to {chosen['output_dir']}")

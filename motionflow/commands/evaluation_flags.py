@@ -1,0 +1,58 @@
+"""The flags that say what to evaluate, for the commands that evaluate.
+
+flags -> the arguments of scoring.assessment.assess and report.page.make_report
+"""
+
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from motionflow.flag_groups import FlagGroups
+from motionflow.scoring import BASELINES, SPLITS, UNITS
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds the flags to a registry."""
+    define = FlagGroups(values, "What is evaluated")
+    define.text("run_dir", "runs/allconv", "Model to evaluate.")
+    define.text("model", None, "The same, under an older name.")
+    define.text("data_dir", "data/tfrecords", "Data directory.")
+    define.choice("split", "validation", SPLITS, "Split to evaluate.")
+    define.text(
+        "output_dir",
+        None,
+        "Where to write; <run_dir>/evaluation/<split>. An export needs one.",
+    )
+    define.group("Beside what, and how")
+    define.texts("rivals", "Other models for the same tables.")
+    text = "constant: only those that never look at the frame (seconds, not minutes)."
+    define.choice("baselines", "all", BASELINES, text)
+    define.choice("interval_unit", "clip", UNITS, "What the bootstrap draws again.")
+    define.number("batch_size", 32, "Frames at a time.", at_least=1)
+    define.number("seed", 0, "Of baselines, futures, bootstrap.", at_least=0)
+
+
+def arguments(values: flags.FlagValues) -> dict[str, Any]:
+    """Parsed flags as arguments, by name.
+
+    Raises:
+      InputError: an export without an output_dir.
+    """
+    from motionflow.scoring import assessment
+
+    model_dir = Path(values.model or values.run_dir)
+    output_dir = values.output_dir or assessment.folder_of(model_dir, values.split)
+    return {
+        "model_dir": model_dir,
+        "data_dir": values.data_dir,
+        "split": values.split,
+        "output_dir": output_dir,
+        "options": assessment.Options(
+            rivals=values.rivals,
+            baselines=values.baselines,
+            interval_unit=values.interval_unit,
+            batch_size=values.batch_size,
+            seed=values.seed,
+        ),
+    }

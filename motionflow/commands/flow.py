@@ -1,0 +1,56 @@
+"""Predicts how a picture will move next: a drawing, .flo, or .npy.
+
+    motionflow flow photo.jpg --model=runs/allconv               -> photo-flow.png
+    motionflow flow photo.jpg --model=runs/allconv --output=photo.flo
+
+A .png shows the flow over the picture, as colours and arrows. A .flo (Middlebury's
+format) or .npy holds the flow itself, float32 [rows, columns, 2] of the model's grid
+over the whole picture: dx right, dy down, pixels of the picture in one step.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from motionflow.data.marks import check_replaceable
+from motionflow.errors import InputError
+from motionflow.flag_groups import FlagGroups
+
+WORDS = "input"
+MARK = "motionflow flow"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds this command's flags."""
+    define = FlagGroups(values, "Input and output")
+    text = "Run directory, exported version, or folder of versions (the newest)."
+    define.text("model", None, text)
+    define.text("input", None, "Picture, or video whose last frame is taken.")
+    text = ".png, .flo or .npy. Default: beside the picture, photo-flow.png."
+    define.text("output", None, text)
+    text = "Replace a file that this command did not make."
+    define.switch("overwrite", False, text)
+
+
+def main(values: flags.FlagValues) -> None:
+    """Predicts, writes, says how much moves."""
+    for name in ("model", "input"):
+        if not values[name].value:
+            raise InputError(f"--{name} is missing: {values[name].help}")
+    source = Path(values.input)
+    output = Path(values.output or source.with_name(f"{source.stem}-flow.png"))
+    check_replaceable(output, MARK, values.overwrite)
+
+    from motionflow import model, motion
+    from motionflow.data import still
+
+    motion.check_output(output)
+    frame = still.read_still(source)  # before the model, which takes seconds
+    found = model.load(values.model).flow(frame)
+    found.save(output, MARK)
+    height, width = found.picture.shape[:2]
+    rows, columns = found.speed.shape
+    print(
+        f"wrote {output}: {columns}x{rows} cells, fastest {found.speed.max():.2f} "
+        f"pixels of {width}x{height}"
+    )

@@ -1,0 +1,112 @@
+"""Trains a network: from a data directory, or from your videos.
+
+    motionflow train data/tfrecords --flagfile=configs/allconv.flags --run_dir=R
+    motionflow train videos/
+
+A data directory comes from `motionflow data`; R gets the trained network. Stopped or
+killed, the same command goes on after the last saved step, exactly. The defaults are
+the report's all-convolutional recipe (section 4): Adam, 0.9 and 0.999, batches of 125.
+
+A folder of videos is turned into data, a network is trained and scored on videos that
+it never saw, exported, and one film is made: all of it in one run directory (--run_dir,
+runs/<name of the folder>), with data/, evaluation/, exported/ and film.mp4. What is
+done is not done again, and nothing is deleted. Labels are made by DIS flow and the
+network is a small one that a CPU trains, unless a flag or --flagfile says otherwise;
+the flags of `motionflow data` count here too.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from absl import flags
+
+from motionflow import cli
+from motionflow.commands import data_flags, training_flags
+from motionflow.errors import InputError
+
+WORDS = "data_dir"
+GOES_ON = True
+# What a folder of videos gets unless a flag says otherwise: labels that take minutes,
+# and the network of configs/demo.flags.
+DATA_DEFAULTS = {"dataset": "folder", "flow_method": "dis"}
+NETWORK_DEFAULTS = {
+    "width": 0.25,
+    "batch_size": 16,
+    "epochs": 8,
+    "learning_rate_decay_epoch": 6,
+    "dropout": 0.1,
+}
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds the flags of a training, and those of `data` for a folder of videos."""
+    training_flags.define_flags(values)
+    data_flags.define_flags(values)
+
+
+def main(values: flags.FlagValues) -> None:
+    """Trains, prints the last metrics."""
+    from motionflow import own_model
+
+    if own_model.is_video_folder(values.data_dir):
+        _make_model(values)
+        return
+    names = _data_flag_names(values)
+    if given := [name for name in names if not values[name].using_default_value]:
+        raise InputError(
+            f"--{given[0]} is for a folder of videos, and {values.data_dir} is none"
+        )
+    from motionflow.training.trainer import train
+
+    settings = training_flags.settings_from(values)
+    result = train(settings, _epoch_table(settings.epochs), bar=True)
+    print(f"results     {settings.run_dir or f'runs/{settings.model}'}/result.json")
+    for split in ("training", "validation"):
+        if result[split]:
+            metrics = [f"{name} {value:.4g}" for name, value in result[split].items()]
+            print(f"{split:<12}{', '.join(metrics)}")
+
+
+def _make_model(values: flags.FlagValues) -> None:
+    from motionflow import own_model
+
+    defaults = DATA_DEFAULTS | ({} if values.flagfile else NETWORK_DEFAULTS)
+    for name, default in defaults.items():
+        if values[name].using_default_value:
+            setattr(values, name, default)
+    if not values.run_dir:
+        name = Path(values.data_dir).resolve().name
+        values["run_dir"].value = str(Path("runs", name))
+    video_dir = values.data_dir
+    values["data_dir"].value = str(Path(values.run_dir, "data"))
+    settings = training_flags.settings_from(values)
+    with cli.progress_bar("frames and flow", "clip") as progress:
+        own_model.build_data(
+            video_dir,
+            values.run_dir,
+            data_flags.options_from(values),
+            extract=data_flags.engine_from(values, progress),
+            split_dir=values.split_dir,
+            max_failed_fraction=values.max_failed_fraction,
+        )
+    watch = _epoch_table(settings.epochs)
+    own_model.make_model(video_dir, settings, watch, bar=True)
+
+
+def _epoch_table(epochs: int) -> Callable[[dict[str, float]], None]:
+    """What prints a line an epoch, under two lines of titles."""
+    from motionflow.training import display
+
+    titles = [display.table_head(epochs)]
+
+    def show(row: dict[str, float]) -> None:
+        print(*titles, display.table_row(row, epochs), sep="\n", flush=True)
+        titles.clear()
+
+    return show
+
+
+def _data_flag_names(values: flags.FlagValues) -> list[str]:
+    own = flags.FlagValues()
+    data_flags.define_flags(own)
+    return [name for name in own if name in values]

@@ -1,0 +1,63 @@
+"""What a finished build has to say: a table of what became of the clips, and counts.
+
+data directory, statuses of its clips --format_summary--> lines for the terminal
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from motionflow.data.clip_status import FAILED, STATUSES, ClipStatus
+from motionflow.data.records import open_data_dir
+from motionflow.data.splits import SPLITS
+
+_LEFT_OUT_NOTES = {
+    "cut": "a shot cut in their window of frames",
+    "duplicate": "a duplicated frame in it (--duplicates=remove keeps more)",
+    "unstable": "the camera's motion could not be removed",
+}
+_STATUS_NOTES = {
+    "truncated": "fewer frames than announced; used all the same",
+    "filtered": "by name, official lists, cuts, duplicates or camera",
+    "too_short": "for one sample",
+    "corrupt": "cannot be decoded",
+    "timeout": "took longer than --clip_timeout",
+}
+
+
+def format_summary(data_dir: str | Path, statuses: Sequence[ClipStatus]) -> str:
+    """Says what became of the clips, and what the data directory holds."""
+    return "\n".join([*_clips(statuses), *_data(data_dir), f"{data_dir} is complete"])
+
+
+def _clips(statuses: Sequence[ClipStatus]) -> Iterator[str]:
+    yield f"{'status':9} {'clips':>7} {'frames':>9} {'samples':>8}"
+    for name in STATUSES:
+        chosen = [status for status in statuses if status.status == name]
+        if chosen:
+            frames = sum(status.frames for status in chosen)
+            samples = sum(status.samples for status in chosen)
+            note = _STATUS_NOTES.get(name, "")
+            numbers = f"{len(chosen):7d} {frames:9d} {samples:8d}"
+            yield f"{name:9} {numbers}  {note}".rstrip()
+    for status in statuses:
+        if status.status in (*FAILED, "too_short"):
+            reason = status.reason.encode(errors="backslashreplace").decode()
+            yield f"  {status.status}: {status.clip!r}: {reason}"
+    for cause, note in _LEFT_OUT_NOTES.items():
+        left_out = sum(getattr(status, f"{cause}_samples") for status in statuses)
+        if left_out:
+            yield f"{left_out} samples left out: {note}"
+
+
+def _data(data_dir: str | Path) -> Iterator[str]:
+    data = open_data_dir(data_dir)
+    counts = ", ".join(f"{data.num_samples(split)} in {split}" for split in SPLITS)
+    yield f"samples: {counts}"
+    codebook = data.codebook
+    still = codebook.counts[codebook.zero_index] / codebook.counts.sum()
+    yield (
+        f"{codebook.num_clusters} flow vectors; {still:.0%} of the training cells are "
+        f"still"
+    )
+    if not codebook.num_near_zero:
+        yield "no flow vector is near zero: the camera seems never to rest"

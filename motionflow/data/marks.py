@@ -1,0 +1,41 @@
+"""Whose file is this? A command writes its mark into films and pictures that it makes.
+
+    motionflow animate -> "motionflow animate" in the comment of an MP4 or GIF, or in a
+                          PNG's text
+
+So it can be run again, and still replaces nothing that somebody else made.
+"""
+
+from pathlib import Path
+
+from motionflow.errors import InputError
+
+_REACH = 2**16  # bytes at both ends of a file that are searched
+
+
+def check_replaceable(path: str | Path, mark: str, overwrite: bool = False) -> None:
+    """Refuses an output that is there and does not hold the mark.
+
+    Args:
+      path: a file, or a folder of PNG frames, that is about to be written.
+      mark: what the writer puts into its files.
+      overwrite: whatever is there may go.
+
+    Raises:
+      InputError: it was not made by the same command.
+    """
+    path = Path(path)
+    files = sorted(path.iterdir())[:1] if path.is_dir() else [path]
+    if overwrite or all(not file.exists() or _holds(file, mark) for file in files):
+        return
+    raise InputError(
+        f"{path} is there already and was not made by {mark}: name another --output, "
+        f"or replace it with --overwrite"
+    )
+
+
+def _holds(path: Path, mark: str) -> bool:
+    with path.open("rb") as file:
+        start = file.read(_REACH)
+        file.seek(-min(_REACH, path.stat().st_size), 2)
+        return mark.encode() in start or mark.encode() in file.read()

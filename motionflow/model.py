@@ -1,0 +1,131 @@
+"""A trained network as something to ask about pictures.
+
+model = load("runs/allconv")
+model.flow("photo.jpg")       ->  Motion: what moves where in the next step
+model.animate("photo.jpg")    ->  Film: how it goes on
+"""
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from motionflow.data import still, video
+from motionflow.film import Film
+from motionflow.generate.animation import Animation
+from motionflow.models import predictor
+from motionflow.models.model_path import find_model, is_export
+from motionflow.models.run_dir import STUCK_SHARE, RunDir
+from motionflow.motion import Motion, predict_motion
+
+MAX_SIZE = 4096  # pixels of the longer side of a film
+Picture = str | os.PathLike | Image.Image | np.ndarray
+
+
+class Model:
+    """A network that predicts how pictures move.
+
+    Attributes:
+      predictor: the network itself, for batches of squares: see `Predictor`.
+    """
+
+    def __init__(self, network: predictor.Predictor, remarks: list[str] | None = None):
+        self.predictor = network
+        self._remarks = remarks or []
+
+    def flow(self, picture: Picture) -> Motion:
+        """Predicts how each cell of a picture moves in its next step.
+
+        Args:
+          picture: a file (of a video its last frame is taken), a PIL image, or an array
+            [H, W], [H, W, 3] or [H, W, 4] of uint8; any size.
+
+        Raises:
+          InputError: it is no picture, or one side is more than 16 times the other.
+        """
+        return predict_motion(self.predictor, still.as_frame(picture))
+
+    def animate(
+        self,
+        picture: Picture,
+        *,
+        max_size: int = MAX_SIZE,
+        crop: bool = False,
+        show_flow: bool = False,
+        arrows: bool = False,
+        fps: float = 10.0,
+        **animation: Any,
+    ) -> Film:
+        """Plays a picture on.
+
+        Args:
+          picture: as in `flow`.
+          max_size: longer sides are shrunk to this; 0: no bound.
+          crop: takes the centre square at the size of the network.
+          show_flow: puts the flow beside each frame.
+          arrows: draws the flow over the frames.
+          fps: frames a second.
+          **animation: num_predictions=5, frames_per_prediction=5, mode="composed",
+            temperature=1.0, num_futures=0, seed=0: see `Animation`.
+
+        Raises:
+          InputError: `picture` is none, or an option of `animation` is refused.
+        """
+        frame = self.fit(still.as_frame(picture), max_size, crop)
+        options = Animation(**animation)
+        return Film(self.predictor, frame, options, show_flow, arrows, fps)
+
+    def fit(self, frame: np.ndarray, max_size: int, crop: bool = False) -> np.ndarray:
+        """A frame at the size of its film, see `animate`; uint8 [H, W, 3]."""
+        if crop:
+            return video.fit_frame(frame, self.predictor.frame_size)
+        bounded = still.bound_size(frame, max_size)
+        if bounded is not frame:
+            sizes = [f"{f.shape[1]}x{f.shape[0]}" for f in (frame, bounded)]
+            text = "shrunk from %s to %s (max_size=%d)"
+            logging.getLogger(__name__).info(text, *sizes, max_size)
+        return bounded
+
+    def remarks(self) -> list[str]:
+        """What one should know before one looks at its films.
+
+        Returns:
+          Sentences; mostly none: that it predicts one class everywhere.
+        """
+        return list(self._remarks)
+
+
+def load(path: str | os.PathLike) -> Model:
+    """Loads a model from wherever one lies.
+
+    Args:
+      path: a run directory, its checkpoints/best, an exported version, or a folder of
+        versions (the newest). An export is a program: load only what you trust.
+
+    Raises:
+      InputError: `path` is none of these, or holds a damaged model.
+    """
+    path = find_model(path)
+    return Model(predictor.load(path), _remarks(path))
+
+
+def _remarks(path: Path) -> list[str]:
+    """What the history of a model says that its user should know."""
+    if is_export(path):
+        card = path / "assets.extra" / "model_card.json"
+        found = json.loads(card.read_text()) if card.is_file() else {}
+        result = found.get("training", {}).get("result") or {}
+        row = result.get("training", {})
+    else:
+        row = (RunDir(path).read_history() or [{}])[-1]
+    share = row.get("most_predicted", 0.0)
+    if share < STUCK_SHARE:
+        return []
+    return [
+        f"this model predicts one and the same class in {share:.2%} of all cells, "
+        f"whatever the picture: it has not learned to tell motions apart"
+    ]

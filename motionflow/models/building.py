@@ -1,0 +1,109 @@
+"""A network by its name, with the mean frame in front and float32 logits at the end.
+
+frames [B, S, S, 3] in 0..255 -> Standardize -> network -> logits [B, cells, K]
+"""
+
+import numpy as np
+
+from motionflow.compat import keras
+from motionflow.data.records import DataDir
+from motionflow.models import blocks, efficientnet, find_builder, trunk
+from motionflow.models.network import Network
+from motionflow.models.sequence import SequenceNetwork
+
+# Networks whose weights expect a fixed value of 0..255 in place of the mean frame.
+PIXEL_MEANS = {"efficientnet": efficientnet.PIXEL_MEAN}
+# What a network predicts besides the next step on the grid; the data must keep it.
+_EXTRAS = {
+    "dense": ("dense_size",),
+    "sequence": ("sequence_length",),
+    "dense_sequence": ("dense_size", "sequence_length"),
+}
+
+
+def target_view(name: str, data: DataDir) -> DataDir:
+    """The data directory with the targets of a network.
+
+    Raises:
+      InputError: the data do not keep them.
+    """
+    extras = _EXTRAS.get(name, ())
+    return data.view("dense_size" in extras, "sequence_length" in extras)
+
+
+def target_options(name: str, data: DataDir) -> dict[str, int]:
+    """What `build_model` must be told of them: dense_size, sequence_length."""
+    return {option: getattr(data, option) for option in _EXTRAS.get(name, ())}
+
+
+def build_model(
+    name: str,
+    *,
+    mean_frame: np.ndarray,
+    num_clusters: int,
+    grid_size: int,
+    width: float = 1.0,
+    l2: float = 0.0,
+    dropout: float = 0.0,
+    literal_head: bool = False,
+    untilt: bool = False,
+    freeze_trunk: bool = False,
+    **targets: int,
+) -> keras.Model:
+    """Builds a network with the mean frame as its first layer and float32 logits.
+
+    Args:
+      name: of `network_names`.
+      mean_frame: float32 [S, S, 3], 0..255; its side is the size of the input. The
+        networks of `PIXEL_MEANS` have their own values instead.
+      num_clusters: K, the size of the codebook.
+      grid_size: cells along one side of the flow grid.
+      width: factor on the numbers of filters and units.
+      l2: weight of the L2 regularisation, in Torch7's sense.
+      dropout: share dropped where the tables say dropout.
+      literal_head: see `allconv.build_allconv`.
+      untilt: end with `blocks.Untilt`, whose tilt is zero until it is assigned.
+      freeze_trunk: train the head of a network with a trunk only, see `trunk.freeze`.
+      **targets: dense_size and sequence_length, see `target_options`.
+
+    Returns:
+      A model from frames [B, S, S, 3] in 0..255 (float32; uint8 is cast) to logits
+      [B, T * s * s, K] in float32, step by step, cells row by row. T is 1 and s is
+      grid_size, but for the networks that take `targets`.
+
+    Raises:
+      InputError: unknown name, a grid that the network does not give, or no trunk to
+        freeze.
+    """
+    build = find_builder(name)
+    frames = keras.Input(mean_frame.shape, dtype="float32", name="frames")
+    standardize = blocks.Standardize(name="standardize")
+    scores = build(
+        standardize(frames),
+        grid_size,
+        num_clusters,
+        width=width,
+        l2=l2,
+        dropout=dropout,
+        literal_head=literal_head,
+        **targets,
+    )
+    num_steps = targets.get("sequence_length", 1)
+    fine_size = targets.get("dense_size", grid_size)
+    shape = num_steps * fine_size**2, num_clusters
+    cells = keras.layers.Reshape(shape, name="cells")(scores)
+    options = {"dtype": "float32", "name": "logits"}
+    end = keras.layers.Activation("linear", **options)
+    if untilt:
+        end = blocks.Untilt(**options)
+    logits = end(cells)
+    mean = PIXEL_MEANS.get(name, mean_frame)
+    standardize.mean_frame.assign(np.broadcast_to(np.float32(mean), mean_frame.shape))
+    is_sequence = "sequence_length" in targets
+    model = (SequenceNetwork if is_sequence else Network)(frames, logits, name=name)
+    model.grid_size, model.num_steps, model.fine_size = grid_size, num_steps, fine_size
+    if is_sequence:
+        model.connect()
+    if freeze_trunk:
+        trunk.freeze(model)
+    return model

@@ -1,0 +1,105 @@
+"""How a picture is expected to move next: flow of its cells, how sure, a drawing of it.
+
+picture uint8 [H, W, 3] --predict_motion--> Motion --save--> .png, .flo, .npy
+"""
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from motionflow import flow_drawing
+from motionflow.data import picture
+from motionflow.errors import InputError
+from motionflow.generate import picture_flow
+from motionflow.models.predictor import Predictor
+
+SUFFIXES = (".png", ".flo", ".npy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Motion:
+    """The motion that is expected in one picture.
+
+    Attributes:
+      picture: uint8 [H, W, 3] RGB.
+      flow: float32 [h, w, 2], the expected motion of each cell of a grid over the whole
+        picture: dx right, dy down, pixels of the picture per step (the time that a
+        training label speaks of).
+      probabilities: float32 [h, w, K], over the vectors of the model's codebook.
+    """
+
+    picture: np.ndarray
+    flow: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def speed(self) -> np.ndarray:
+        """float32 [h, w], the length of the flow."""
+        return np.linalg.norm(self.flow, axis=-1)
+
+    def draw(self) -> np.ndarray:
+        """The flow over the picture, see `flow_drawing.draw_motion`."""
+        return flow_drawing.draw_motion(self.picture, self.flow)
+
+    def save(self, path: str | Path, mark: str = "") -> None:
+        """Writes the drawing (.png), or the flow (.flo of Middlebury, .npy).
+
+        Args:
+          path: the file; one that is there is replaced.
+          mark: a text for the PNG that says who made it.
+
+        Raises:
+          InputError: another suffix, or a folder that does not exist.
+        """
+        check_output(path)
+        path = Path(path)
+        # Beside the file, so that it appears whole or not at all.
+        draft = path.with_name(f".{path.stem}.tmp{path.suffix}")
+        try:
+            if path.suffix.lower() == ".png":
+                picture.write_png(draft, self.draw(), mark)
+            elif path.suffix.lower() == ".npy":
+                np.save(draft, self.flow)
+            elif not cv2.writeOpticalFlow(str(draft), self.flow):
+                raise InputError(f"{path} cannot be written")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        return cv2.imencode(".png", self.draw()[..., ::-1])[1].tobytes()
+
+
+def predict_motion(predictor: Predictor, frame: np.ndarray) -> Motion:
+    """Predicts how a picture of any size moves in its next step.
+
+    Args:
+      predictor: predicts squares.
+      frame: uint8 [H, W, 3] RGB.
+
+    Raises:
+      InputError: one side is more than 16 times the other.
+    """
+    picture_flow.grid_shape(predictor, *frame.shape[:2])  # refuses narrow strips
+    found = picture_flow.step_probabilities(predictor, frame[np.newaxis], 1)[0, 0]
+    flow = picture_flow.decode(found, predictor.centers)
+    size, cells = tf.constant(frame.shape[:2]), tf.constant(found.shape[:2])
+    flow *= picture_flow.pixel_scale(predictor, size, cells)
+    return Motion(frame, flow.numpy(), found.numpy())
+
+
+def check_output(path: str | Path) -> None:
+    """Refuses what `Motion.save` cannot write.
+
+    Raises:
+      InputError: another suffix, or a folder that does not exist.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path} must end in {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} into")

@@ -1,0 +1,138 @@
+"""A folder of videos -> a trained, judged and exported model, and one film.
+
+    videos -> R/data/ -> R/checkpoints/ ... -> R/evaluation/<split>/report.html
+      -> R/exported/<version>/ -> R/film.mp4
+
+Everything lies in one run directory R. A step that is done is not done again, unless
+the network was trained further; so a run that was stopped goes on.
+"""
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from motionflow.compared_film import ComparedFilm, compare_film
+from motionflow.data.build_options import BuildOptions
+from motionflow.data.build_summary import format_summary
+from motionflow.data.builder import build_data_dir
+from motionflow.data.clips import video_files
+from motionflow.data.data_dir_writer import read_clips
+from motionflow.data.records import open_data_dir
+from motionflow.errors import InputError
+from motionflow.generate.animation import Animation
+from motionflow.generate.comparison import FRAMES_PER_PREDICTION
+from motionflow.model import load
+from motionflow.models.model_path import find_model
+from motionflow.report.page import make_report
+from motionflow.scoring import assessment
+from motionflow.serving.exporting import export_model
+from motionflow.training.settings import Settings
+from motionflow.training.trainer import Watch, train
+
+_LOG = logging.getLogger(__name__)
+
+
+def build_data(
+    video_dir: str | Path, run_dir: str | Path, options: BuildOptions, **rest: Any
+) -> None:
+    """Builds R/data from videos, unless it is complete.
+
+    Args:
+      video_dir: folder of videos.
+      run_dir: R.
+      options: what to build.
+      **rest: further arguments of `build_data_dir`.
+
+    Raises:
+      InputError: as `build_data_dir`; or R lies among the videos, where the films that
+        it gets would be taken for videos of yours.
+    """
+    run_dir, data_dir = Path(run_dir), Path(run_dir, "data")
+    if run_dir.resolve().is_relative_to(Path(video_dir).resolve()):
+        raise InputError(
+            f"the run directory {run_dir} lies in {video_dir}, whose videos it is made "
+            f"from: name another --run_dir"
+        )
+    is_there = (data_dir / "manifest.json").is_file()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    statuses = build_data_dir(video_dir, data_dir, options, **rest)
+    if is_there:
+        _LOG.info("%s is complete", data_dir)
+    else:
+        _LOG.info(format_summary(data_dir, statuses))
+
+
+def make_model(
+    video_dir: str | Path, settings: Settings, watch: Watch, bar: bool = False
+) -> None:
+    """Does what is left to do after `build_data`.
+
+    Args:
+      video_dir: the videos that R/data was made from.
+      settings: of the training; its data_dir and run_dir are R's.
+      watch: see `trainer.train`.
+      bar: see `trainer.train`.
+
+    Raises:
+      InputError: as `trainer.train`, `make_report` and `export_model`.
+    """
+    epochs = train(settings, watch, bar)["epochs"]
+    run_dir, data_dir = Path(settings.run_dir or "."), Path(settings.data_dir)
+    done = _Done(run_dir / "steps.json", epochs)
+    data = open_data_dir(data_dir)
+    split = "test" if data.num_samples("test") else "validation"
+    folder, film = run_dir / "evaluation" / split, run_dir / "film.mp4"
+    if done.is_to_do("report"):
+        make_report(run_dir, data_dir, split, folder, assessment.Options())
+        done.note("report")
+    if done.is_to_do("export"):
+        export_model(run_dir, run_dir / "exported")
+        done.note("export")
+    if done.is_to_do("film"):
+        _film(run_dir, Path(video_dir), split).save(film)
+        done.note("film")
+    _LOG.info("finished; look at")
+    for path, text in (
+        (folder / "report.html", "how good it is, with figures and films"),
+        (film, "a video that it never saw: predicted, the flow, what really happened"),
+        (find_model(run_dir / "exported"), "the model for TensorFlow Serving"),
+        (run_dir, "the model for `motionflow animate PICTURE --model=...`"),
+    ):
+        _LOG.info("  %s  %s", path, text)
+
+
+def _film(run_dir: Path, video_dir: Path, split: str) -> ComparedFilm:
+    """Of the first video of a split."""
+    clips = [s for s in read_clips(run_dir / "data") if s.split == split and s.samples]
+    options = Animation(frames_per_prediction=FRAMES_PER_PREDICTION)
+    path = video_dir / clips[0].clip
+    return compare_film(load(run_dir), path, options, show_flow=True)
+
+
+class _Done:
+    """Which steps were done with the network as it is after so many epochs."""
+
+    def __init__(self, path: Path, epochs: int):
+        self._path, self._epochs = path, epochs
+        self._steps = json.loads(path.read_text()) if path.is_file() else {}
+
+    def is_to_do(self, step: str) -> bool:
+        return self._steps.get(step) != self._epochs
+
+    def note(self, step: str) -> None:
+        self._steps[step] = self._epochs
+        draft = self._path.with_suffix(".tmp")
+        draft.write_text(json.dumps(self._steps) + "\n")
+        os.replace(draft, self._path)
+
+
+def is_video_folder(path: str | Path) -> bool:
+    """Whether a path is a folder with videos in it, and no data directory."""
+    if Path(path, "manifest.json").is_file() or not Path(path).is_dir():
+        return False
+    try:
+        return next(video_files(path), None) is not None
+    except InputError:
+        return False

@@ -1,0 +1,215 @@
+"""A video file with gaps -> the whole video; a whole video -> what could be left out.
+
+file, Restoring --restore_video--> file, how many frames came in which way
+file, Restoring --plan_video-----> plan.json, a thinned file
+"""
+
+import collections
+import dataclasses
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionflow.data.frame_sequence import FrameSequence, open_sequence, parse_numbers
+from motionflow.errors import InputError
+from motionflow.film import check_output, write_film
+from motionflow.generate import METHODS, WITH_MODEL, picture_flow, restoration, thinning
+from motionflow.models import predictor
+
+FPS = 30.0  # of pictures, which do not say
+_LOG = logging.getLogger(__name__)
+_Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Restoring:
+    """What is missing from a video, and what fills it.
+
+    Attributes:
+      missing: numbers that the input lacks, such as "3,7-9", or a plan.json.
+      damaged: numbers of frames to replace.
+      replace_duplicates: frames that repeat the one before are replaced.
+      timestamps: gaps in a video's time stamps are missing frames.
+      model: see `motionflow.load`; for the methods that need one.
+      method: one of `generate.METHODS`; None: predicted, or the plan's.
+      frames_per_prediction: see `restoration.Filler`; None: 2, or the plan's.
+      max_gap: see `restoration.Filler`; None: 8, or the plan's.
+      fps: to write; None: the input's, 30 for pictures.
+    """
+
+    missing: str | None = None
+    damaged: str | None = None
+    replace_duplicates: bool = False
+    timestamps: bool = True
+    model: str | os.PathLike | None = None
+    method: str | None = None
+    frames_per_prediction: int | None = None
+    max_gap: int | None = None
+    fps: float | None = None
+
+
+def restore_video(
+    source: str, output: str, options: Restoring, progress: _Progress, mark: str = ""
+) -> collections.Counter[str]:
+    """Writes a video in which every frame is there.
+
+    Args:
+      source: video, or folder of numbered pictures.
+      output: .mp4 or .gif, or a folder for PNGs.
+      options: what is missing.
+      progress: called with (frames done, frames in all).
+      mark: see `data.marks`.
+
+    Returns:
+      How many frames came in which way; `restoration.KEPT` were there.
+
+    Raises:
+      InputError: unreadable, numbers that do not fit, or no frame that is good.
+    """
+    check_output(output)
+    plan = None
+    if options.missing and options.missing.endswith(".json"):
+        plan = thinning.Plan.load(options.missing)
+    sequence = _with_missing(source, _open(source, options), options, plan)
+    bad = _damaged(sequence, options)
+    filler = _filler(options, plan)
+    numbered = zip(sequence.numbers, sequence.read(), strict=True)
+    numbered = (pair for pair in numbered if pair[0] not in bad)
+    counts: collections.Counter[str] = collections.Counter()
+
+    def counted() -> Iterator[np.ndarray]:
+        filled = restoration.restore(numbered, sequence.first, sequence.last, filler)
+        for frame, how in filled:
+            counts[how] += 1
+            yield frame
+
+    total = sequence.last + 1 - sequence.first
+    fps = options.fps or sequence.fps or FPS
+    write_film(output, counted(), total, fps, progress, mark)
+    return counts
+
+
+def plan_video(
+    source: str,
+    output: str,
+    thinned_output: str | None,
+    min_psnr: float,
+    options: Restoring,
+    progress: _Progress,
+    mark: str = "",
+) -> thinning.Plan:
+    """Writes which frames could be dropped, and the video without them.
+
+    Args:
+      source: video, or folder of numbered pictures; nothing is missing in it.
+      output: the plan, .json.
+      thinned_output: video or folder; None writes none.
+      min_psnr: of dropped frames, dB.
+      options: what would restore them.
+      progress: called with (frames done, frames in all).
+      mark: see `data.marks`.
+
+    Raises:
+      InputError: as `restore_video`, or frames are missing.
+    """
+    if not output.endswith(".json"):
+        raise InputError(f"--output={output} must end in .json with --plan")
+    if not Path(output).parent.is_dir():
+        raise InputError(f"there is no folder {Path(output).parent} for {output}")
+    if thinned_output:
+        check_output(thinned_output)
+    if options.missing or options.damaged or options.replace_duplicates:
+        raise InputError("--plan takes a video as it is: restore it first")
+    sequence = _open(source, options)
+    if sequence.num_missing:
+        raise InputError(
+            f"{source} lacks {sequence.num_missing} frames: restore it first, or take "
+            f"its frames as they come (--notimestamps)"
+        )
+    total = len(sequence.numbers)
+
+    def watched() -> Iterator[np.ndarray]:
+        for done, frame in enumerate(sequence.read(), start=1):
+            yield frame
+            progress(done, total)
+
+    plan = thinning.make_plan(watched(), _filler(options, None), min_psnr)
+    fps = options.fps or sequence.fps or FPS
+    plan = thinning.measure_bytes(plan, sequence.read, fps)
+    plan.save(output)
+    if thinned_output:
+        kept = thinning.thin(plan, sequence.read())
+        write_film(thinned_output, kept, len(plan.kept), fps, progress, mark)
+    return plan
+
+
+def _open(source: str, options: Restoring) -> FrameSequence:
+    sequence = open_sequence(source)
+    for remark in sequence.remarks:
+        _LOG.warning("remark: %s", remark)
+    if not options.timestamps and not Path(source).is_dir():
+        return sequence.without_gaps()
+    return sequence
+
+
+def _with_missing(
+    source: str,
+    sequence: FrameSequence,
+    options: Restoring,
+    plan: thinning.Plan | None,
+) -> FrameSequence:
+    """The frames with the numbers that --missing leaves to them."""
+    if not options.missing:
+        return sequence
+    if sequence.num_missing:
+        _LOG.warning(
+            "remark: --missing is given, so the %d gaps in the numbers of %s do not "
+            "count",
+            sequence.num_missing,
+            source,
+        )
+    if not plan:
+        return sequence.lacking(parse_numbers(options.missing))
+    if len(sequence.numbers) != len(plan.kept):
+        raise InputError(
+            f"{source} has {len(sequence.numbers)} frames, and {options.missing} "
+            f"keeps {len(plan.kept)} of {plan.num_frames}"
+        )
+    return sequence.lacking(list(plan.dropped), first=0)
+
+
+def _damaged(sequence: FrameSequence, options: Restoring) -> set[int]:
+    """Numbers of the frames to replace."""
+    bad = set(parse_numbers(options.damaged or ""))
+    if unknown := sorted(bad - set(sequence.numbers)):
+        raise InputError(
+            f"--damaged names frame {unknown[0]}, which the input does not have; its "
+            f"frames are {sequence.numbers[0]} to {sequence.numbers[-1]}"
+        )
+    if options.replace_duplicates:
+        bad |= sequence.find_duplicates()
+    if bad.issuperset(sequence.numbers):
+        raise InputError("all frames are missing or damaged: there is no good frame")
+    return bad
+
+
+def _filler(options: Restoring, plan: thinning.Plan | None) -> restoration.Filler:
+    """The filler of the options; what they leave open is the plan's, or the default."""
+    chosen: dict[str, Any] = {}
+    for name in ("method", "frames_per_prediction", "max_gap"):
+        if (value := getattr(options, name)) is not None:
+            chosen[name] = value
+        elif plan:
+            chosen[name] = getattr(plan, name)
+    if chosen.get("method", METHODS[0]) in WITH_MODEL:
+        if not options.model:
+            raise InputError(
+                "--model is missing: only the methods flow, blend and repeat need none"
+            )
+        model = picture_flow.flow_function(predictor.load(options.model))
+        chosen["model"] = model
+    return restoration.Filler(**chosen)

@@ -1,0 +1,138 @@
+"""What one asks a server for: a picture of the flow, a film, how long it takes.
+
+picture, client --write_flow--> .png      --write_film--> .mp4, .gif
+                --measure-----> a table of latencies
+"""
+
+import itertools
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from motionflow import film_drawing, flow_drawing
+from motionflow.data import picture, video
+from motionflow.errors import InputError
+from motionflow.serving.client import Client
+from motionflow.tables import markdown_table
+
+_DRAWN = 400  # pixels a side of the flow picture, at least
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+_PERCENTILES = (50, 90, 95, 99)
+
+
+def check_output(output: Path) -> None:
+    """Refuses an output that could not be written, before anybody is asked."""
+    if output.suffix != ".png":
+        video.check_output(output)
+    elif not output.parent.is_dir():
+        raise InputError(f"there is no folder {output.parent} for {output}")
+
+
+def file_bytes(path: Path, frame: np.ndarray) -> bytes:
+    """The file as it is if the server can read it and it was not shrunk; else a PNG."""
+    data = path.read_bytes()
+    # A photograph is turned by the server, as it was here.
+    if data.startswith(_MAGIC) and picture.read_image(path).shape == frame.shape:
+        return data
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    return encoded.tobytes()
+
+
+def write_flow(
+    client: Client, data: bytes, frame: np.ndarray, output: Path, frame_size: int
+) -> str:
+    """Asks for flow and draws it on the centre square, which is what the network sees.
+
+    Args:
+      client: whom to ask.
+      data: the picture's file, see `file_bytes`.
+      frame: the same picture, uint8 [H, W, 3].
+      output: .png.
+      frame_size: pixels a side of the model's frames.
+
+    Returns:
+      In words, how much moves.
+    """
+    answer = client.predict("predict_bytes", {"image_bytes": np.array([data], object)})
+    side = max(_DRAWN, frame_size)
+    square = video.fit_frame(frame, side)
+    flow = answer["flow"][0] * (side / frame_size)
+    fastest = float(np.linalg.norm(flow, axis=-1).max())
+    scale = flow_drawing.arrow_scale(fastest, side, side)
+    drawn = film_drawing.beside(
+        [
+            flow_drawing.draw_arrows(square, flow, scale),
+            flow_drawing.flow_panel(flow, side, side, fastest),
+        ]
+    )
+    try:
+        picture.write_png(output, drawn)
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error}") from error
+    return (
+        f"fastest {answer['speed'].max():.2f} pixels of {frame_size}, mean confidence "
+        f"{answer['confidence'].mean():.2f}"
+    )
+
+
+def write_film(
+    client: Client, frame: np.ndarray, output: Path, fps: float, **numbers: int
+) -> int:
+    """Asks for the frames that follow and writes them behind the picture.
+
+    Args:
+      client: whom to ask.
+      frame: uint8 [H, W, 3].
+      output: .mp4 or .gif.
+      fps: frames a second.
+      **numbers: num_predictions, frames_per_prediction.
+
+    Returns:
+      How many frames the film has.
+    """
+    arrays = {name: np.array([value], np.int32) for name, value in numbers.items()}
+    answer = client.predict("rollout", {"image": frame[np.newaxis], **arrays})
+    frames = answer["frames"][0]
+    video.write_video(output, itertools.chain([frame], frames), fps)
+    return 1 + len(frames)
+
+
+def measure(
+    make_client: Callable[[], Client], data: bytes, num_requests: int, num_threads: int
+) -> str:
+    """Sends a picture again and again.
+
+    Args:
+      make_client: makes a client for each thread.
+      data: the picture's file.
+      num_requests: how often, all threads together.
+      num_threads: requests at the same time.
+
+    Returns:
+      Latencies as the clients see them, a table.
+    """
+    inputs = {"image_bytes": np.array([data], object)}
+
+    def work(count: int) -> list[tuple[float, float]]:
+        client, spans = make_client(), []
+        client.predict("predict_bytes", inputs)  # connects, and warms the server up
+        for _ in range(count):
+            start = time.perf_counter()
+            client.predict("predict_bytes", inputs)
+            spans.append((start, time.perf_counter()))
+        return spans
+
+    share, rest = divmod(num_requests, num_threads)
+    counts = [share + (i < rest) for i in range(num_threads)]
+    with ThreadPoolExecutor(num_threads) as pool:
+        spans = [span for one in pool.map(work, counts) for span in one]
+    starts, ends = np.transpose(spans)
+    times, rate = ends - starts, num_requests / (ends.max() - starts.min())
+    cells = [f"{1000 * np.percentile(times, p):.1f}" for p in _PERCENTILES]
+    cells += [f"{1000 * np.mean(times):.1f}", f"{rate:.1f}"]
+    head = [f"p{p}, ms" for p in _PERCENTILES] + ["mean, ms", "requests a second"]
+    return "\n".join(markdown_table(head, [cells], num_names=0))

@@ -1,0 +1,40 @@
+"""Which files may be replaced."""
+
+import numpy as np
+import pytest
+
+from motionflow.data import picture, video
+from motionflow.data.marks import check_replaceable
+from motionflow.errors import InputError
+
+FRAMES = np.zeros((3, 16, 16, 3), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif", "a", "a.png"])
+def test_a_file_with_the_mark_may_be_replaced(name, tmp_path):
+    path = tmp_path / name
+    check_replaceable(path, "motionflow animate")  # nothing is there
+
+    def write(mark):
+        if path.suffix == ".png":
+            picture.write_png(path, FRAMES[0], mark)
+        elif path.suffix:
+            video.write_video(path, FRAMES, 10, mark)
+        else:
+            picture.write_frames(path, FRAMES, mark)
+
+    write("motionflow animate")
+    check_replaceable(path, "motionflow animate")
+    for other in ("motionflow restore", ""):
+        write(other)
+        with pytest.raises(InputError, match="was not made by motionflow animate"):
+            check_replaceable(path, "motionflow animate")
+        check_replaceable(path, "motionflow animate", overwrite=True)
+
+
+def test_an_empty_file_or_folder(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(InputError, match="is there already"):
+        check_replaceable(tmp_path / "a.mp4", "motionflow animate")
+    (tmp_path / "a").mkdir()
+    check_replaceable(tmp_path / "a", "motionflow animate")

@@ -1,0 +1,125 @@
+"""From a folder of videos to a model, in one run directory that loses nothing."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import motionflow
+from motionflow import own_model
+from motionflow.commands import train
+from motionflow.data import video
+from motionflow.errors import InputError
+from motionflow.training.settings import Settings
+from tests.conftest import MOVES, moving_square, write_avi
+
+pytestmark = pytest.mark.slow
+
+TINY = ["--frame_stride=2", "--num_clusters=6", "--width=0.03", "--batch_size=4"]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """A plain folder: nine files, nine sources."""
+    folder = tmp_path_factory.mktemp("own") / "videos"
+    for i, move in enumerate(MOVES):
+        write_avi(folder / f"{i}.avi", moving_square(move, 8, seed=i))
+    return folder
+
+
+def state(folder):
+    """Files with their times, but for what each training writes anew."""
+    again = {"config.json", "flags.txt", "data.json", "history.csv", "result.json"}
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in again
+    }
+
+
+def test_one_command_then_it_is_finished_then_it_goes_further(
+    call, videos, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    done = call(train, videos, *TINY, "--epochs=1")
+    assert done.code == 0, done.err
+    run = tmp_path / "runs" / "videos"
+    flags = json.loads((run / "data" / "manifest.json").read_text())["flags"]
+    assert (flags["dataset"], flags["flow_method"]) == ("folder", "dis")
+    assert (run / "evaluation/test/report.html").stat().st_size > 10_000
+    frames = list(video.iter_frames(run / "film.mp4"))
+    assert frames[0].shape == (200, 3 * 200 + 2 * 4, 3)  # predicted, flow, real
+    frame = np.zeros((200, 200, 3), np.uint8)
+    flows = [motionflow.load(p).flow(frame).flow for p in (run, run / "exported")]
+    np.testing.assert_allclose(*flows, atol=1e-4)
+    assert "finished; look at\n" in done.out and "report.html" in done.out
+
+    before = state(run)
+    done = call(train, videos, *TINY, "--epochs=1")
+    assert done.code == 0, done.err
+    assert "data is complete" in done.out and "is finished: 1 epochs" in done.out
+    assert state(run) == before
+
+    # Stopped before the film was there: only that is made.
+    (run / "film.mp4").unlink()
+    steps = json.loads((run / "steps.json").read_text())
+    assert steps.pop("film") == 1
+    (run / "steps.json").write_text(json.dumps(steps))
+    done = call(train, videos, *TINY, "--epochs=1")
+    after = state(run)
+    assert after.keys() == before.keys()
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"film.mp4", "film.csv", "steps.json"}
+
+
+def test_what_is_refused(call, videos, tmp_path, tiny_data_dir):
+    run = videos / "run"
+    done = call(train, videos, f"--run_dir={run}")
+    assert done.code == 1 and f"the run directory {run} lies in {videos}" in done.err
+    assert not run.exists()
+    done = call(train, tiny_data_dir, "--flow_method=dis", f"--run_dir={tmp_path}/r")
+    assert "--flow_method is for a folder of videos" in done.err
+    done = call(train, tmp_path / "none", f"--run_dir={tmp_path}/r")
+    assert "none is no complete data directory" in done.err
+
+
+def test_what_is_a_folder_of_videos(videos, tiny_data_dir, tmp_path):
+    assert own_model.is_video_folder(videos)
+    assert not own_model.is_video_folder(tiny_data_dir)
+    assert not own_model.is_video_folder(tmp_path)
+    assert not own_model.is_video_folder(tmp_path / "none")
+    shutil.copytree(videos, tmp_path / "videos")
+    (tmp_path / "manifest.json").touch()
+    assert not own_model.is_video_folder(tmp_path)  # a data directory, whatever else
+
+
+def test_the_network_is_that_of_the_demo():
+    from motionflow import cli
+    from motionflow.commands.training_flags import settings_from
+
+    recipe = settings_from(cli.parse(train, ["--flagfile=configs/demo.flags"]))
+    small = Settings(**train.NETWORK_DEFAULTS)
+    for name in ("model", "width", "batch_size", "epochs", "l2", "dropout", "mirror"):
+        assert getattr(recipe, name) == getattr(small, name), name
+    assert recipe.learning_rate == small.learning_rate
+    assert recipe.learning_rate_decay_epoch == small.learning_rate_decay_epoch
+
+
+def test_a_flag_file_is_a_recipe_of_its_own(call, videos, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(own_model, "build_data", lambda *a, **k: None)
+    monkeypatch.setattr(own_model, "make_model", lambda *a, **k: seen.append(a))
+    file = tmp_path / "own.flags"
+    file.write_text("--dropout=0.2\n")
+    call(train, videos, f"--flagfile={file}", "--epochs=3", "--run_dir=r")
+    call(train, videos, "--epochs=3", "--run_dir=r")
+    (_, recipe, _), (_, small, _) = seen
+    assert (recipe.width, recipe.dropout, recipe.epochs) == (1.0, 0.2, 3)
+    assert (small.width, small.dropout, small.epochs) == (0.25, 0.1, 3)
+    assert small.data_dir == "r/data" and small.run_dir == "r"
+
+
+def test_input_error_is_the_usual_one(videos):
+    with pytest.raises(InputError, match="lies in"):
+        own_model.build_data(videos, videos / "a" / "b", None)

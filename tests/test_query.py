@@ -1,0 +1,135 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from motionflow import cli
+from motionflow.commands import query
+from motionflow.data import picture, video
+from motionflow.errors import InputError
+from motionflow.serving import asking
+from tests import served, serving_server
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(version):
+    with serving_server.serve(version) as one:
+        yield one
+
+
+@pytest.fixture(params=["grpc", "rest"])
+def address(request, server):
+    return f"--{request.param}={server[1 if request.param == 'grpc' else 2]}"
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(served.pictures(1, 80, 100)[0]).save(path, quality=95)
+    return path
+
+
+@pytest.fixture
+def ask():
+    """Runs the tool."""
+
+    def run(*arguments):
+        return query.main(cli.parse(query, ["--frame_size=64", *arguments]))
+
+    return run
+
+
+def test_a_flow_picture_and_a_film(ask, address, photo, tmp_path, capsys):
+    outputs = tmp_path / "flow.png", tmp_path / "film.mp4"
+    code = ask(
+        address,
+        f"--input={photo}",
+        f"--output={outputs[0]},{outputs[1]}",
+        "--num_predictions=2",
+        "--frames_per_prediction=3",
+    )
+    assert code == 0
+    drawn = picture.read_image(outputs[0])
+    # The square at 400 pixels with arrows, and its colours.
+    assert drawn.shape[0] == 400 and drawn.shape[1] >= 800
+    square = video.fit_frame(picture.read_image(photo), 400)
+    assert np.median(np.abs(drawn[:, :400].astype(int) - square)) == 0
+    frames = list(video.iter_frames(outputs[1]))
+    assert len(frames) == 7 and frames[0].shape == (80, 100, 3)
+    first = picture.read_image(photo)
+    assert np.abs(frames[0].astype(int) - first).mean() < 6  # but for the codec
+    printed = capsys.readouterr().out
+    assert "fastest" in printed and "7 frames, the first is the input" in printed
+
+
+def test_the_printed_speed_is_the_servers(ask, server, photo, tmp_path, capsys):
+    ask(f"--grpc={server[1]}", f"--input={photo}", f"--output={tmp_path / 'a.png'}")
+    data = np.array([photo.read_bytes()], object)
+    answer = server[0].predict("predict_bytes", {"image_bytes": data})
+    fastest = np.linalg.norm(answer["flow"].numpy(), axis=-1).max()
+    assert f"fastest {fastest:.2f} pixels of 64" in capsys.readouterr().out
+
+
+def test_health_is_an_exit_code(ask, address, server, capsys):
+    assert ask(address, "--health") == 0
+    assert "motionflow at" in capsys.readouterr().out
+    server[0].state = "LOADING"
+    try:
+        assert ask(address, "--health") == 1
+        assert capsys.readouterr().out.endswith(": LOADING\n")
+    finally:
+        server[0].state = "AVAILABLE"
+
+
+def test_the_benchmark_counts_its_requests(ask, address, server, photo, capsys):
+    before = server[0].num_requests
+    ask(address, f"--input={photo}", "--benchmark=7", "--concurrency=3")
+    assert server[0].num_requests - before == 7 + 3
+    head, _, row = capsys.readouterr().out.splitlines()
+    assert "p50, ms" in head and "requests a second" in head
+    cells = [float(cell) for cell in row.strip("| ").split("|")]
+    assert cells[:4] == sorted(cells[:4]) and all(cell > 0 for cell in cells)
+
+
+def test_a_file_is_sent_as_it_is_where_the_server_can_read_it(photo, tmp_path):
+    frame = picture.read_image(photo)
+    assert asking.file_bytes(photo, frame) == photo.read_bytes()
+    other = tmp_path / "a.bmp"
+    Image.fromarray(frame).save(other)
+    for path, sent in ((other, frame), (photo, frame[::2, ::2])):
+        data = asking.file_bytes(path, sent)
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        assert data.startswith(b"\x89PNG")
+        np.testing.assert_array_equal(decoded[..., ::-1], sent)
+
+
+def test_large_pictures_are_shrunk_before_they_are_sent(ask, server, photo, tmp_path):
+    film = tmp_path / "film.gif"
+    numbers = ["--num_predictions=1", "--frames_per_prediction=1", "--max_size=50"]
+    ask(f"--grpc={server[1]}", f"--input={photo}", f"--output={film}", *numbers)
+    assert next(video.iter_frames(film)).shape == (40, 50, 3)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([], "name one server"),
+        (["--grpc=a:1", "--rest=http://a:1"], "name one server"),
+        (["--grpc=localhost:1"], "--input is missing"),
+        (["--grpc=localhost:1", "--input=a.jpg", "--output=no/a.png"], "no folder no"),
+        (["--grpc=localhost:1", "--input=a.jpg", "--output=a.avi"], "must end in"),
+        (["--grpc=localhost:1", "--input=none.jpg"], "there is no file none.jpg"),
+    ],
+)
+def test_wrong_flags_are_refused_before_anybody_is_asked(ask, arguments, words):
+    with pytest.raises(InputError, match=words):
+        ask(*arguments)
+
+
+def test_the_command_says_when_nobody_listens(call, photo):
+    own = ["--rest=http://127.0.0.1:9", f"--input={photo}", "--deadline=1"]
+    done = call(query, *own)
+    assert done.code == 1
+    assert "error: model motionflow at http://127.0.0.1:9 is not" in done.err
