@@ -1,10 +1,11 @@
 # make demo             everything once, on clips that are drawn for it (VIDEO_DIR=...
-#                       on yours)
+#                       on yours, with DATASET=folder|hmdb51|ucf101)
 # make check            lint, types and the tests that take seconds: after each change
 # make test             lint, types and all tests but the next two
 # make test-benchmarks  the scripts of benchmarks/, on tiny input
 # make test-corpus      330 damaged clips
 # make coverage         all tests but test-corpus, and which lines they reach
+# make docs             the site of docs/, into site/
 # make package          wheel and sdist, and the wheel in an environment of its own
 # make env              only the environment: .venv-<version>, to activate and work in
 #
@@ -20,9 +21,7 @@ endif
 VENV := .venv-$(shell $(FOUND) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 BIN := $(VENV)/bin
 
-export TF_CPP_MIN_LOG_LEVEL ?= 2
-
-.PHONY: demo check test test-benchmarks test-corpus coverage package env lint
+.PHONY: demo check test test-benchmarks test-corpus coverage docs package env lint
 .DEFAULT_GOAL := env
 
 env: $(VENV)/installed
@@ -57,6 +56,9 @@ test-corpus: env
 coverage: env
 	$(PYTEST) -m 'not corpus' --cov --cov-report=term:skip-covered
 
+docs: env
+	$(BIN)/python -m mkdocs build --strict
+
 package: env
 	rm -rf dist $(VENV)-wheel
 	$(BIN)/python -m build
@@ -65,33 +67,22 @@ package: env
 	$(VENV)-wheel/bin/python -I .ci/check_wheel.py .
 	rm -rf $(VENV)-wheel
 
-# --- the demo: clips -> shards -> training -> export -> video -> report ---------
+# --- the demo: clips -> data -> training -> report, export, film ----------------
+#
+# Run again it goes on, or says that it is finished; it deletes nothing.
 
 DATASET ?= hmdb51
-DATA_FLAGS ?= --flow_method=dis
+DATA_FLAGS ?=
 TRAIN_FLAGS ?=
 CLIPS := $(or $(VIDEO_DIR),demo/clips)
+RUN := demo/run$(if $(VIDEO_DIR),-$(notdir $(abspath $(VIDEO_DIR))))
 
-demo: env
-	rm -rf demo/clips demo/tfrecords demo/run demo/exported
-	mkdir -p demo
-	$(if $(VIDEO_DIR),,$(BIN)/python tools/make_sample_clips.py \
-	    --output_dir=$(CLIPS) --num_clips=200)
-	$(BIN)/python tools/make_tfrecords.py --video_dir=$(CLIPS) --dataset=$(DATASET) \
-	    --output_dir=demo/tfrecords $(DATA_FLAGS)
-	$(BIN)/python -m motionflow.train --flagfile=configs/demo.flags \
-	    --data_dir=demo/tfrecords --run_dir=demo/run $(TRAIN_FLAGS)
-	$(BIN)/python tools/make_report.py --run_dir=demo/run \
-	    --data_dir=demo/tfrecords --split=test
-	$(BIN)/python -m motionflow.export --run_dir=demo/run --export_dir=demo/exported \
-	    $(if $(VIDEO_DIR),,--data_licence='drawn by motionflow, Apache 2.0')
-	$(BIN)/python tools/predict_video.py --model=demo/exported/1 --output=demo/video.mp4 \
-	    --show_flow \
-	    --input="$$( (find $(CLIPS) -path '*/walk/*.avi' | sort; \
-	        find $(CLIPS) -name '*.avi' -o -name '*.mp4' | sort) | head -n 1)"
-	@echo "Look at:"
-	@echo "  demo/run/evaluation/test/report.html   how good it is, with figures and videos"
-	@echo "  demo/video.mp4                         the video made of one frame, beside its flow"
-	@echo "  demo/exported/1                        the model for TensorFlow Serving"
-	@echo "  $(BIN)/python -m motionflow.demo --export_dir=demo/exported   your own picture"
-	@echo "  $(BIN)/tensorboard --logdir=demo/run/logs  how training went"
+demo: env $(if $(VIDEO_DIR),,demo/clips/.complete)
+	$(BIN)/motionflow train $(CLIPS) --dataset=$(DATASET) --run_dir=$(RUN) \
+	    $(if $(VIDEO_DIR),,--data_licence='drawn by motionflow, Apache 2.0') \
+	    $(DATA_FLAGS) $(TRAIN_FLAGS)
+	@echo "$(BIN)/motionflow serve $(RUN)   shows what it makes of a picture of yours"
+
+demo/clips/.complete: | env
+	$(BIN)/motionflow sample-clips demo/clips --num_clips=200
+	touch $@

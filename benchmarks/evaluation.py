@@ -26,7 +26,8 @@ from absl import app, flags
 from motionflow import baselines
 from motionflow.data.pipeline import evaluation_batches
 from motionflow.data.records import DataDir, open_data_dir
-from motionflow.models import build_model, predictor
+from motionflow.models import predictor
+from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.scoring.evaluation import Evaluation, score
 from motionflow.scoring.model_rows import ModelRows

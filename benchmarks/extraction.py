@@ -17,7 +17,7 @@ memory    one worker, 200 clips with DIS: the worker's resident memory after eac
 With the defaults each takes one to three minutes on two idle cores. Sample clips serve
 as well as real ones:
 
-    python tools/make_sample_clips.py --output_dir=data/sample_clips --num_clips=200
+    motionflow sample-clips data/sample_clips --num_clips=200
     python benchmarks/extraction.py data/sample_clips
 """
 

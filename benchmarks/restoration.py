@@ -36,8 +36,8 @@ import tensorflow as tf
 from motionflow.data.continuity import mark_breaks
 from motionflow.data.flow import make_flow_function, to_grid
 from motionflow.data.video import count_frames, fit_frame, iter_frames
-from motionflow.generate import picture_flow, thinning
-from motionflow.generate.restoration import METHODS, Filler
+from motionflow.generate import METHODS, picture_flow, thinning
+from motionflow.generate.restoration import Filler
 from motionflow.models import predictor
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, interval, verdict
 

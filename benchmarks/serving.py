@@ -28,7 +28,8 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
-from motionflow.models import blocks, build_model
+from motionflow.models import blocks
+from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.serving import saved_model
 from motionflow.serving.folding import fold

@@ -5,7 +5,7 @@
 The same networks, batch and precision, in turns in one run:
 
 bare step   forward pass, gradients and optimizer, on one batch that lies in memory
-training    what `python -m motionflow.train` does: records of PNG frames, decoded,
+training    what `motionflow train` does: records of PNG frames, decoded,
             shuffled and mirrored; metrics, callbacks, checkpoints. Its time is the one
             in history.csv. What lies between two epochs (a checkpoint, history.csv, a
             new dataset, its first batch) is added once in --checkpoint_steps, 100

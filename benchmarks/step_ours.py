@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from motionflow import runtime
 from motionflow.data import pipeline, records
-from motionflow.models import build_model, spatial_softmax
+from motionflow.models import spatial_softmax
+from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.training.optimizers import make_optimizer
 from motionflow.training.settings import Settings

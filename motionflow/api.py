@@ -50,8 +50,8 @@ def evaluate_model(
       model: see `motionflow.load`.
       data_dir: data directory.
       split: "validation" or "test".
-      output_dir: where to write; None: <model>/evaluation/<split>, which an export has
-        not: it is read only.
+      output_dir: where to write; None: `<model>/evaluation/<split>`, which an export
+        has not: it is read only.
       **options: rivals, baselines, interval_unit, batch_size, seed: see
         `assessment.Options`.
 

@@ -14,14 +14,17 @@ Flags live in the registry that `main` is given. Nothing is read from absl's glo
 """
 
 import contextlib
-import importlib
+import importlib.abc
+import importlib.util
 import itertools
 import logging
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
@@ -29,7 +32,9 @@ from absl import flags
 
 from motionflow.errors import InputError, Stopped
 from motionflow.flag_groups import FlagGroups, format_help
+from motionflow.quiet import stderr_held_back
 
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # who sets it wants to hear TensorFlow
 _HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 
 
@@ -59,8 +64,7 @@ def call(
     """Does what `run` does but for ending the process; returns its exit code."""
     try:
         if _HELP.intersection(arguments):
-            print(usage(command))
-            return 0
+            return _show(usage(command))
         values = parse(command, arguments, defaults)
         with _prepared(values):
             return command.main(values) or 0
@@ -75,9 +79,6 @@ def call(
         # A terminal has written ^C into the line.
         print(f"\n{text}", file=sys.stderr)
         return stop.code if isinstance(stop, Stopped) else 128 + signal.SIGINT
-    except BrokenPipeError:
-        # Who reads the output has seen enough; nobody is told when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
 
@@ -137,19 +138,37 @@ def usage(command: ModuleType) -> str:
     return f"{(command.__doc__ or '').strip()}\n\n{format_help(define(command))}"
 
 
+def _show(text: str) -> int:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Who reads has seen enough; Python's own flush at the end must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
 @contextlib.contextmanager
 def progress_bar(desc: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows a bar on standard error; yields what to call with (done, total)."""
+    """Yields what to call with (done, total): it shows a bar on standard error."""
     from tqdm import tqdm
 
-    with tqdm(unit=unit, desc=desc, smoothing=0.05) as bar:
+    bar: Any = None
+    start = time.time()
 
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            if done != bar.n:  # an update by 0 would spoil the rate
-                bar.update(done - bar.n)
+    def progress(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None:
+            bar = tqdm(unit=unit, desc=desc, smoothing=0.05, total=total)
+            bar.start_t = bar.last_print_t = start
+        bar.total = total
+        if done != bar.n:  # an update by 0 would spoil the rate
+            bar.update(done - bar.n)
 
+    try:
         yield progress
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 @contextlib.contextmanager
@@ -158,7 +177,8 @@ def _prepared(values: flags.FlagValues) -> Iterator[None]:
     logger, handler = logging.getLogger("motionflow"), _Remarks()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    if values.verbosity < 1:
+    logger.propagate = False  # others give the root a handler of their own
+    if values.verbosity < 1 and _LEVEL not in os.environ:
         _silence_others()
     if values.import_module:
         sys.path.insert(0, os.getcwd())
@@ -174,15 +194,44 @@ def _prepared(values: flags.FlagValues) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, before)
         logger.removeHandler(handler)
+        logger.propagate = True
 
 
 def _silence_others() -> None:
     # "E ... Unable to register cuFFT" on a machine without a GPU is an error to
     # TensorFlow; what goes wrong for good is raised as an exception all the same.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ[_LEVEL] = "3"
     for name in ("tensorflow", "absl", "tf_keras"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietImport())
+
+
+class _QuietImport(importlib.abc.MetaPathFinder):
+    """Holds standard error back while TensorFlow is imported.
+
+    TensorFlow 2.21 writes some lines before it has read how much it should write.
+    """
+
+    def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
+        """Finds TensorFlow as others would, once."""
+        if fullname != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec and spec.loader:
+            load = _held_back(spec.loader.exec_module)
+            spec.loader.exec_module = load  # type: ignore[assignment]  # of this one
+        return spec
+
+
+def _held_back(load: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+    def load_quietly(module: ModuleType) -> None:
+        with stderr_held_back():
+            load(module)
+
+    return load_quietly
 
 
 class _Remarks(logging.Handler):

@@ -119,10 +119,10 @@ def _remarks(path: Path) -> list[str]:
         card = path / "assets.extra" / "model_card.json"
         found = json.loads(card.read_text()) if card.is_file() else {}
         result = found.get("training", {}).get("result") or {}
-        row = result.get("training", {})
+        row = result.get("validation") or result.get("training", {})
     else:
         row = (RunDir(path).read_history() or [{}])[-1]
-    share = row.get("most_predicted", 0.0)
+    share = row.get("val_most_predicted", row.get("most_predicted", 0.0))
     if share < STUCK_SHARE:
         return []
     return [

@@ -65,7 +65,11 @@ def build_data(
 
 
 def make_model(
-    video_dir: str | Path, settings: Settings, watch: Watch, bar: bool = False
+    video_dir: str | Path,
+    settings: Settings,
+    watch: Watch,
+    bar: bool = False,
+    data_licence: str | None = None,
 ) -> None:
     """Does what is left to do after `build_data`.
 
@@ -74,6 +78,7 @@ def make_model(
       settings: of the training; its data_dir and run_dir are R's.
       watch: see `trainer.train`.
       bar: see `trainer.train`.
+      data_licence: see `export_model`.
 
     Raises:
       InputError: as `trainer.train`, `make_report` and `export_model`.
@@ -88,7 +93,7 @@ def make_model(
         make_report(run_dir, data_dir, split, folder, assessment.Options())
         done.note("report")
     if done.is_to_do("export"):
-        export_model(run_dir, run_dir / "exported")
+        export_model(run_dir, run_dir / "exported", data_licence=data_licence)
         done.note("export")
     if done.is_to_do("film"):
         _film(run_dir, Path(video_dir), split).save(film)

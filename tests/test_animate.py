@@ -1,5 +1,7 @@
 import csv
+import os
 import re
+import signal
 from pathlib import Path
 
 import cv2
@@ -82,14 +84,16 @@ def test_crop_is_the_centre_square_at_the_models_size(run, image):
     np.testing.assert_array_equal(read_folder("o")[0], video.fit_frame(image, 64))
 
 
-def test_large_pictures_are_shrunk_and_it_is_said(run, image, capsys):
+def test_large_pictures_are_shrunk_and_it_is_said(run, image, caplog):
+    caplog.set_level("INFO", "motionflow")
     run("--input=picture.png", "--output=o", "--max_size=72", "--num_predictions=1")
     half = image.reshape(48, 2, 72, 2, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(read_folder("o")[0], half, atol=0.51)
-    assert "shrunk from 144x96 to 72x48" in capsys.readouterr().out
+    assert "shrunk from 144x96 to 72x48" in caplog.text
+    caplog.clear()
     run("--input=picture.png", "--output=o", "--max_size=0", "--num_predictions=1")
     np.testing.assert_array_equal(read_folder("o")[0], image)
-    assert "shrunk" not in capsys.readouterr().out
+    assert not caplog.messages
 
 
 def test_a_video_goes_on_from_its_last_frame(run):
@@ -259,6 +263,67 @@ def test_bad_input_is_named_and_nothing_is_written(run, image, arguments, messag
 def test_numbers_below_the_smallest_are_refused(run, image):
     with pytest.raises(flags.IllegalFlagValueError, match="num_predictions"):
         run("--input=picture.png", "--num_predictions=0")
+
+
+def test_beside_the_picture_and_only_over_its_own(call, image, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(model, "load", lambda path: Model(FakePredictor()))
+    own = ["picture.png", "--model=m", "--num_predictions=1"]
+    for _ in range(2):
+        done = call(animate, *own)
+        assert done.out == "wrote picture.mp4: 6 frames, the first is the input\n"
+    Path("picture.mp4").write_bytes(b"somebody's film")
+    done = call(animate, *own)
+    assert (done.code, Path("picture.mp4").read_bytes()) == (1, b"somebody's film")
+    assert "picture.mp4 is there already and was not made by" in done.err
+    assert call(animate, *own, "--overwrite").code == 0
+    assert len(read_film("picture.mp4")) == 6
+
+
+def test_several_pictures_and_a_pattern(call, image, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(model, "load", lambda path: Model(FakePredictor()))
+    Image.fromarray(image).save("other.jpg")
+    Path("cut.jpg").write_bytes(Path("other.jpg").read_bytes()[:900])
+    own = ["--model=m", "--num_predictions=1", "--format=gif"]
+    done = call(animate, "picture.png", "*.jpg", *own)
+    assert done.code == 1 and "failed: cut.jpg cannot be read" in done.err
+    assert "2 of 3 pictures animated, 1 failed" in done.out
+    assert names() == [
+        "cut.jpg",
+        "other.gif",
+        "other.jpg",
+        "picture.gif",
+        "picture.png",
+    ]
+
+
+def test_what_one_should_know_is_said(call, image, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    still = Model(FakePredictor((0.01, 0)), ["this model predicts one class"])
+    monkeypatch.setattr(model, "load", lambda path: still)
+    done = call(animate, "picture.png", "--model=m")
+    assert "remark: this model predicts one class" in done.err
+    assert "nothing here is expected to move (largest motion 0.1 px)" in done.out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("output", ["a.mp4", "a.gif", "a"])
+def test_stopped_in_the_middle_nothing_is_left(
+    call, image, tmp_path, monkeypatch, number, output
+):
+    class Stopping(FakePredictor):
+        def __call__(self, frames):
+            if self.num_calls == 2:
+                os.kill(os.getpid(), number)
+            return super().__call__(frames)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(model, "load", lambda path: Model(Stopping()))
+    done = call(animate, "picture.png", "--model=m", f"--output={output}")
+    assert done.code == 128 + number and done.out == ""
+    assert done.err.splitlines()[-1] == "stopped"
+    assert names() == ["picture.png"]
 
 
 def test_the_command_says_what_is_wrong(call, tmp_path, monkeypatch):

@@ -42,7 +42,7 @@ def test_a_network_of_ones_own_from_data_to_export(mine, tmp_path, capfd):
         progress=rows.append,
     )
     assert [row["epoch"] for row in rows] == [1, 2] and result["epochs"] == 2
-    assert 1 / 5 <= rows[-1]["most_predicted"] <= 1
+    assert 1 / 5 <= rows[-1]["val_most_predicted"] <= 1
     motion = motionflow.load(tmp_path / "run").flow(np.zeros((60, 100, 3), np.uint8))
     assert motion.flow.shape == (3, 5, 2)
     summary = motionflow.evaluate_model(

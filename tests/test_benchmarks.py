@@ -244,3 +244,12 @@ def test_networks():
     # 2 frames of 10,000 cells of 40 float32 numbers.
     assert found[1:3] == ["10,000", "3"] and float(found[3].replace(",", "")) > 100
     assert all(float(value) > 0 for value in found[4:])
+
+
+def test_startup():
+    done = run("startup.py", "--runs=1")
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert len(rows) == 1 + 1 + 4 + 17  # two lines of titles
+    median, slowest = map(float, cells(done.stdout, "motionflow train --help"))
+    assert 0 < median <= slowest

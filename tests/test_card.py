@@ -39,7 +39,7 @@ def test_where_it_came_from(card, data):
     assert "frame of 8x8 and the flow of its 2x2 cells" in card
     origin = card.split("```sh\n")[1].split("```")[0]
     words = origin.replace("\\\n", "").split()
-    assert words[:2] == ["python", "tools/make_tfrecords.py"]
+    assert words[:2] == ["motionflow", "data"]
     assert "--dataset=folder" in words and "--seed=7" in words
     assert not any("codebook" in word for word in words)  # none was given
     fingerprint = Codebook(CENTERS).fingerprint
@@ -49,7 +49,7 @@ def test_where_it_came_from(card, data):
 def test_a_fold_says_which(tmp_path):
     path = write_hand_made(tmp_path / "fold-2", num_folds=5, fold=2)
     card = format_card(inspect_data_dir(path))
-    assert "Then fold 2 of 5 by `tools/resplit.py`." in card
+    assert "Then fold 2 of 5 by `motionflow split`." in card
     assert "--fold" not in card and "--num_folds" not in card  # of no other command
 
 

@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+from motionflow.commands import data
+
 pytestmark = pytest.mark.slow
 
 
@@ -97,7 +99,7 @@ def test_without_data_it_says_where_to_get_some(run, tmp_path, monkeypatch):
     done = run()
     assert done.code == 1
     assert "HMDB-51 is published by" in done.err
-    assert "tools/make_sample_clips.py --output_dir=data/hmdb51" in done.err
+    assert "motionflow sample-clips data/hmdb51" in done.err
     assert not list(tmp_path.iterdir())
 
 

@@ -17,21 +17,27 @@ def parsed(*words):
     return values
 
 
+def quiet(done, total):
+    pass
+
+
 def test_defaults():
-    assert evaluation_flags.arguments(parsed()) == {
+    assert evaluation_flags.arguments(parsed(), quiet) == {
         "model_dir": Path("runs/allconv"),
         "data_dir": "data/tfrecords",
         "split": "validation",
         "output_dir": Path("runs/allconv/evaluation/validation"),
-        "options": Options(rivals=[]),
+        "options": Options(rivals=[], progress=quiet),
     }
 
 
 def test_all_of_them():
     words = ["--model=x/1", "--data_dir=d", "--split=test", "--output_dir=e"]
     words += ["--rivals=a,b", "--baselines=constant", "--interval_unit=source"]
-    found = evaluation_flags.arguments(parsed(*words, "--batch_size=2", "--seed=3"))
-    options = Options(["a", "b"], "constant", "source", 2, 3)
+    found = evaluation_flags.arguments(
+        parsed(*words, "--batch_size=2", "--seed=3"), quiet
+    )
+    options = Options(["a", "b"], "constant", "source", 2, 3, quiet)
     assert found == {
         "model_dir": Path("x/1"),
         "data_dir": "d",

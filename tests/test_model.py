@@ -77,11 +77,11 @@ def test_a_model_that_is_stuck_is_named(run_dir, version, tmp_path):
     shutil.copytree(run_dir, run)
     shutil.copytree(version, exported)
     for share, expected in ((0.9995, 1), (0.8, 0)):
-        row = {"epoch": 1, "most_predicted": share}
+        row = {"epoch": 1, "val_most_predicted": share}
         RunDir(run).write_history([row])
         card = exported / "assets.extra" / "model_card.json"
         values = json.loads(card.read_text())
-        values["training"]["result"] = {"training": {"most_predicted": share}}
+        values["training"]["result"] = {"validation": {"most_predicted": share}}
         card.write_text(json.dumps(values))
         for path in (run, exported):
             found = motionflow.load(path).remarks()

@@ -166,5 +166,5 @@ def test_load_says_what_it_expected(tmp_path):
 
 def test_a_foreign_saved_model_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
-    with pytest.raises(InputError, match="was it written by motionflow.export"):
+    with pytest.raises(InputError, match="was it written by `motionflow export`"):
         predictor.load(tmp_path)

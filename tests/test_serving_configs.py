@@ -90,8 +90,8 @@ def test_a_misspelt_field_would_be_found():
 
 
 def test_the_readme_mounts_what_the_files_name():
-    readme = (ROOT / "README.md").read_text()
-    assert "exported:/models/motionflow" in readme
-    assert "configs/serving:/config" in readme
+    page = (ROOT / "docs/guide/serving.md").read_text()
+    assert "exported:/models/motionflow" in page
+    assert "configs/serving:/config" in page
     for name in ("models", "batching", "monitoring"):
-        assert f"/config/{name}.config" in readme
+        assert f"/config/{name}.config" in page

@@ -67,7 +67,8 @@ def test_history_has_a_row_an_epoch_and_the_result_is_its_last(straight):
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     for split, prefix in (("training", ""), ("validation", "val_")):
-        assert list(result[split]) == METRICS
+        own = ["most_predicted"] if split == "validation" else []
+        assert list(result[split]) == METRICS + own
         for name, value in result[split].items():
             assert float(rows[-1][prefix + name]) == value
     assert result["epochs"] == 2 and result["images_per_second"] > 0
@@ -84,6 +85,10 @@ def test_validation_metrics_are_those_of_the_saved_weights_over_all_samples(
     logits, codes = model(batch["frames"]).numpy(), batch["codes"].numpy()
     shifted = np.exp(logits - logits.max(-1, keepdims=True))
     probabilities = shifted / shifted.sum(-1, keepdims=True)
+    # Which class is predicted most, and in how many of the cells.
+    counts = np.bincount(probabilities.argmax(-1).ravel())
+    share = counts.max() / counts.sum()
+    assert result["validation"]["most_predicted"] == pytest.approx(share)
     right = np.take_along_axis(probabilities, codes[..., None], -1)
     cross_entropy = -np.log(right).sum() / 5
     kernels = [w.numpy() for w in model.weights if "kernel" in w.name]
@@ -169,7 +174,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights_and_metrics(
         monkeypatch.setattr(stopped, "_save", save_and_die)
     else:
         monkeypatch.setattr(
-            stopped, "_finish_epoch", lambda _: stopped._save() or kill()
+            stopped, "_finish_epoch", lambda *_: stopped._save() or kill()
         )
     with pytest.raises(Killed):
         stopped.run()

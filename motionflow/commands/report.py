@@ -9,6 +9,7 @@ that needs no other.
 
 from absl import flags
 
+from motionflow import cli
 from motionflow.commands.evaluation_flags import arguments, define_flags
 
 __all__ = ["define_flags", "main"]
@@ -20,5 +21,6 @@ def main(values: flags.FlagValues) -> None:
     """Writes the page and says where it is."""
     from motionflow.report import page
 
-    path = page.make_report(**arguments(values))
+    with cli.progress_bar(values.split, "frame") as progress:
+        path = page.make_report(**arguments(values, progress))
     print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB: open it in a browser")

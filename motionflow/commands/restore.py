@@ -126,8 +126,9 @@ def main(values: flags.FlagValues) -> None:
 
 
 def _output(values: flags.FlagValues) -> str:
-    if values.output and not (values.plan and values["output"].using_default_value):
-        return values.output
+    if values.output:
+        is_default = values["output"].using_default_value  # of the older name
+        return "plan.json" if values.plan and is_default else values.output
     source = Path(values.input)
     name = f"{source.stem}-{'plan.json' if values.plan else 'restored.mp4'}"
     return str(source.with_name(name))

@@ -13,6 +13,7 @@ import os
 
 from absl import flags
 
+from motionflow import cli
 from motionflow.flag_groups import FlagGroups
 
 WORDS = "output_dir"
@@ -33,7 +34,9 @@ def main(values: flags.FlagValues) -> None:
     from motionflow.data import drawn
 
     folder = values.output_dir
-    paths = drawn.write_clips(folder, values.num_clips, values.seed, values.num_workers)
+    numbers = values.num_clips, values.seed, values.num_workers
+    with cli.progress_bar("drawing", "clip") as progress:
+        paths = drawn.write_clips(folder, *numbers, progress)
     actions = collections.Counter(path.split(os.sep)[-2] for path in paths)
     counts = ", ".join(f"{count} {action}" for action, count in actions.items())
     print(f"{len(paths)} clips in {folder}: {counts}.")

@@ -23,6 +23,7 @@ from absl import flags
 from motionflow import cli
 from motionflow.commands import data_flags, training_flags
 from motionflow.errors import InputError
+from motionflow.flag_groups import FlagGroups
 
 WORDS = "data_dir"
 GOES_ON = True
@@ -42,6 +43,9 @@ def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of a training, and those of `data` for a folder of videos."""
     training_flags.define_flags(values)
     data_flags.define_flags(values)
+    define = FlagGroups(values, "Export of a model made from videos")
+    text = "Of the videos, for the model card."
+    define.text("data_licence", None, text)
 
 
 def main(values: flags.FlagValues) -> None:
@@ -90,7 +94,8 @@ def _make_model(values: flags.FlagValues) -> None:
             max_failed_fraction=values.max_failed_fraction,
         )
     watch = _epoch_table(settings.epochs)
-    own_model.make_model(video_dir, settings, watch, bar=True)
+    licence = values.data_licence
+    own_model.make_model(video_dir, settings, watch, bar=True, data_licence=licence)
 
 
 def _epoch_table(epochs: int) -> Callable[[dict[str, float]], None]:
@@ -109,4 +114,4 @@ def _epoch_table(epochs: int) -> Callable[[dict[str, float]], None]:
 def _data_flag_names(values: flags.FlagValues) -> list[str]:
     own = flags.FlagValues()
     data_flags.define_flags(own)
-    return [name for name in own if name in values]
+    return [*own, "data_licence"]

@@ -288,7 +288,7 @@ def read_manifest(path: str | Path) -> dict:
     except FileNotFoundError as error:
         raise InputError(
             f"{path} is no complete data directory: it has no manifest.json "
-            "(tools/make_tfrecords.py writes it last)"
+            "(`motionflow data` writes it last)"
         ) from error
     except ValueError as error:
         raise InputError(f"{path}/manifest.json is damaged: {error}") from error

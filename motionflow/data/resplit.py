@@ -173,7 +173,7 @@ def _records_of_clips(
         if len(records) != status.samples:
             raise InputError(
                 f"{data.path} holds {len(records)} records of {status.clip!r}, its "
-                f"clips.jsonl says {status.samples}: see tools/inspect_dataset.py"
+                f"clips.jsonl says {status.samples}: see `motionflow inspect`"
             )
         if records:
             yield status.clip, sorted(records, key=lambda r: r["frame_index"])

@@ -63,7 +63,7 @@ def _origin(found: Inspection, codebook: Codebook) -> list[str]:
     num_folds, fold = (flags.pop(name, None) for name in ("num_folds", "fold"))
     words = [f"--{k}={value}" for k, value in flags.items() if value not in ("", None)]
     command = textwrap.wrap(
-        " ".join(["python tools/make_tfrecords.py", *words]),
+        " ".join(["motionflow data", *words]),
         width=78,
         subsequent_indent="    ",
         break_long_words=False,
@@ -76,7 +76,7 @@ def _origin(found: Inspection, codebook: Codebook) -> list[str]:
         command[-1],
         "```",
         "",
-        *([f"Then fold {fold} of {num_folds} by `tools/resplit.py`."] if fold else []),
+        *([f"Then fold {fold} of {num_folds} by `motionflow split`."] if fold else []),
         f"Written by {', '.join(versions)}; codebook {codebook.fingerprint}.",
     ]
 

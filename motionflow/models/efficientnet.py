@@ -5,7 +5,7 @@
 
 The mobile network of Tan and Le 2019 (arXiv 1905.11946) in its "lite" form: no squeeze
 and excitation, ReLU6 for swish. Weights from ImageNet's 1.3 million labelled pictures
-come from tools/convert_efficientnet.py and go in with --pretrained; --freeze_trunk
+come from `efficientnet_weights` and go in with --pretrained; --freeze_trunk
 trains the head alone. They expect frames as (frame - 127) / 128, which replaces the
 data's mean frame (`building.PIXEL_MEANS`), and Keras' "same" padding,
 which where the stride is 2 is uneven.

@@ -211,7 +211,7 @@ def _from_export(path: Path) -> Predictor:
     if FRAMES_SIGNATURE not in exported.signatures:
         raise InputError(
             f"{path} has the signatures {sorted(exported.signatures)}, expected "
-            f"{FRAMES_SIGNATURE!r} among them: was it written by motionflow.export?"
+            f"{FRAMES_SIGNATURE!r} among them: was it written by `motionflow export`?"
         )
     predict = exported.signatures[FRAMES_SIGNATURE]
     centers = Codebook.load(path / "assets" / "codebook.npz").centers

@@ -74,7 +74,7 @@ class RunDir:
         if not run_dir._config.is_file():
             raise InputError(
                 f"{path} is no run directory: it holds no config.json; expected the "
-                f"--run_dir of a training (python -m motionflow.train)"
+                f"--run_dir of a training (motionflow train)"
             )
         if not run_dir.checkpoint_paths():
             raise InputError(

@@ -75,7 +75,7 @@ def _read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"cannot read {path}: {error}; expected the .npz of "
-            f"tools/convert_efficientnet.py"
+            f"`motionflow convert-efficientnet`"
         ) from None
 
 

@@ -204,7 +204,7 @@ def _carry_on(frames: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def play(model: Predictor, samples: Samples, num_clips: int) -> list[Clip]:
-    """Rolls frames forward, as tools/predict_video.py does.
+    """Rolls frames forward, as `motionflow animate` does.
 
     Args:
       model: predicts the flow of each frame.

@@ -10,7 +10,7 @@ tables.md, and the figures as PNG.
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Options:
       interval_unit: what the bootstrap draws, "clip" or "source".
       batch_size: frames at a time; does not change the result.
       seed: of baselines, sampled futures and bootstrap.
+      progress: called with (frames done, frames in all).
     """
 
     rivals: Sequence[str] = ()
@@ -45,6 +46,7 @@ class Options:
     interval_unit: str = "clip"
     batch_size: int = 32
     seed: int = 0
+    progress: Callable[[int, int], None] = lambda done, total: None
 
 
 def folder_of(model_dir: str | os.PathLike, split: str) -> Path:
@@ -105,6 +107,7 @@ def assess(
         flow_only=set().union(*(row.flow_only for row in rows)),
         undrawn=rows[0].decoding_names,
         seed=options.seed,
+        progress=options.progress,
     )
     evaluation.save(output_dir / "scores.npz")
     summary = {
@@ -144,7 +147,7 @@ def assess_pooled(
       InputError: no evaluation in a folder, or a clip that is in two of them.
     """
     if not folders:
-        raise InputError("no evaluation to pool: name folders of motionflow.evaluate")
+        raise InputError("no evaluation to pool: name folders of `motionflow evaluate`")
     parts = [Evaluation.load(Path(folder, "scores.npz")) for folder in folders]
     metrics = [Path(folder, "metrics.json") for folder in folders]
     stored = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]

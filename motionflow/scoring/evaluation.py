@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
@@ -92,7 +91,7 @@ class Evaluation:
         except (OSError, KeyError, ValueError) as error:
             raise InputError(
                 f"{path} is no evaluation: expected the scores.npz that "
-                f"motionflow.evaluate writes ({error})"
+                f"`motionflow evaluate` writes ({error})"
             ) from error
 
 
@@ -198,6 +197,7 @@ def score(
     flow_only: Container[str] = (),
     undrawn: Container[str] = (),
     seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
     """Runs predictors over a split, each sample exactly once.
 
@@ -210,6 +210,7 @@ def score(
       flow_only: names of predictors whose classes are not those of the data.
       undrawn: names of predictors that no futures are drawn from.
       seed: of the sampled futures.
+      progress: called with (frames done, frames in all).
 
     Raises:
       InputError: the shards hold another number of samples than the manifest says, or
@@ -229,8 +230,7 @@ def score(
         lambda: ClipSums(len(clips), *size)
     )
     batches = pipeline.evaluation_batches(data, split, batch_size).as_numpy_iterator()
-    progress = tqdm(total=expected, desc=split, unit="frame", disable=None)
-    seen = 0  # tqdm does not count where it shows nothing
+    seen = 0
     for batch in batches:
         frames = batch["frames"]
         canny = canny_cells(frames, data.grid_size)
@@ -251,8 +251,7 @@ def score(
                 )
             found_sums[name].update(here, truth, prediction, futures)
         seen += len(frames)
-        progress.update(len(frames))
-    progress.close()
+        progress(seen, expected)
     return Evaluation(
         clips=clips,
         actions=index["action"][first],

@@ -45,7 +45,7 @@ def export_model(
       data_licence: for the model card; None for what is known of public data sets.
 
     Returns:
-      The new folder, `export_dir`/<largest version there + 1>.
+      The new folder, `<export_dir>/<largest version there + 1>`.
 
     Raises:
       InputError: `run_dir` is no run directory, `export_dir` cannot take the format, or

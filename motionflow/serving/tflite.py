@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.quiet import stderr_held_back
 from motionflow.serving import portable
 
 # File, quantisation, and how far a probability may be off.
@@ -59,7 +60,8 @@ def _convert(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantisation == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
+    with stderr_held_back():  # how many operations it counts
+        return converter.convert()
 
 
 def open_runner(path: Path) -> portable.Runner:
@@ -68,9 +70,11 @@ def open_runner(path: Path) -> portable.Runner:
     Returns:
       A function from uint8 [N, S, S, 3] to the outputs by their names.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), stderr_held_back():  # says what it runs on
         # It moves to a package of its own, with the same class.
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated")
         interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
-    runner = interpreter.get_signature_runner("serving_default")
+        runner = interpreter.get_signature_runner("serving_default")
+        image = runner.get_input_details()["image"]
+        runner(image=np.zeros(image["shape"], image["dtype"]))
     return lambda frames: {k: v.copy() for k, v in runner(image=frames).items()}

@@ -269,14 +269,15 @@ class Trainer:
         assert progress.training is not None, "_fit sets it"
         self._read_clock()
         rate = self.schedule((progress.epoch + 1) * self.steps - 1)
+        # The share of the cells in which the class that is predicted most is predicted.
+        most_predicted = float(confusion.sum(axis=0).max() / confusion.sum())
         num_images = self.steps * self.settings.batch_size
         progress.finish_epoch(
             {
                 "epoch": progress.epoch + 1,
                 **progress.training,
                 **validation,
-                # The share of the cells that the class predicted most is predicted in.
-                "most_predicted": float(confusion.sum(axis=0).max() / confusion.sum()),
+                f"{'val_' if validation else ''}most_predicted": most_predicted,
                 "learning_rate": float(rate),
                 "seconds": progress.seconds,
                 "images_per_second": num_images / progress.seconds,

@@ -25,6 +25,7 @@ def serve(
       announce: is told the page's address when it can be opened.
 
     Raises:
+      KeyboardInterrupt: it was.
       InputError: there is no sound model or no such address, the port is taken, or a
         package is missing.
     """
@@ -56,3 +57,4 @@ def serve(
     name = f"[{host}]" if ":" in host else host
     announce(f"http://{name}:{listens[0][1]}")
     server.run()
+    raise KeyboardInterrupt("the page is closed")  # which the server answered by that

@@ -13,15 +13,17 @@ HMDB-51. A source is one person, one place and one action, with two or three cli
 Flow is float32 [H, W, 2], dx right and dy down, in pixels: where the pixel goes.
 """
 
+import contextlib
 import multiprocessing
 import os
-from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
 import imageio.v2 as imageio
 import numpy as np
-from tqdm import tqdm
 
 from motionflow.data.drawn import motions, scenery
 from motionflow.data.drawn.figure import Figure
@@ -176,7 +178,11 @@ def _draw_bar(background: np.ndarray, figure: Figure) -> None:
 
 
 def write_clips(
-    output_dir: str, num_clips: int = 120, seed: int = 0, num_workers: int = 1
+    output_dir: str,
+    num_clips: int = 120,
+    seed: int = 0,
+    num_workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
     """Writes clips 0 .. num_clips - 1 as `<output_dir>/<action>/<name>.avi`.
 
@@ -188,6 +194,7 @@ def write_clips(
       num_clips: at least 1.
       seed: at least 0; another seed gives other people and places.
       num_workers: processes; 1 draws in this one.
+      progress: called with (clips done, clips in all).
 
     Returns:
       The paths of the written files, in the order of the clips.
@@ -205,13 +212,25 @@ def write_clips(
         raise InputError(f"output_dir {output_dir} is a file; expected a folder.")
     jobs = [(output_dir, index, seed) for index in range(num_clips)]
     num_workers = min(num_workers, num_clips)
-    show = {"total": num_clips, "desc": "drawing", "unit": "clip", "disable": None}
+
+    def counted(written: Iterable[str]) -> Iterator[str]:
+        for number, path in enumerate(written, start=1):
+            progress(number, num_clips)
+            yield path
+
     if num_workers == 1:
-        return list(tqdm(map(_write_clip, jobs), **show))
-    # Spawned, because OpenCV does not survive a fork; one thread in each.
+        return list(counted(map(_write_clip, jobs)))
+    # Spawned, because OpenCV does not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(num_workers, cv2.setNumThreads, (1,)) as pool:
-        return list(tqdm(pool.imap(_write_clip, jobs), **show))
+    with context.Pool(num_workers, _start_worker) as pool:
+        return list(counted(pool.imap(_write_clip, jobs)))
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)
+    # Ctrl-C is the starting process' to answer; it ends the others by SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
 
 def _write_clip(job: tuple[str, int, int]) -> str:
@@ -222,15 +241,19 @@ def _write_clip(job: tuple[str, int, int]) -> str:
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, clip.name)
     partial = os.path.join(folder, f".partial-{clip.name}")
-    with imageio.get_writer(partial, format="FFMPEG", **WRITER) as writer:
-        for t in range(clip.num_frames):
-            writer.append_data(clip.frame(t))
-    video = cv2.VideoCapture(partial)
-    found = 0
-    while video.grab():
-        found += 1
-    video.release()
-    if found != clip.num_frames:
-        raise OSError(f"{partial} has {found} frames; {clip.num_frames} were written.")
-    os.replace(partial, path)
+    try:
+        with imageio.get_writer(partial, format="FFMPEG", **WRITER) as writer:
+            for t in range(clip.num_frames):
+                writer.append_data(clip.frame(t))
+        video = cv2.VideoCapture(partial)
+        found = 0
+        while video.grab():
+            found += 1
+        video.release()
+        if found != clip.num_frames:
+            raise OSError(f"{partial} has {found} of {clip.num_frames} frames")
+        os.replace(partial, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(partial)
     return path

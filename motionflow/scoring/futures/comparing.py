@@ -8,7 +8,7 @@ All models see the same samples, and every difference is to the first model.
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Options:
       batch_size: samples at a time; does not change the result.
       seed: of the futures and the bootstrap.
       command: as it was typed, to be kept with the numbers.
+      progress: called with (samples done, samples in all), for flow, then for films.
     """
 
     max_samples_per_clip: int = 2
@@ -44,6 +45,7 @@ class Options:
     batch_size: int = 8
     seed: int = 0
     command: str = ""
+    progress: Callable[[int, int], None] = lambda done, total: None
 
 
 def compare(
@@ -76,9 +78,15 @@ def compare(
     choice = sample_choice.choose_samples(data, split, options.max_samples_per_clip)
     totals = Totals(len(choice.clips))
     rows = FlowRows(models, data.codebook, totals, options.num_futures, options.seed)
-    seen = rows.add_all(data, split, choice, options.batch_size)
+    seen = rows.add_all(data, split, choice, options.batch_size, options.progress)
     counts, reached = film_rows.add_films(
-        models, videos, choice, seen, totals, options.batch_size
+        models,
+        videos,
+        choice,
+        seen,
+        totals,
+        options.batch_size,
+        options.progress,
     )
     summary = _about(models, data, split, choice, options)
     summary |= {"films": counts, "scores": _scores(totals, choice, videos, options)}

@@ -11,12 +11,11 @@ ends or breaks off counts for the frames before.
 
 import collections
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from motionflow.errors import InputError
 from motionflow.models.predictor import Predictor
@@ -74,6 +73,7 @@ def add_films(
     seen: Seen,
     totals: Totals,
     batch_size: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[dict[str, int], np.ndarray]:
     """Rolls samples out and compares them with their videos.
 
@@ -84,6 +84,7 @@ def add_films(
       seen: what the records say of them.
       totals: what to add to.
       batch_size: samples at a time.
+      progress: called with (samples done, samples in all).
 
     Returns:
       counts of samples: compared; still (left out); ended by a cut, a duplicate, or
@@ -97,7 +98,7 @@ def add_films(
     reached = np.zeros(len(moving), int)
     counts = collections.Counter(still=int((~moving.any(axis=(1, 2))).sum()))
     pairs = _read_all(videos, choice, seen, offsets)
-    bar = tqdm(total=len(moving) - counts["still"], desc="films", disable=None)
+    done, total = 0, len(moving) - counts["still"]
     while batch := list(itertools.islice(pairs, batch_size)):
         numbers = np.array([number for number, _ in batch])
         found = [film for _, film in batch]
@@ -108,11 +109,10 @@ def add_films(
         for row, film in rows.items():
             scores = _scores(film, found, mask, offsets)
             _add(totals, row, choice.rows[numbers], scores, offsets, videos)
-        bar.update(len(batch))
-    bar.close()
+        done += len(batch)
+        progress(done, total)
     kinds = ("still", "cut", "duplicate", "short", "complete")
-    compared = len(moving) - counts["still"]
-    return {"compared": compared} | {kind: counts[kind] for kind in kinds}, reached
+    return {"compared": total} | {kind: counts[kind] for kind in kinds}, reached
 
 
 def _read_all(

@@ -10,10 +10,9 @@ first_best_epe_nz, whole_best_epe_nz  the best of n drawn futures, by its first 
                         by all of its steps; a mean over samples that move
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
-from tqdm import tqdm
 
 from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
@@ -81,7 +80,12 @@ class FlowRows:
         self._add_best(clips, frames, told, true, mask)
 
     def add_all(
-        self, data: DataDir, split: str, choice: Choice, batch_size: int
+        self,
+        data: DataDir,
+        split: str,
+        choice: Choice,
+        batch_size: int,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Seen:
         """Adds the chosen samples of a data directory.
 
@@ -90,6 +94,7 @@ class FlowRows:
           split: which samples.
           choice: of this split.
           batch_size: samples at a time.
+          progress: called with (samples done, samples in all).
 
         Returns:
           what the records say of the samples.
@@ -99,7 +104,7 @@ class FlowRows:
         if data.dense_size:
             views.append(data.view(dense=True, sequence=False))
         batches = (read_batches(view, split, choice, batch_size) for view in views)
-        bar, start = tqdm(total=len(choice.indices), desc="flow", disable=None), 0
+        start = 0
         for batch, *dense in zip(*batches, strict=True):
             frames, true = batch["frames"], batch["flow"]
             clips = choice.rows[start : start + len(frames)]
@@ -108,8 +113,7 @@ class FlowRows:
             moving = flows.moving(true[:, 0], self._codebook)
             seen.append((moving, motion, look(frames)))
             start += len(frames)
-            bar.update(len(frames))
-        bar.close()
+            progress(start, len(choice.indices))
         return Seen(*map(np.concatenate, zip(*seen, strict=True)))
 
     def _add_full_size(

@@ -1,0 +1,44 @@
+"""The site of docs/: it is built without a warning and loads nothing from elsewhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import motionflow
+
+ROOT = Path(__file__).parent.parent
+# What a browser would fetch: everything but where a reader may go.
+FETCHED = re.compile(r'<(?!a\b)\w+[^>]*\b(?:src|href|data)="?(?:https?:)?//[^>]*>')
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_page_is_there(site):
+    sources = [path.relative_to(ROOT / "docs") for path in ROOT.glob("docs/**/*.md")]
+    assert len(sources) > 30
+    for source in sources:
+        assert (site / source.with_suffix(".html")).is_file(), source
+
+
+def test_pages_load_nothing_from_elsewhere(site):
+    example = '<script src="https://x"></script><a href="//x">x</a><img src=//x>'
+    assert len(FETCHED.findall(example)) == 2
+    for page in site.rglob("*.html"):
+        assert not FETCHED.findall(page.read_text(encoding="utf-8")), page
+
+
+def test_the_api_page_has_every_public_name(site):
+    page = (site / "api.html").read_text(encoding="utf-8")
+    for name in motionflow.__all__:
+        if name != "__version__":
+            assert f'id="motionflow.{name}"' in page, name
