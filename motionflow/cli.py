@@ -21,7 +21,6 @@ import logging
 import os
 import signal
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
@@ -51,9 +50,11 @@ def run(verb: str, defaults: Mapping[str, Any] | None = None) -> NoReturn:
       defaults: flags whose default is another one here: older names of a command keep
         their own.
     """
-    code = call(load_command(verb), sys.argv[1:], defaults)
-    sys.stdout.flush()
-    sys.exit(code)
+    try:
+        command = load_command(verb)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    sys.exit(call(command, sys.argv[1:], defaults))
 
 
 def call(
@@ -97,9 +98,7 @@ def parse(
         values.set_default(flag, default)
     values.set_gnu_getopt(True)
     _, *words = values([command.__name__, *arguments])
-    values["flagfile"].value = _flag_file(
-        arguments
-    )  # absl has read it and keeps no name
+    values["flagfile"].value = _flag_file(arguments)
     if not words:
         return values
     name: str = getattr(command, "WORDS", "")
@@ -114,6 +113,7 @@ def parse(
 
 
 def _flag_file(arguments: Sequence[str]) -> str:
+    """Which file it was: absl reads it and forgets its name."""
     for word, following in itertools.pairwise([*arguments, ""]):
         name, _, value = word.lstrip("-").partition("=")
         if name == "flagfile" and word.startswith("-"):
@@ -153,13 +153,12 @@ def progress_bar(desc: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     from tqdm import tqdm
 
     bar: Any = None
-    start = time.time()
 
     def progress(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
-            bar = tqdm(unit=unit, desc=desc, smoothing=0.05, total=total)
-            bar.start_t = bar.last_print_t = start
+            show = {"desc": desc, "unit": unit, "smoothing": 0.05}
+            bar = tqdm(total=total, initial=done, **show)
         bar.total = total
         if done != bar.n:  # an update by 0 would spoil the rate
             bar.update(done - bar.n)

@@ -72,7 +72,7 @@ def compare_film(
     max_size: int = 0,
     crop: bool = False,
     show_flow: bool = False,
-    arrows: bool = False,
+    show_arrows: bool = False,
     fps: float = 10.0,
 ) -> ComparedFilm:
     """Predicts from inside of a video, and takes what really followed.
@@ -86,7 +86,7 @@ def compare_film(
       max_size: see `Model.animate`.
       crop: see `Model.animate`.
       show_flow: puts the flow beside each frame.
-      arrows: draws the flow over the frames.
+      show_arrows: draws the flow over the frames.
       fps: frames a second.
 
     Raises:
@@ -99,5 +99,5 @@ def compare_film(
     moments = animation.play(model.predictor, real[0])
     played = list(itertools.islice(moments, len(real)))
     rows = comparison.compare([shot.frame for (shot,) in played], real, start)
-    frames = list(draw_film(played, show_flow, arrows, real))
+    frames = list(draw_film(played, show_flow, show_arrows, real))
     return ComparedFilm(frames, rows, start, animation.num_moments - len(real), fps)

@@ -30,7 +30,7 @@ class Film:
       frame: uint8 [H, W, 3] RGB, where it starts.
       animation: how it is played on.
       show_flow: puts the flow, in colours, beside each frame.
-      arrows: draws the flow over the frames.
+      show_arrows: draws the flow over the frames.
       fps: frames a second.
 
     Attributes:
@@ -46,11 +46,12 @@ class Film:
         frame: np.ndarray,
         animation: Animation,
         show_flow: bool = False,
-        arrows: bool = False,
+        show_arrows: bool = False,
         fps: float = 10.0,
     ):
         self._predictor, self._frame, self._animation = predictor, frame, animation
-        self._show_flow, self._arrows, self._fps = show_flow, arrows, fps
+        self._show_flow, self._show_arrows = show_flow, show_arrows
+        self._fps = fps
         self.largest_motion: float | None = None
         self.first: Shot | None = None
 
@@ -61,7 +62,7 @@ class Film:
     def __iter__(self) -> Iterator[np.ndarray]:
         """Plays the film: uint8 [H, W, 3] RGB, the first shows the picture."""
         moments = self._watched(self._animation.play(self._predictor, self._frame))
-        return draw_film(moments, self._show_flow, self._arrows)
+        return draw_film(moments, self._show_flow, self._show_arrows)
 
     def save(
         self,

@@ -56,7 +56,7 @@ class Model:
         max_size: int = MAX_SIZE,
         crop: bool = False,
         show_flow: bool = False,
-        arrows: bool = False,
+        show_arrows: bool = False,
         fps: float = 10.0,
         **animation: Any,
     ) -> Film:
@@ -67,7 +67,7 @@ class Model:
           max_size: longer sides are shrunk to this; 0: no bound.
           crop: takes the centre square at the size of the network.
           show_flow: puts the flow beside each frame.
-          arrows: draws the flow over the frames.
+          show_arrows: draws the flow over the frames.
           fps: frames a second.
           **animation: num_predictions=5, frames_per_prediction=5, mode="composed",
             temperature=1.0, num_futures=0, seed=0: see `Animation`.
@@ -77,7 +77,7 @@ class Model:
         """
         frame = self.fit(still.as_frame(picture), max_size, crop)
         options = Animation(**animation)
-        return Film(self.predictor, frame, options, show_flow, arrows, fps)
+        return Film(self.predictor, frame, options, show_flow, show_arrows, fps)
 
     def fit(self, frame: np.ndarray, max_size: int, crop: bool = False) -> np.ndarray:
         """A frame at the size of its film, see `animate`; uint8 [H, W, 3]."""

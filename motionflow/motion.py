@@ -19,7 +19,7 @@ from motionflow.models.predictor import Predictor
 SUFFIXES = (".png", ".flo", ".npy")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Motion:
     """The motion that is expected in one picture.
 

@@ -158,8 +158,9 @@ def _played(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def _shown(values: flags.FlagValues) -> dict[str, Any]:
-    names = ("max_size", "crop", "show_flow", "arrows", "fps")
-    return {name: values[name].value for name in names}
+    names = ("max_size", "crop", "show_flow", "fps")
+    shown = {name: values[name].value for name in names}
+    return shown | {"show_arrows": values.arrows}
 
 
 def _load(values: flags.FlagValues) -> "Model":
