@@ -57,7 +57,8 @@ coverage: env
 	$(PYTEST) -m 'not corpus' --cov --cov-report=term:skip-covered
 
 docs: env
-	$(BIN)/python -m mkdocs build --strict
+	rm -rf site
+	$(BIN)/python -m sphinx --fail-on-warning --quiet docs site
 
 package: env
 	rm -rf dist $(VENV)-wheel

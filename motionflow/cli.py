@@ -200,7 +200,7 @@ def _silence_others() -> None:
     # "E ... Unable to register cuFFT" on a machine without a GPU is an error to
     # TensorFlow; what goes wrong for good is raised as an exception all the same.
     os.environ[_LEVEL] = "3"
-    for name in ("tensorflow", "absl", "tf_keras"):
+    for name in ("", "tensorflow", "absl", "tf_keras"):  # "": whoever has no level
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
     if "tensorflow" not in sys.modules:
@@ -234,11 +234,14 @@ def _held_back(load: Callable[[ModuleType], None]) -> Callable[[ModuleType], Non
 
 
 class _Remarks(logging.Handler):
-    """Writes remarks of the package: on standard output, warnings on standard error."""
+    """Writes remarks of the package: on standard output, warnings on standard error.
+
+    A bug behind the page is one of them, with its trace.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
-        print(record.getMessage(), file=stream, flush=True)
+        print(self.format(record), file=stream, flush=True)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

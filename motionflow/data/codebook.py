@@ -69,7 +69,7 @@ class Codebook:
 
     @property
     def zero_index(self) -> int:
-        """The code of "still": the centre with the smallest magnitude."""
+        """The code of "still", the centre with the smallest magnitude."""
         return int(np.argmin(self._magnitudes))
 
     @property
