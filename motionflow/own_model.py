@@ -13,13 +13,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from motionflow.compared_film import ComparedFilm, compare_film
+from motionflow.data import pipeline
 from motionflow.data.build_options import BuildOptions
 from motionflow.data.build_summary import format_summary
 from motionflow.data.builder import build_data_dir
 from motionflow.data.clips import video_files
-from motionflow.data.data_dir_writer import read_clips
-from motionflow.data.records import open_data_dir
+from motionflow.data.records import DataDir, open_data_dir
 from motionflow.errors import InputError
 from motionflow.generate.animation import Animation
 from motionflow.generate.comparison import FRAMES_PER_PREDICTION
@@ -90,30 +92,44 @@ def make_model(
     split = "test" if data.num_samples("test") else "validation"
     folder, film = run_dir / "evaluation" / split, run_dir / "film.mp4"
     if done.is_to_do("report"):
+        _LOG.info("judging it on the %s split, beside baselines", split)
         make_report(run_dir, data_dir, split, folder, assessment.Options())
         done.note("report")
     if done.is_to_do("export"):
+        _LOG.info("exporting it")
         export_model(run_dir, run_dir / "exported", data_licence=data_licence)
         done.note("export")
     if done.is_to_do("film"):
-        _film(run_dir, Path(video_dir), split).save(film)
+        _LOG.info("making a film")
+        _film(run_dir, Path(video_dir), data, split).save(film)
         done.note("film")
+    places = {
+        folder / "report.html": "how good it is, with figures and films",
+        film: "a video that it never saw: predicted, the flow, what really happened",
+        find_model(run_dir / "exported"): "the model for TensorFlow Serving",
+        run_dir: "the model for `motionflow animate PICTURE --model=...`",
+    }
+    width = max(len(str(path)) for path in places)
     _LOG.info("finished; look at")
-    for path, text in (
-        (folder / "report.html", "how good it is, with figures and films"),
-        (film, "a video that it never saw: predicted, the flow, what really happened"),
-        (find_model(run_dir / "exported"), "the model for TensorFlow Serving"),
-        (run_dir, "the model for `motionflow animate PICTURE --model=...`"),
-    ):
-        _LOG.info("  %s  %s", path, text)
+    for path, text in places.items():
+        _LOG.info("  %-*s  %s", width, path, text)
 
 
-def _film(run_dir: Path, video_dir: Path, split: str) -> ComparedFilm:
-    """Of the first video of a split."""
-    clips = [s for s in read_clips(run_dir / "data") if s.split == split and s.samples]
-    options = Animation(frames_per_prediction=FRAMES_PER_PREDICTION)
-    path = video_dir / clips[0].clip
-    return compare_film(load(run_dir), path, options, show_flow=True)
+def _film(run_dir: Path, video_dir: Path, data: DataDir, split: str) -> ComparedFilm:
+    """From the frame of a split that the most motion follows, whatever is predicted."""
+    batches = list(pipeline.targets(data, split, 256).as_numpy_iterator())
+    flow, clips, frames = (
+        np.concatenate([batch[key] for batch in batches])
+        for key in ("flow", "clip", "frame_index")
+    )
+    chosen = np.linalg.norm(flow, axis=-1).mean(axis=(1, 2)).argmax()
+    return compare_film(
+        load(run_dir),
+        video_dir / os.fsdecode(clips[chosen]),
+        Animation(frames_per_prediction=FRAMES_PER_PREDICTION),
+        start_frame=int(frames[chosen]),
+        show_flow=True,
+    )
 
 
 class _Done:
