@@ -33,7 +33,8 @@ from motionflow.errors import InputError, Stopped
 from motionflow.flag_groups import FlagGroups, format_help
 from motionflow.quiet import stderr_held_back
 
-_LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # who sets it wants to hear TensorFlow
+_LEVEL, _QUIET = "TF_CPP_MIN_LOG_LEVEL", "3"  # who sets less wants to hear it
+_OTHERS = (None, "tensorflow", "absl", "tf_keras")  # None: whoever has no level
 _HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 
 
@@ -177,15 +178,15 @@ def _prepared(values: flags.FlagValues) -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False  # others give the root a handler of their own
-    if values.verbosity < 1 and _LEVEL not in os.environ:
-        _silence_others()
+    is_quiet = values.verbosity < 1 and os.environ.get(_LEVEL, _QUIET) == _QUIET
     if values.import_module:
         sys.path.insert(0, os.getcwd())
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        for name in values.import_module:
-            importlib.import_module(name)
-        yield
+        with _others_silenced() if is_quiet else contextlib.nullcontext():
+            for name in values.import_module:
+                importlib.import_module(name)
+            yield
     except ModuleNotFoundError as error:
         if error.name not in values.import_module:
             raise
@@ -196,15 +197,27 @@ def _prepared(values: flags.FlagValues) -> Iterator[None]:
         logger.propagate = True
 
 
-def _silence_others() -> None:
+@contextlib.contextmanager
+def _others_silenced() -> Iterator[None]:
     # "E ... Unable to register cuFFT" on a machine without a GPU is an error to
     # TensorFlow; what goes wrong for good is raised as an exception all the same.
-    os.environ[_LEVEL] = "3"
-    for name in ("", "tensorflow", "absl", "tf_keras"):  # "": whoever has no level
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    warnings.simplefilter("ignore")
+    os.environ[_LEVEL] = _QUIET
+    loggers = [logging.getLogger(name) for name in _OTHERS]
+    levels = [logger.level for logger in loggers]
+    finder = _QuietImport()
     if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, _QuietImport())
+        sys.meta_path.insert(0, finder)
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+            if finder in sys.meta_path:
+                sys.meta_path.remove(finder)
 
 
 class _QuietImport(importlib.abc.MetaPathFinder):

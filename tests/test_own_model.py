@@ -1,5 +1,6 @@
 """From a folder of videos to a model, in one run directory that loses nothing."""
 
+import functools
 import json
 import shutil
 
@@ -11,6 +12,7 @@ from motionflow import own_model
 from motionflow.commands import train
 from motionflow.data import video
 from motionflow.errors import InputError
+from motionflow.scoring import assessment
 from motionflow.training.settings import Settings
 from tests.conftest import MOVES, moving_square, write_avi
 
@@ -42,6 +44,8 @@ def test_one_command_then_it_is_finished_then_it_goes_further(
     call, videos, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
+    quick = functools.partial(assessment.Options, baselines="constant")
+    monkeypatch.setattr(assessment, "Options", quick)
     done = call(train, videos, *TINY, "--epochs=1")
     assert done.code == 0, done.err
     run = tmp_path / "runs" / "videos"

@@ -17,6 +17,7 @@ FETCHED = re.compile(
 
 
 @pytest.fixture(scope="module")
+# One line of the stack will do.
 def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     build = [sys.executable, "-m", "sphinx", "--fail-on-warning", "docs", folder]

@@ -72,7 +72,7 @@ def test_what_is_no_file_of_arrays(model, tmp_path):
     with pytest.raises(InputError, match="cannot read .*none.npz"):
         trunk.load(model, tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("no arrays")
-    with pytest.raises(InputError, match="cannot read .*convert_efficientnet"):
+    with pytest.raises(InputError, match="cannot read .*convert-efficientnet"):
         trunk.load(model, tmp_path / "text.npz")
     whole = write(tmp_path / "cut.npz", arrays_of()).read_bytes()
     (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
