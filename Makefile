@@ -29,7 +29,8 @@ env: $(VENV)/installed
 $(VENV)/installed: setup.py
 	@echo "Making $(VENV); TensorFlow is large, this can take some minutes"
 	$(FOUND) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,beam,onnx,serving]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,beam,onnx,serving]' \
+	    --config-settings editable_mode=compat  # found beside a folder of that name
 	touch $@
 
 lint: env
@@ -79,11 +80,11 @@ CLIPS := $(or $(VIDEO_DIR),demo/clips)
 RUN := demo/run$(if $(VIDEO_DIR),-$(notdir $(abspath $(VIDEO_DIR))))
 
 demo: env $(if $(VIDEO_DIR),,demo/clips/.complete)
-	$(BIN)/motionflow train $(CLIPS) --dataset=$(DATASET) --run_dir=$(RUN) \
+	$(BIN)/motionflow train $(CLIPS) --dataset=$(DATASET) --run_dir=$(RUN) $(strip \
 	    $(if $(VIDEO_DIR),,--data_licence='drawn by motionflow, Apache 2.0') \
-	    $(DATA_FLAGS) $(TRAIN_FLAGS)
+	    $(DATA_FLAGS) $(TRAIN_FLAGS))
 	@echo "$(BIN)/motionflow serve $(RUN)   shows what it makes of a picture of yours"
 
 demo/clips/.complete: | env
 	$(BIN)/motionflow sample-clips demo/clips --num_clips=200
-	touch $@
+	@touch $@

@@ -43,7 +43,7 @@ def overview() -> str:
 def summary(verb: str) -> str:
     """The first line of a command's help; its module is not imported."""
     text = (_FOLDER / f"{verb.replace('-', '_')}.py").read_text(encoding="utf-8")
-    return text.removeprefix('"""').partition(".\n")[0]
+    return text.removeprefix("r").removeprefix('"""').partition(".\n")[0]
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def parse(
     unexpected = words[1:] if name else words
     if unexpected and not takes_many:
         raise flags.Error(f"unexpected arguments: {' '.join(unexpected)}")
-    if values[name].present:
+    if any(word.lstrip("-").split("=")[0] == name for word in arguments):
         raise flags.Error(f"--{name} is given twice: {words[0]} stands for it")
     setattr(values, name, words if takes_many else words[0])
     return values
@@ -202,6 +202,8 @@ def _others_silenced() -> Iterator[None]:
     # "E ... Unable to register cuFFT" on a machine without a GPU is an error to
     # TensorFlow; what goes wrong for good is raised as an exception all the same.
     os.environ[_LEVEL] = _QUIET
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     loggers = [logging.getLogger(name) for name in _OTHERS]
     levels = [logger.level for logger in loggers]
     finder = _QuietImport()

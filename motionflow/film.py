@@ -59,6 +59,10 @@ class Film:
         """Frames, the picture itself among them."""
         return self._animation.num_moments
 
+    def __repr__(self) -> str:
+        """How long it is."""
+        return f"Film({len(self)} frames, {self._fps:g} a second)"
+
     def __iter__(self) -> Iterator[np.ndarray]:
         """Plays the film: uint8 [H, W, 3] RGB, the first shows the picture."""
         moments = self._watched(self._animation.play(self._predictor, self._frame))
@@ -103,8 +107,8 @@ class Film:
         if not chosen and self._probable_motion(first) < LEAST_MOTION:
             return [
                 f"rest is the most probable motion everywhere; what the film shows is "
-                f"the mean of all possible ones (up to {largest:.1f} px): a "
-                f"temperature of 0 shows the most probable"
+                f"the mean of all possible ones (up to {largest:.1f} px): drawn "
+                f"futures show single ones"
             ]
         return []
 

@@ -81,9 +81,7 @@ def format_help(values: flags.FlagValues) -> str:
 
 
 def _entry(flag: flags.Flag) -> str:
-    head = f"  --{_usage(flag)}"
-    # absl adds what kind of flag it is, before and behind.
-    text = re.sub(r"^<.*?>: |;\n.*", "", flag.help or "", flags=re.DOTALL)
+    head, text = f"  --{_usage(flag)}", help_text(flag)
     if choices := _choices(flag):
         text = f"{text} One of: {', '.join(choices)}."
     lines = textwrap.wrap(text, _WIDTH - _INDENT, break_on_hyphens=False)
@@ -91,6 +89,11 @@ def _entry(flag: flags.Flag) -> str:
         lines = ["", *lines]
     rest = [f"{'':{_INDENT}}{line}" for line in lines[1:]]
     return "\n".join([f"{head:{_INDENT}}{lines[0]}".rstrip(), *rest])
+
+
+def help_text(flag: flags.Flag) -> str:
+    """What a flag is; absl adds its kind, before and behind."""
+    return re.sub(r"^<.*?>: |;\n.*", "", flag.help or "", flags=re.DOTALL)
 
 
 def _usage(flag: flags.Flag) -> str:

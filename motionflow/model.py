@@ -37,6 +37,14 @@ class Model:
         self.predictor = network
         self._remarks = remarks or []
 
+    def __repr__(self) -> str:
+        """What it sees and what it chooses among."""
+        network = self.predictor
+        return (
+            f"Model(frames of {network.frame_size} pixels, {network.grid_size}x"
+            f"{network.grid_size} cells, {len(network.centers)} motions)"
+        )
+
     def flow(self, picture: Picture) -> Motion:
         """Predicts how each cell of a picture moves in its next step.
 

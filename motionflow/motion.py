@@ -35,6 +35,11 @@ class Motion:
     flow: np.ndarray
     probabilities: np.ndarray
 
+    def __repr__(self) -> str:
+        """Its cells, and the fastest of them."""
+        rows, columns = self.speed.shape
+        return f"Motion({columns}x{rows} cells, up to {self.speed.max():.2f} pixels)"
+
     @property
     def speed(self) -> np.ndarray:
         """float32 [h, w], the length of the flow."""

@@ -38,7 +38,7 @@ _LOG = logging.getLogger(__name__)
 
 def build_data(
     video_dir: str | Path, run_dir: str | Path, options: BuildOptions, **rest: Any
-) -> None:
+) -> str:
     """Builds R/data from videos, unless it is complete.
 
     Args:
@@ -46,6 +46,9 @@ def build_data(
       run_dir: R.
       options: what to build.
       **rest: further arguments of `build_data_dir`.
+
+    Returns:
+      What became of the videos, in lines for the terminal.
 
     Raises:
       InputError: as `build_data_dir`; or R lies among the videos, where the films that
@@ -61,9 +64,8 @@ def build_data(
     data_dir.mkdir(parents=True, exist_ok=True)
     statuses = build_data_dir(video_dir, data_dir, options, **rest)
     if is_there:
-        _LOG.info("%s is complete", data_dir)
-    else:
-        _LOG.info(format_summary(data_dir, statuses))
+        return f"{data_dir} is complete"
+    return format_summary(data_dir, statuses)
 
 
 def make_model(

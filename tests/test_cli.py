@@ -77,8 +77,9 @@ def test_a_word_stands_for_a_flag():
     assert cli.parse(many, ["--input=a", "--input=b"]).input == ["a", "b"]
     with pytest.raises(cli.flags.Error, match="unexpected arguments: e"):
         cli.parse(one, ["d", "e"])
-    with pytest.raises(cli.flags.Error, match="--data_dir is given twice"):
-        cli.parse(one, ["d", "--data_dir=e"])
+    for twice in (["d", "--data_dir=e"], ["--data_dir", "e", "d"]):
+        with pytest.raises(cli.flags.Error, match="--data_dir is given twice"):
+            cli.parse(one, twice)
 
 
 def test_the_flag_file_is_read_and_named(tmp_path):
@@ -89,6 +90,10 @@ def test_the_flag_file_is_read_and_named(tmp_path):
         values = cli.parse(command, words)
         assert (values.name, values.flagfile) == ("of the file", str(file))
     assert cli.parse(command, []).flagfile == ""
+    # A word goes before what the file says, as a flag does.
+    file.write_text("--data_dir=of the file\n")
+    command.WORDS = "data_dir"
+    assert cli.parse(command, [f"--flagfile={file}", "mine"]).data_dir == "mine"
 
 
 def test_a_default_of_an_older_name_gives_way_to_the_flag():

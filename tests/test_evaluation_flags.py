@@ -47,6 +47,17 @@ def test_all_of_them():
     }
 
 
+def test_the_data_of_a_model_that_was_made_from_videos(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "manifest.json").touch()
+    best = tmp_path / "checkpoints" / "best"
+    for model in (tmp_path, best):
+        found = evaluation_flags.arguments(parsed(f"--run_dir={model}"))
+        assert found["data_dir"] == str(tmp_path / "data")
+    own = [f"--run_dir={tmp_path}", "--data_dir=other"]
+    assert evaluation_flags.arguments(parsed(*own))["data_dir"] == "other"
+
+
 @pytest.mark.parametrize(
     "wrong", ["--split=train", "--batch_size=0", "--baselines=some", "--seed=-1"]
 )

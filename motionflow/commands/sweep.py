@@ -1,4 +1,4 @@
-"""Trains with several settings, one after the other: one table.
+r"""Trains with several settings, one after the other: one table.
 
     motionflow sweep --output_dir=runs/sweep \
         --base="--flagfile=configs/demo.flags --epochs=4" \

@@ -75,6 +75,7 @@ def _make_model(values: flags.FlagValues) -> None:
     from motionflow import own_model
 
     defaults = DATA_DEFAULTS | ({} if values.flagfile else NETWORK_DEFAULTS)
+    is_default = values["batch_size"].using_default_value
     for name, default in defaults.items():
         if values[name].using_default_value:
             setattr(values, name, default)
@@ -83,9 +84,9 @@ def _make_model(values: flags.FlagValues) -> None:
         values["run_dir"].value = str(Path("runs", name))
     video_dir = values.data_dir
     values["data_dir"].value = str(Path(values.run_dir, "data"))
-    settings = training_flags.settings_from(values)
+    training_flags.settings_from(values)  # refuses before the work
     with cli.progress_bar("frames and flow", "clip") as progress:
-        own_model.build_data(
+        summary = own_model.build_data(
             video_dir,
             values.run_dir,
             data_flags.options_from(values),
@@ -93,9 +94,26 @@ def _make_model(values: flags.FlagValues) -> None:
             split_dir=values.split_dir,
             max_failed_fraction=values.max_failed_fraction,
         )
+    print(summary)
+    if is_default:
+        _fit_batch(values)
+    settings = training_flags.settings_from(values)
     watch = _epoch_table(settings.epochs)
     licence = values.data_licence
     own_model.make_model(video_dir, settings, watch, bar=True, data_licence=licence)
+
+
+def _fit_batch(values: flags.FlagValues) -> None:
+    """A few videos give fewer samples than a batch."""
+    from motionflow.data.records import open_data_dir
+
+    num_samples = open_data_dir(values.data_dir).num_samples("train")
+    if num_samples < values.batch_size:
+        print(
+            f"only {num_samples} training samples, so batches of {num_samples}: too "
+            f"little to learn from, but enough to see how it goes"
+        )
+        values["batch_size"].value = num_samples
 
 
 def _epoch_table(epochs: int) -> Callable[[dict[str, float]], None]:

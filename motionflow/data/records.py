@@ -285,10 +285,11 @@ def read_manifest(path: str | Path) -> dict:
     """
     try:
         manifest = json.loads(Path(path, "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        lacks = "it has no manifest.json" if Path(path).is_dir() else "there is none"
         raise InputError(
-            f"{path} is no complete data directory: it has no manifest.json "
-            "(`motionflow data` writes it last)"
+            f"{path} is no complete data directory: {lacks} (`motionflow data` writes "
+            f"manifest.json last)"
         ) from error
     except ValueError as error:
         raise InputError(f"{path}/manifest.json is damaged: {error}") from error

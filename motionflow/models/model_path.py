@@ -32,10 +32,11 @@ def find_model(path: str | os.PathLike) -> Path:
             f"{found[-1]} is the newest version and holds no {SAVED_MODEL}: expected "
             f"an export with --format=saved_model"
         )
+    is_file = "is a file" if path.exists() else "does not exist"
     raise InputError(
-        f"{path} {'holds no model' if path.is_dir() else 'does not exist'}: expected a "
-        f"run directory (with config.json), an exported version (with {SAVED_MODEL}), "
-        f"or a folder of versions"
+        f"{path} {'holds no model' if path.is_dir() else is_file}: expected a run "
+        f"directory (with config.json), its checkpoints/best, an exported version "
+        f"(with {SAVED_MODEL}), or a folder of versions"
     )
 
 
