@@ -28,14 +28,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from absl import flags
+from absl import app, flags
 from flops import training_flops
 from noise_data import write_noise_data
 from step_ours import BareStep, WholeTraining, product_seconds
 from step_peer import Peer, compare_networks, has_torch
 from step_results import BARE, COMPILED, EAGER, PYTORCH, TENSORFLOW, Results
 
-from motionflow import cli
 from motionflow.compat import keras
 from motionflow.data import pipeline, records
 from motionflow.models import blocks
@@ -216,4 +215,5 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, define_flags)
+    define_flags(FLAGS)
+    app.run(main)

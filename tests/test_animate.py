@@ -320,7 +320,10 @@ def test_stopped_in_the_middle_nothing_is_left(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(model, "load", lambda path: Model(Stopping()))
+    # A shell's background process ignores Ctrl-C, and so would this one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     done = call(animate, "picture.png", "--model=m", f"--output={output}")
+    signal.signal(signal.SIGINT, before)
     assert done.code == 128 + number and done.out == ""
     assert done.err.splitlines()[-1] == "stopped"
     assert names() == ["picture.png"]
