@@ -159,8 +159,9 @@ def test_a_folder_becomes_a_folder_of_films(run, image, capsys):
 
 
 @pytest.fixture
-def clip():
+def clip(tmp_path, monkeypatch):
     """Twelve frames, `clip.avi`: the picture moves on by 3 pixels in two frames."""
+    monkeypatch.chdir(tmp_path)
     wide = texture(5, 2 * HEIGHT, 2 * WIDTH + 60)
     wide = cv2.GaussianBlur(wide, (0, 0), 3)
     half = [
@@ -278,6 +279,17 @@ def test_beside_the_picture_and_only_over_its_own(call, image, tmp_path, monkeyp
     assert "picture.mp4 is there already and was not made by" in done.err
     assert call(animate, *own, "--overwrite").code == 0
     assert len(read_film("picture.mp4")) == 6
+
+
+def test_a_table_of_somebody_else_stays(call, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(model, "load", lambda path: Model(FakePredictor()))
+    own = ["clip.avi", "--model=m", "--compare", "--num_predictions=1"]
+    for _ in range(2):
+        assert call(animate, *own).code == 0
+    Path("clip.csv").write_text("time,label\n")
+    done = call(animate, *own)
+    assert done.code == 1 and "clip.csv is there already" in done.err
+    assert Path("clip.csv").read_text() == "time,label\n"
 
 
 def test_several_pictures_and_a_pattern(call, image, tmp_path, monkeypatch):

@@ -133,3 +133,15 @@ def test_the_command_says_when_nobody_listens(call, photo):
     done = call(query, *own)
     assert done.code == 1
     assert "error: model motionflow at http://127.0.0.1:9 is not" in done.err
+
+
+def test_only_what_it_made_is_replaced(call, server, photo, tmp_path):
+    output = tmp_path / "flow.png"
+    own = [photo, f"--grpc={server[1]}", f"--output={output}", "--frame_size=64"]
+    for _ in range(2):
+        done = call(query, *own)
+        assert done.code == 0 and f"wrote {output}: fastest" in done.out, done.err
+    output.write_bytes(b"mine")
+    done = call(query, *own)
+    assert (done.code, output.read_bytes()) == (1, b"mine")
+    assert call(query, *own, "--overwrite").code == 0

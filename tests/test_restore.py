@@ -275,3 +275,20 @@ def test_the_command(call, run_dir, tmp_path, monkeypatch):
     assert done.err.splitlines()[-1] == (
         "error: all frames are missing or damaged: there is no good frame"
     )
+
+
+def test_only_what_it_made_is_replaced(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_avi(tmp_path / "in.avi", panning(8))
+    for own, output in (
+        (["in.avi", "--method=blend", "--damaged=3"], "in-restored.mp4"),
+        (["in.avi", "--method=blend", "--plan", "--min_psnr=20"], "in-plan.json"),
+    ):
+        for _ in range(2):
+            done = call(restore, *own)
+            assert done.code == 0 and f"wrote {output}: " in done.out, done.err
+        Path(output).write_text("mine")
+        done = call(restore, *own)
+        assert (done.code, Path(output).read_text()) == (1, "mine")
+        assert f"{output} is there already and was not made by" in done.err
+        assert call(restore, *own, "--overwrite").code == 0

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 WORDS = "input"
 MARK = "motionflow animate"
+SCORES = "frame,predicted_psnr,"  # how its table of scores begins
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -122,6 +123,8 @@ def main(values: flags.FlagValues) -> int:
     if plan.is_batch:
         return _animate_all(values, plan, played)
     if values.compare:
+        scores = target.with_suffix(".csv")
+        check_replaceable(scores, MARK, values.overwrite, sign=SCORES)
         _compare(values, source, target, played)
     else:
         frame = still.read_still(source)  # before the model, which takes seconds

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
 from motionflow.flag_groups import FlagGroups
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from motionflow.serving.client import Client
 
 WORDS = "input"
+MARK = "motionflow query"
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -42,6 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define.text("input", None, "Picture, or video whose last frame is taken.")
     text = "Files to write, .png, .mp4 or .gif, with commas between."
     define.text("output", "out.png", text)
+    define.switch("overwrite", False, "Replace files that this command did not make.")
     text = "Pixels a side of the model's frames."
     define.number("frame_size", 200, text, at_least=1)
     text = "Longer sides are shrunk to this; 0: no bound."
@@ -97,6 +100,7 @@ def _ask(values: flags.FlagValues, client: "Client", outputs: list[Path]) -> Non
     if not values.benchmark:
         for output in outputs:
             asking.check_output(output)
+            check_replaceable(output, MARK, values.overwrite)
     frame = still.bound_size(still.read_still(values.input), values.max_size)
     data = asking.file_bytes(Path(values.input), frame)
     if values.benchmark:
@@ -113,8 +117,10 @@ def _ask(values: flags.FlagValues, client: "Client", outputs: list[Path]) -> Non
     numbers: dict[str, Any] = {name: values[name].value for name in names}
     for output in outputs:
         if output.suffix == ".png":
-            text = asking.write_flow(client, data, frame, output, values.frame_size)
+            size = values.frame_size
+            text = asking.write_flow(client, data, frame, output, size, MARK)
             print(f"wrote {output}: {text}")
         else:
-            count = asking.write_film(client, frame, output, values.fps, **numbers)
+            fps = values.fps
+            count = asking.write_film(client, frame, output, fps, MARK, **numbers)
             print(f"wrote {output}: {count} frames, the first is the input")

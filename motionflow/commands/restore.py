@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 WORDS = "input"
 MARK = "motionflow restore"
+PLAN = '"min_psnr"'  # stands in each plan
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -101,8 +102,9 @@ def main(values: flags.FlagValues) -> None:
     for name, path in (("output", output), ("thinned_output", values.thinned_output)):
         if path and Path(path).resolve() == Path(values.input).resolve():
             raise InputError(f"--{name}={path} is the input itself")
-        if path and not path.endswith(".json"):
-            check_replaceable(path, MARK, values.overwrite)
+        if path:
+            sign = PLAN if path.endswith(".json") else None
+            check_replaceable(path, MARK, values.overwrite, sign)
 
     from motionflow.restoring import Restoring, plan_video, restore_video
 

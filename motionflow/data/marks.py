@@ -13,20 +13,24 @@ from motionflow.errors import InputError
 _REACH = 2**16  # bytes at both ends of a file that are searched
 
 
-def check_replaceable(path: str | Path, mark: str, overwrite: bool = False) -> None:
+def check_replaceable(
+    path: str | Path, mark: str, overwrite: bool = False, sign: str | None = None
+) -> None:
     """Refuses an output that is there and does not hold the mark.
 
     Args:
       path: a file, or a folder of PNG frames, that is about to be written.
       mark: what the writer puts into its files.
       overwrite: whatever is there may go.
+      sign: what all such files hold, where they have no room for a mark.
 
     Raises:
       InputError: it was not made by the same command.
     """
     path = Path(path)
     files = sorted(path.iterdir())[:1] if path.is_dir() else [path]
-    if overwrite or all(not file.exists() or _holds(file, mark) for file in files):
+    sign = sign or mark
+    if overwrite or all(not file.exists() or _holds(file, sign) for file in files):
         return
     raise InputError(
         f"{path} is there already and was not made by {mark}: name another --output, "

@@ -43,7 +43,12 @@ def file_bytes(path: Path, frame: np.ndarray) -> bytes:
 
 
 def write_flow(
-    client: Client, data: bytes, frame: np.ndarray, output: Path, frame_size: int
+    client: Client,
+    data: bytes,
+    frame: np.ndarray,
+    output: Path,
+    frame_size: int,
+    mark: str = "",
 ) -> str:
     """Asks for flow and draws it on the centre square, which is what the network sees.
 
@@ -53,6 +58,7 @@ def write_flow(
       frame: the same picture, uint8 [H, W, 3].
       output: .png.
       frame_size: pixels a side of the model's frames.
+      mark: see `data.marks`.
 
     Returns:
       In words, how much moves.
@@ -70,7 +76,7 @@ def write_flow(
         ]
     )
     try:
-        picture.write_png(output, drawn)
+        picture.write_png(output, drawn, mark)
     except OSError as error:
         raise InputError(f"{output} cannot be written: {error}") from error
     return (
@@ -80,7 +86,12 @@ def write_flow(
 
 
 def write_film(
-    client: Client, frame: np.ndarray, output: Path, fps: float, **numbers: int
+    client: Client,
+    frame: np.ndarray,
+    output: Path,
+    fps: float,
+    mark: str = "",
+    **numbers: int,
 ) -> int:
     """Asks for the frames that follow and writes them behind the picture.
 
@@ -89,6 +100,7 @@ def write_film(
       frame: uint8 [H, W, 3].
       output: .mp4 or .gif.
       fps: frames a second.
+      mark: see `data.marks`.
       **numbers: num_predictions, frames_per_prediction.
 
     Returns:
@@ -97,7 +109,7 @@ def write_film(
     arrays = {name: np.array([value], np.int32) for name, value in numbers.items()}
     answer = client.predict("rollout", {"image": frame[np.newaxis], **arrays})
     frames = answer["frames"][0]
-    video.write_video(output, itertools.chain([frame], frames), fps)
+    video.write_video(output, itertools.chain([frame], frames), fps, mark)
     return 1 + len(frames)
 
 
