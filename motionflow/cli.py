@@ -30,7 +30,7 @@ from typing import Any, NoReturn
 from absl import flags
 
 from motionflow.errors import InputError, Stopped
-from motionflow.flag_groups import FlagGroups, format_help
+from motionflow.flag_groups import FlagGroups, format_help, help_text
 from motionflow.quiet import stderr_held_back
 
 _LEVEL, _QUIET = "TF_CPP_MIN_LOG_LEVEL", "3"  # who sets less wants to hear it
@@ -132,6 +132,17 @@ def define(command: ModuleType) -> flags.FlagValues:
     general.text("flagfile", "", "File with a flag a line.")
     general.switch("help", False, "Shows this.")
     return values
+
+
+def require(values: flags.FlagValues, *names: str) -> None:
+    """Refuses a command line without flags that have no sensible default.
+
+    Raises:
+      InputError: one of them is not given; says what it is.
+    """
+    for name in names:
+        if not values[name].value:
+            raise InputError(f"--{name} is missing: {help_text(values[name])}")
 
 
 def usage(command: ModuleType) -> str:

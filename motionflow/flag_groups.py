@@ -14,6 +14,8 @@ from typing import Any
 
 from absl import flags
 
+# What a model is, wherever one is taken.
+MODEL = "Run directory (or its checkpoints/best), export, or folder of exports."
 _INDENT = 26  # columns before a flag's text
 _WIDTH = 88
 

@@ -105,9 +105,12 @@ def make_model(
         _LOG.info("making a film")
         _film(run_dir, Path(video_dir), data, split).save(film)
         done.note("film")
+    # Shuffled frames put each video into training too.
+    seen = data.manifest["flags"].get("split") == "frame"
+    video = "a video of the data" if seen else "a video that it never saw"
     places = {
         folder / "report.html": "how good it is, with figures and films",
-        film: "a video that it never saw: predicted, the flow, what really happened",
+        film: f"{video}: predicted, the flow, what really happened",
         find_model(run_dir / "exported"): "the model for TensorFlow Serving",
         run_dir: "the model for `motionflow animate PICTURE --model=...`",
     }

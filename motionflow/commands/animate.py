@@ -20,7 +20,7 @@ from absl import flags
 from motionflow import cli
 from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
-from motionflow.flag_groups import FlagGroups, help_text
+from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.generate import FORMATS, MODES
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ SCORES = "frame,predicted_psnr,"  # how its table of scores begins
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Input and output")
-    text = "Run directory (or its checkpoints/best), export, or folder of exports."
-    define.text("model", None, text)
+    define.text("model", None, MODEL)
     text = "Picture, video whose last frame is taken, folder of pictures, or pattern."
     define.repeated("input", text)
     define.text(
@@ -103,9 +102,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> int:
     """Checks the flags, loads the model and writes; 1 if a picture failed."""
-    for name in ("model", "input"):
-        if not values[name].value:
-            raise InputError(f"--{name} is missing: {help_text(values[name])}")
+    cli.require(values, "model", "input")
     is_batch = len(values.input) > 1 or Path(values.input[0]).is_dir()
     output = values.output
     if output and is_batch and values["output"].using_default_value:

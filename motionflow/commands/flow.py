@@ -12,9 +12,9 @@ from pathlib import Path
 
 from absl import flags
 
+from motionflow import cli
 from motionflow.data.marks import check_replaceable
-from motionflow.errors import InputError
-from motionflow.flag_groups import FlagGroups
+from motionflow.flag_groups import MODEL, FlagGroups
 
 WORDS = "input"
 MARK = "motionflow flow"
@@ -23,8 +23,7 @@ MARK = "motionflow flow"
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Input and output")
-    text = "Run directory (or its checkpoints/best), export, or folder of exports."
-    define.text("model", None, text)
+    define.text("model", None, MODEL)
     define.text("input", None, "Picture, or video whose last frame is taken.")
     text = ".png, .flo or .npy. Default: beside the picture, photo-flow.png."
     define.text("output", None, text)
@@ -34,9 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     """Predicts, writes, says how much moves."""
-    for name in ("model", "input"):
-        if not values[name].value:
-            raise InputError(f"--{name} is missing: {values[name].help}")
+    cli.require(values, "model", "input")
     source = Path(values.input)
     output = Path(values.output or source.with_name(f"{source.stem}-flow.png"))
     check_replaceable(output, MARK, values.overwrite)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from motionflow import cli
 from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
 from motionflow.flag_groups import FlagGroups
@@ -70,8 +71,7 @@ def main(values: flags.FlagValues) -> int:
         state = client.status()
         print(f"{client}: {state}")
         return int(state != AVAILABLE)
-    if not values.input:
-        raise InputError(f"--input is missing: {values['input'].help}")
+    cli.require(values, "input")
     _ask(values, client, [Path(name) for name in values.output.split(",")])
     return 0
 

@@ -35,7 +35,7 @@ from absl import flags
 from motionflow import cli
 from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
-from motionflow.flag_groups import FlagGroups
+from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.generate import METHODS
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ PLAN = '"min_psnr"'  # stands in each plan
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Input and output")
-    text = "Run directory (or its checkpoints/best), export, or folder of exports."
-    define.text("model", None, text)
+    define.text("model", None, MODEL)
     define.text("input", None, "Video, or folder of numbered pictures.")
     text = "Video or folder, or plan (.json). Default: beside the input."
     define.text("output", None, text)
@@ -94,8 +93,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     """Restores or plans, says what was done."""
-    if not values.input:
-        raise InputError(f"--input is missing: {values['input'].help}")
+    cli.require(values, "input")
     if values.thinned_output and not values.plan:
         raise InputError("--thinned_output goes with --plan")
     output = _output(values)

@@ -9,7 +9,7 @@ pip install 'motionflow[serving]'.
 
 from absl import flags
 
-from motionflow.flag_groups import FlagGroups
+from motionflow.flag_groups import MODEL, FlagGroups
 
 WORDS = "export_dir"
 
@@ -17,8 +17,7 @@ WORDS = "export_dir"
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Page")
-    text = "Run directory (or its checkpoints/best), export, or folder of exports."
-    define.text("export_dir", "exported", text)
+    define.text("export_dir", "exported", MODEL)
     text = "Address to listen at; 0.0.0.0 opens the page to the network."
     define.text("host", "127.0.0.1", text)
     define.number("port", 8080, "Port; 0: any free one.", 0, 65535)
