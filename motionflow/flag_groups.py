@@ -41,9 +41,9 @@ class FlagGroups:
         """One text."""
         flags.DEFINE_string(name, default, help_text, required=required, **self._own)
 
-    def texts(self, name: str, help_text: str) -> None:
-        """Texts with commas between them; none by default."""
-        flags.DEFINE_list(name, [], help_text, **self._own)
+    def texts(self, name: str, help_text: str, default: Sequence[str] = ()) -> None:
+        """Texts with commas between them."""
+        flags.DEFINE_list(name, list(default), help_text, **self._own)
 
     def repeated(self, name: str, help_text: str) -> None:
         """A text that may be given several times; none by default."""

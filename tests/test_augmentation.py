@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data.augmentation import Augmentation, augment
+from motionflow.data.augmentation import Augmentation, augment, draw
 from motionflow.data.flow import to_grid
 from tests.conftest import texture
 
@@ -37,7 +37,7 @@ def run(frames, flow, draws, options, sampling="area"):
     return frames.numpy(), flow.numpy()
 
 
-# mirror below a half; then side, left, top in the range that is left; then gain.
+# mirror below a half; then side, left, top in the range that is left; then gains.
 DRAWS = {
     "whole": [0.9, 0.999999, 0, 0, 0.5],
     "mirrored": [0.1, 0.999999, 0, 0, 0.5],
@@ -115,6 +115,54 @@ def test_brightness_is_a_gain_that_moves_nothing():
     np.testing.assert_allclose(frames[0, :, 0, 0], [255, 120], rtol=1e-6)
     np.testing.assert_allclose(frames[1, :, 0, 0], [216, 90], rtol=1e-6)
     np.testing.assert_array_equal(flows, [flow] * 2)
+
+
+def recolored(pixels, contrast, saturation, draws):
+    """Pixels [n, 3] in a row; draws of the gains of contrast and saturation."""
+    frame = np.array(pixels, np.uint8)[None].repeat(len(pixels), axis=0)
+    flow = np.ones((1, 1, 2), np.float32)
+    options = Augmentation(contrast=contrast, saturation=saturation)
+    frames, flows = run([frame], [flow], [[0.1, 0, 0, 0, 0.9, *draws]], options)
+    np.testing.assert_array_equal(flows, [flow])
+    np.testing.assert_array_equal(frames[0], frames[0, :1].repeat(len(pixels), axis=0))
+    return frames[0, 0]
+
+
+def test_contrast_is_a_gain_about_the_mean_gray():
+    # Grays: 0.299 * 100 + 0.587 * 200 + 0.114 * 50 = 153; 53; their mean is 103.
+    pixels = [[100, 200, 50], [53, 53, 53]]
+    expected = 103 + 1.5 * (np.array(pixels) - 103)
+    assert expected.max() < 255 and expected.min() > 0
+    np.testing.assert_allclose(recolored(pixels, 0.5, 0, [1, 0]), expected, rtol=1e-5)
+    # All the way down, everything is the mean; and up, it is cut.
+    np.testing.assert_allclose(recolored(pixels, 1, 0, [0, 0]), 103, rtol=1e-5)
+    found = recolored([[0, 0, 0], [240] * 3], 1, 0, [1, 0])
+    np.testing.assert_allclose(found, [[0] * 3, [255] * 3])
+
+
+def test_saturation_is_a_gain_about_each_pixels_gray():
+    pixels = [[100, 200, 50], [53, 53, 53]]
+    expected = [153 + 0.5 * np.array([-53, 47, -103]), [53] * 3]
+    found = recolored(pixels, 0, 0.5, [0.9, 0])
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    found = recolored(pixels, 0, 1, [0.9, 0])
+    np.testing.assert_allclose(found, [[153] * 3, [53] * 3], rtol=1e-5)
+
+
+def test_contrast_comes_before_saturation():
+    # Contrast halves: grays 128 and 78, colours 101.5, 151.5, 76.5; then grays only.
+    found = recolored([[100, 200, 50], [53, 53, 53]], 0.5, 1, [0, 0])
+    np.testing.assert_allclose(found, [[128] * 3, [78] * 3], rtol=1e-5)
+
+
+def test_the_draws_of_older_runs_are_the_first():
+    draws = draw(100, seed=3, epoch=2).numpy()
+    older = tf.random.stateless_uniform([100, 5], [3, 2])
+    np.testing.assert_array_equal(draws[:, :5], older)
+    assert draws.shape == (100, 7) and np.all((draws >= 0) & (draws < 1))
+    correlations = np.corrcoef(draws.T) - np.eye(7)
+    assert np.abs(correlations).max() < 0.4
+    assert np.all(draw(100, 3, 1)[:, 5:] != draws[:, 5:])
 
 
 def test_nothing_asked_for_nothing_done():

@@ -53,6 +53,42 @@ def test_a_fold_says_which(tmp_path):
     assert "--fold" not in card and "--num_folds" not in card  # of no other command
 
 
+def test_several_data_sets(tmp_path):
+    samples = {
+        split: [
+            dataclasses.replace(s, clip=f"{'y' if s.source == 'd' else 'x'}/{s.clip}")
+            for s in items
+        ]
+        for split, items in SAMPLES.items()
+    }
+    flags = {"dataset": ["folder", "hmdb51"], "frame_stride": [5, 2], "seed": 7}
+    flags |= {"data_sets": ["x", "y"], "test_sets": ["y"], "train_share": 0.5}
+    path = write_hand_made(tmp_path / "xy", samples, statuses=[], **flags)
+    card = format_card(inspect_data_dir(path))
+    assert rows_of(card, "Data sets") == [
+        ["Data set", "Clips", "train", "validation", "test"],
+        ["x", "3", "3", "1", "0"],
+        ["y", "2", "0", "0", "2"],
+    ]
+    origin = card.split("```sh\n")[1].split("```")[0]
+    x, y, both = origin.replace("\\\n    ", "").splitlines()
+    sizes = "--frame_size=8 --grid_size=2 --frame_encoding=raw --store_dense_flow=0"
+    assert x == (
+        f"motionflow data --dataset=folder {sizes} --frame_stride=5 --output_dir=x"
+    )
+    assert y == (
+        f"motionflow data --dataset=hmdb51 {sizes} --frame_stride=2 --output_dir=y"
+    )
+    assert both == (
+        "motionflow split --data_dir=x,y --split=source --seed=7 --test_sets=y"
+    )
+    assert "Of the training sources a share of 0.5 is kept." in card
+
+
+def test_a_single_data_set_is_not_counted_apart(card):
+    assert "## Data sets" not in card and "a share of" not in card
+
+
 def test_clips_by_status(card):
     _, ok, *others = rows_of(card, "Clips")
     # status, clips, frames, samples, then left out: 2 of a1, 1 of b1, 4 of e1.

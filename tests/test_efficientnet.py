@@ -68,6 +68,21 @@ def test_the_maps_are_the_last_of_stride_8_16_and_32(model):
     assert model.output_shape == (None, 400, 40)
 
 
+def test_the_dilated_head_takes_the_map_of_stride_4_too():
+    model = build(head="dilated")
+    maps = [
+        layer.input_shape[1:]
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Resizing)
+    ]
+    assert maps == [(50, 50, 24), (25, 25, 40), (13, 13, 112), (7, 7, 320)]
+    assert model.get_layer("joined").output.shape == (None, 20, 20, 496)
+    block = 256 * 64 + 9 * 64 * 64 + 64 * 256
+    head = 496 * 256 + 4 * block + 257 * 40
+    assert head == 415_784
+    assert blocks.count_parameters(model) == 2_919_392 + head
+
+
 def test_blocks_of_equal_ends_have_a_bypass(model):
     adds = [x for x in model.layers if isinstance(x, keras.layers.Add)]
     ends = [x.output_shape[-1] for x in adds]
@@ -134,9 +149,8 @@ def train(model):
     optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
 
 
-def test_a_frozen_trunk_stays_and_the_head_learns():
-    model = build(32, 2, width=0.1, freeze_trunk=True, l2=0.1, dropout=0.2)
-    assert len(model.losses) == 2  # the head's kernels
+def changed_by_training(model):
+    """Names of the weights that a step changes, and of all but the frames' mean."""
     names = [weight.name for weight in model.weights]
     before = dict(zip(names, model.get_weights(), strict=True))
     train(model)
@@ -145,9 +159,27 @@ def test_a_frozen_trunk_stays_and_the_head_learns():
         for name, weight in zip(names, model.get_weights(), strict=True)
         if np.any(weight != before[name])
     }
-    heads = {n for n in names if not n.startswith((TRUNK, "standardize"))}
+    return changed, {name for name in names if not name.startswith("standardize")}
+
+
+def test_a_frozen_trunk_stays_and_the_head_learns():
+    model = build(32, 2, width=0.1, freeze_trunk=True, l2=0.1, dropout=0.2)
+    assert len(model.losses) == 2  # the head's kernels
+    changed, names = changed_by_training(model)
+    heads = {name for name in names if not name.startswith(TRUNK)}
     assert len(heads) == 9  # two convolutions, a normalisation, the dropout's state
     assert changed == heads
+
+
+def test_the_last_blocks_learn_with_the_head_and_norms_stay():
+    """Block 14 widens, mixes and narrows 192 channels, block 15 as well."""
+    options = {"head": "dilated", "width": 0.1, "dropout": 0.0}
+    model = build(32, 2, train_trunk_from=14, fixed_norm=True, **options)
+    changed, names = changed_by_training(model)
+    trunk = {name for name in changed if name.startswith(TRUNK)}
+    parts = "expand/kernel", "depthwise/depthwise_kernel", "project/kernel"
+    assert trunk == {f"{TRUNK}block{n}_{part}:0" for n in (14, 15) for part in parts}
+    assert changed - trunk == {name for name in names if not name.startswith(TRUNK)}
 
 
 def test_a_free_trunk_learns():

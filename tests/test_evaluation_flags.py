@@ -33,11 +33,18 @@ def test_defaults():
 
 def test_all_of_them():
     words = ["--model=x/1", "--data_dir=d", "--split=test", "--output_dir=e"]
-    words += ["--rivals=a,b", "--baselines=constant", "--interval_unit=source"]
+    words += [
+        "--known=none,past+arrows1",
+        "--rivals=a,b",
+        "--baselines=constant",
+        "--interval_unit=source",
+    ]
     found = evaluation_flags.arguments(
         parsed(*words, "--batch_size=2", "--seed=3"), quiet
     )
-    options = Options(["a", "b"], "constant", "source", 2, 3, quiet)
+    options = Options(
+        ["a", "b"], "constant", "source", 2, 3, quiet, ("none", "past+arrows1")
+    )
     assert found == {
         "model_dir": Path("x/1"),
         "data_dir": "d",

@@ -23,7 +23,7 @@ BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.quie
 BASE |= READ_FLAGS
 WITH_TENSORFLOW = {"records.py", "pipeline.py", "split_samples.py", "builder.py"}
 WITH_TENSORFLOW |= {"data_dir_writer.py", "resplit.py", "augmentation.py"}
-WITH_TENSORFLOW |= {"build_summary.py"}
+WITH_TENSORFLOW |= {"build_summary.py", "clip_reader.py", "known.py"}
 # Rooms and files that need an extra; setup.py says what is in it.
 EXTRAS = {
     "motionflow/data/beam.py": "beam",
@@ -184,6 +184,7 @@ def test_older_names_only_hand_over():
 TESTED_BY = {
     "asking": "query",
     "building": "network",
+    "clip_reader": "resplit",
     "build_options": "builder",
     "build_summary": "data",
     "compared_film": "animate",

@@ -105,6 +105,15 @@ def test_what_is_not_known_is_not_made_up(tmp_path):
     assert "Not evaluated" in page
 
 
+def test_several_data_sets_and_what_is_known_of_each(tmp_path):
+    run_dir = RunDir.open(tiny_run.write_run(tmp_path / "run"))
+    flags = {"dataset": ["folder", "hmdb51", "folder"], "data_sets": ["x", "y", "z"]}
+    run_dir.write_origin(MANIFEST | {"flags": MANIFEST["flags"] | flags})
+    page = written(model_card.make(run_dir, run_dir.load_model()), tmp_path)
+    assert "Data sets x, y, z in one, split by source:" in page
+    assert "data: folder: not known; hmdb51: HMDB-51 is published under" in page
+
+
 def test_the_licence_can_be_named(run_dir, card):
     named = model_card.make(run_dir, run_dir.load_model(), "own videos, CC0")
     assert named["data_licence"] == "own videos, CC0"

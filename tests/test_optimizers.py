@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.models.convnext import LayerScale
 from motionflow.training.optimizers import Schedule, make_optimizer
 
 
@@ -46,8 +48,6 @@ def test_a_schedule_can_be_made_again_from_its_config():
 
 
 def step_twice(optimizer):
-    import tensorflow as tf
-
     weight = tf.Variable(1.0)
     for gradient in (1.0, 1.0):
         optimizer.apply_gradients([(tf.constant(gradient), weight)])
@@ -67,3 +67,82 @@ def test_adam_is_the_reports():
     assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.9, 0.999, 1e-8)
     # Equal gradients: each step is the rate.
     assert step_twice(optimizer) == pytest.approx(1 - 0.2, abs=1e-5)
+
+
+def kernels_and_others():
+    """A network with each kind of weight, at ones."""
+    inputs = keras.Input((4, 4, 2))
+    x = keras.layers.DepthwiseConv2D(1, name="depthwise")(inputs)
+    x = keras.layers.ConvLSTM2D(1, 1, name="kernel_lstm")(x[:, None])
+    x = keras.layers.Conv2D(1, 1, name="conv")(x)
+    x = keras.layers.LayerNormalization(name="norm")(x)
+    model = keras.Model(inputs, LayerScale(name="scale")(x))
+    for weight in model.trainable_weights:
+        weight.assign(tf.ones_like(weight))
+    return model
+
+
+def test_adamw_decays_kernels_only_and_beside_the_gradient():
+    # Without gradients only the decay is left: rates 0.1 and 0.05, times 0.5.
+    model = kernels_and_others()
+    optimizer = make_optimizer(
+        "adamw", Schedule("drop", 0.1, 9, decay=1, factor=2), 0.5
+    )
+    for _ in range(2):
+        weights = model.trainable_weights
+        optimizer.apply_gradients([(tf.zeros_like(w), w) for w in weights])
+    found = {w.name.split(":")[0]: w.numpy().ravel() for w in model.trainable_weights}
+    decayed = {name for name, value in found.items() if value[0] != 1}
+    assert decayed == {
+        "depthwise/depthwise_kernel",
+        "kernel_lstm/kernel",
+        "kernel_lstm/recurrent_kernel",
+        "conv/kernel",
+    }
+    assert len(found) == len(decayed) + 6
+    for name in decayed:
+        np.testing.assert_allclose(found[name], 0.95 * 0.975, rtol=1e-6)
+
+
+def test_two_steps_of_adamw_by_hand():
+    kernel = tf.Variable([1.0, -2.0], name="a/kernel")
+    optimizer = make_optimizer("adamw", Schedule("drop", 0.1, total=9), 0.3)
+    expected, mean, square = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2)
+    for step, gradient in enumerate([[3.0, -1.0], [0.5, 4.0]], start=1):
+        optimizer.apply_gradients([(tf.constant(gradient), kernel)])
+        # Algorithm 2 of Loshchilov and Hutter, whose decay is the rate times ours.
+        mean = 0.9 * mean + 0.1 * np.array(gradient)
+        square = 0.999 * square + 0.001 * np.array(gradient) ** 2
+        root = np.sqrt(square / (1 - 0.999**step)) + 1e-8
+        expected = expected - 0.1 * (mean / (1 - 0.9**step) / root + 0.3 * expected)
+    np.testing.assert_allclose(kernel, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_half_precision_scales_the_loss_of_each(name):
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        optimizer = make_optimizer(name, Schedule("drop", 0.1, total=9), 0.5)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    kernel = tf.Variable(1.0, name="a/kernel")
+    gradient = optimizer.get_scaled_loss(tf.constant(1.0))  # as if it were one
+    assert gradient == 2**10
+    gradients = optimizer.get_unscaled_gradients([gradient])
+    optimizer.apply_gradients(zip(gradients, [kernel], strict=True))
+    # A first step is the rate; adamw's decay is a twentieth more.
+    lost = {"adam": 0.1, "adamw": 0.1 + 0.05, "sgd": 0.1}[name]
+    assert float(kernel) == pytest.approx(1 - lost, abs=1e-5)
+    # What overflowed is skipped, decay and all.
+    optimizer.apply_gradients([(tf.constant(np.inf), kernel)])
+    assert float(kernel) == pytest.approx(1 - lost, abs=1e-5)
+
+
+def test_gradients_are_clipped_by_their_norm_over_all_weights():
+    # Of norm 5 and of norm 1/2, with a limit of 1, a rate of 1 and no step before.
+    for scale, expected in ((1.0, [-0.6, -0.8]), (0.1, [-0.3, -0.4])):
+        optimizer = make_optimizer("sgd", Schedule("drop", 1.0, 9), clip_norm=1.0)
+        weights = [tf.Variable(0.0), tf.Variable(0.0)]
+        gradients = [tf.constant(3.0 * scale), tf.constant(4.0 * scale)]
+        optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        np.testing.assert_allclose(weights, expected, rtol=1e-6)

@@ -43,6 +43,16 @@ def test_other_data_say_nothing_of_sources(data):
     assert "other data" in origin.judged_on(SUMMARY, codebook, data)
 
 
+def test_several_data_sets_are_named(data):
+    flags = {"data_sets": ["x", "y", "z"], "dataset": ["folder", "ucf101", "folder"]}
+    found = origin.learned_from(data.manifest | {"flags": flags}, data)
+    where = "data sets x, y, z: a folder of clips and UCF-101, or clips named like"
+    assert where in found
+    flags["dataset"] = "folder"
+    found = origin.learned_from(data.manifest | {"flags": flags}, data)
+    assert "data sets x, y, z: a folder of clips; data directory" in found
+
+
 def test_nothing_is_made_up(data):
     assert origin.learned_from(None, data) == "What it learned from is not recorded."
     (data.path / "clips.jsonl").unlink()

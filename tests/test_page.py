@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from motionflow.data.records import open_data_dir
 from motionflow.models.run_dir import RunDir
 from motionflow.report import page as report
 from motionflow.scoring import assessment, examples
@@ -65,6 +66,13 @@ def test_every_part_is_there_and_linked(full):
     for name in ("history-1", "history-3", "confusion", "top1-by-cell", "codebook"):
         assert name in page.ids
     assert {"Best", "Worst"} <= set(page.headings) and "Too few frames" not in page.text
+
+
+def test_settings_of_several_data_sets_read_like_flags(tiny, full):
+    data = open_data_dir(tiny[0])
+    data.manifest["flags"] |= {"frame_stride": [5, 2], "data_sets": ["x", "y"]}
+    found = dict(report.facts(full[2], data, RunDir(tiny[1])))
+    assert "frame_stride=5,2, data_sets=x,y" in found["Data"]
 
 
 def test_the_page_needs_nothing_else(full):

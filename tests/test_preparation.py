@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -54,6 +55,52 @@ def test_the_config_says_whether_predictions_are_untilted(data):
         assert preparation.make_config(settings, data)["model"]["untilt"] is expected
 
 
+def test_the_config_names_only_what_the_run_uses(data):
+    """What an older run does not name was off, so it can be resumed."""
+
+    def config(**changes):
+        found = preparation.make_config(tiny_run.settings("", "", **changes), data)
+        return found["model"] | found["training"]
+
+    plain = config()
+    assert plain["head"] == "plain" and plain["fixed_norm"] is False
+    assert plain["contrast"] == plain["saturation"] == plain["clip_norm"] == 0
+    assert not {"weight_decay", "train_trunk_from"} & plain.keys()
+    assert config(optimizer="adamw")["weight_decay"] == 0.05
+    assert config(model="efficientnet")["head"] == "dilated"
+    own = {"model": "efficientnet", "head": "plain", "train_trunk_from": 3}
+    assert config(**own)["head"] == "plain" and config(**own)["train_trunk_from"] == 3
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, True),
+        ({"freeze_trunk": True}, False),  # stays anyway
+        ({"freeze_trunk": True, "train_trunk_from": 11}, True),
+        ({"train_trunk_from": 11}, True),
+    ],
+)
+def test_a_pretrained_trunk_that_trains_keeps_its_norms(data, changes, expected):
+    changes |= {"model": "efficientnet", "pretrained": "weights.npz"}
+    settings = tiny_run.settings("", "", **changes)
+    assert preparation.make_config(settings, data)["model"]["fixed_norm"] is expected
+
+
+def test_a_dilated_head_begins_at_the_prior_whatever_tilts_the_loss(data, monkeypatch):
+    monkeypatch.setattr(data.codebook, "counts", np.array([69, 19, 9, 0, 0]))
+    # One more of each.
+    shares = np.array([70, 20, 10, 1, 1]) / 102
+    for changes in ({}, {"logit_adjustment": 1.0}):
+        settings = tiny_run.settings("", "", head="dilated", **changes)
+        schedule = preparation.make_schedule(settings, 3)
+        model = preparation.make_model(settings, data, schedule)
+        model.get_layer("scores").kernel.assign(tf.zeros([1, 1, 13, 5]))
+        found = tf.nn.softmax(model(tf.zeros((1, 64, 64, 3))))
+        for cell in found[0]:
+            assert cell.numpy() == pytest.approx(shares, rel=1e-5)
+
+
 def test_replicas_must_share_a_batch_evenly():
     preparation.check_replicas(8, 4)
     with pytest.raises(InputError, match="pass --batch_size=12"):
@@ -61,8 +108,9 @@ def test_replicas_must_share_a_batch_evenly():
 
 
 def test_options_of_the_parts():
-    settings = Settings(mirror=False, min_crop=0.7, brightness=0.3)
-    assert preparation.augmentation(settings) == Augmentation(False, 0.7, 0.3)
+    changes = {"min_crop": 0.7, "brightness": 0.3, "contrast": 0.2, "saturation": 0.1}
+    found = preparation.augmentation(Settings(mirror=False, **changes))
+    assert found == Augmentation(False, 0.7, 0.3, 0.2, 0.1)
     settings = Settings(class_weights="smoothed", focal_gamma=2.0, label_smoothing=0.1)
     expected = LossOptions("smoothed", 0.5, focal_gamma=2.0, label_smoothing=0.1)
     assert preparation.loss_options(settings) == expected and expected.is_tilted

@@ -157,3 +157,20 @@ def test_mean_frame(tmp_path):
     file.unlink()
     (line,) = promises.mean_frame_problems(file, train)
     assert "cannot be read" in line
+
+
+def test_clips_of_several_data_sets():
+    statuses = statuses_of(SAMPLES)
+    for status in statuses:
+        status.clip = f"{'y' if status.source == 'd' else 'x'}/{status.clip}"
+    flags = {"data_sets": ["x", "y"], "test_sets": ["y"]}
+    assert not list(promises.set_problems(flags, statuses))
+    assert not list(promises.set_problems({}, statuses))
+    statuses[-1].clip = "z/walk/e2.avi"
+    (line,) = promises.set_problems(flags, statuses)
+    assert line == "clips.jsonl names clips of no data set: 'z/walk/e2.avi'"
+    (line,) = promises.set_problems(
+        {"data_sets": ["x", "y", "z"], "test_sets": ["x"]}, statuses[:2]
+    )
+    expected = "'x/walk/a1.avi' (train); 'x/walk/b1.avi' (train)"
+    assert line == f"clips of --test_sets lie in other splits: {expected}"

@@ -92,6 +92,15 @@ def test_dense_flow_that_is_not_finite():
     assert fault == "hold dense_flow that is not finite"
 
 
+def test_a_past_is_known_as_a_whole_or_not_at_all():
+    reader = make_reader(past_frames=2)
+    past = np.full((2, 2, 2), np.nan, np.float16)
+    assert reader.fault(reader.read(changed(past_flow=past))) == ""
+    past[0] = 1
+    fault = reader.fault(reader.read(changed(past_flow=past)))
+    assert fault == "hold past_flow that is not finite"
+
+
 def test_codes_mean_nothing_without_a_codebook():
     reader = make_reader(codebook=False)
     assert reader.fault(reader.read(changed(codes=np.array([9, 9, 9, 9])))) == ""

@@ -15,7 +15,7 @@ def test_command(call, tmp_path):
     data_dir = tiny_run.write_data(tmp_path / "data")
     run_dir = tiny_run.write_run(tmp_path / "tiny")
     own = [f"--run_dir={run_dir}", f"--data_dir={data_dir}", "--split=test"]
-    done = call(report, *own, "--baselines=constant", "--seed=3")
+    done = call(report, *own, "--baselines=constant", "--seed=3", "--known=none")
     assert done.code == 0, done.err
     folder = run_dir / "evaluation" / "test"
     assert f"wrote {folder / 'report.html'}" in done.out
@@ -27,6 +27,8 @@ def test_command(call, tmp_path):
     assert summary["intervals"]["seed"] == 3
     assert page.headings[0] == "tiny on the test split"
     assert "Only baselines that never look at the frame were run" in page.text
+    assert "known" in page.ids and "With known motion" in page.tables
+    assert "Cannot be told anything: tiny." in page.text
     # The tiny run was never trained.
     assert "no history of its training" in page.text
     assert str(tmp_path) not in page.text

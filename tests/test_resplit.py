@@ -11,13 +11,21 @@ import tensorflow as tf
 from motionflow.data import records
 from motionflow.data.build_options import BuildOptions, ResplitOptions
 from motionflow.data.builder import build_data_dir
+from motionflow.data.clip_status import ClipStatus
+from motionflow.data.codebook import Codebook
 from motionflow.data.data_dir_writer import read_clips
 from motionflow.data.resplit import resplit_data_dir
 from motionflow.data.samples import LabelOptions
 from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
 from motionflow.inspection.inspector import inspect_data_dir
-from tests.tiny_data import SAMPLES, statuses_of, write_hand_made
+from tests.tiny_data import (
+    MIXED,
+    SAMPLES,
+    make_sample,
+    statuses_of,
+    write_hand_made,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -261,3 +269,156 @@ def test_records_and_clips_that_do_not_agree(tmp_path):
     refuse(statuses[1:], "0 records of 'walk/b1.avi', its clips.jsonl says 1")
     no_d2 = [status for status in statuses if status.clip != "walk/d2.avi"]
     refuse(no_d2, "records of 'walk/d2.avi', no clip of its own")
+
+
+# --- several data directories ------------------------------------------------------
+
+
+def write_set(folder, sources, **flags):
+    """A data directory with a clip of two samples of each source."""
+    rng = np.random.default_rng(len(folder.name))
+
+    def prepare(source, index):
+        past = rng.normal(size=(2, 2, 2)).astype(np.float16)
+        if not index:
+            past[:] = np.nan  # what came before is not known
+        sample = make_sample(f"{source}1", index, 10, MIXED, [0, 0, 1, 2])
+        return dataclasses.replace(sample, past_flow=past)
+
+    test, validation, *train = ([prepare(s, i) for i in (0, 3)] for s in sources)
+    samples = {
+        "train": [s for two in train for s in two],
+        "validation": validation,
+        "test": test,
+    }
+    statuses = statuses_of({"train": SAMPLES["train"]})[-2:]  # without samples
+    for split, items in samples.items():
+        for clip in dict.fromkeys(sample.clip for sample in items):
+            own = {"clip": clip, "split": split, "source": clip[5], "action": "walk"}
+            statuses.append(ClipStatus(status="ok", bytes=9, samples=2, **own))
+    counts = len(samples["train"]) * np.array([2, 1, 1])
+    flags = {"past_frames": 2, "seed": 0, "num_clusters": 3} | flags
+    return write_hand_made(folder, samples, statuses, counts=counts, **flags)
+
+
+@pytest.fixture(scope="module")
+def two_sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    return [
+        write_set(folder / "a", "abcdmngh", frame_stride=5),
+        write_set(folder / "b", "ghijkl", frame_stride=2, dataset="hmdb51"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def joined(two_sets, tmp_path_factory):
+    output = tmp_path_factory.mktemp("joined") / "ab"
+    resplit_data_dir(two_sets, output, ResplitOptions(num_clusters=2, seed=3))
+    return output
+
+
+def renamed(found, name):
+    """Content of a data set, with the name of the set before each clip."""
+    return {
+        (clip, index): values | {"clip": np.asarray(clip).tobytes()}
+        for (old, index), values in found.items()
+        for clip in [name.encode() + b"/" + old]
+    }
+
+
+def test_samples_of_several_directories_bit_for_bit(joined, two_sets):
+    expected = {}
+    for path in two_sets:
+        expected |= renamed(content(path), path.name)
+    assert len(expected) == 28 and b"\x00\x7e" * 8 in {  # NaN of float16
+        values["past_flow"] for values in expected.values()
+    }
+    assert content(joined) == expected
+
+
+def test_a_joined_directory_is_sound_and_says_what_it_is(joined, two_sets):
+    assert_sound(joined)
+    data = records.open_data_dir(joined)
+    assert data.data_sets == ("a", "b") and data.has_past
+    assert records.open_data_dir(two_sets[0]).data_sets == ()
+    flags = data.manifest["flags"]
+    assert flags["data_sets"] == ["a", "b"]
+    assert flags["frame_stride"] == [5, 2] and flags["dataset"] == ["folder", "hmdb51"]
+    assert (flags["past_frames"], flags["seed"], flags["split"]) == (2, 3, "source")
+    assert not {"test_sets", "train_share", "num_folds", "fold"} & flags.keys()
+    assert data.manifest["versions"]["opencv"] == "4.11"
+    names = [status.clip for status in read_clips(joined)]
+    own = [f"{p.name}/{status.clip}" for p in two_sets for status in read_clips(p)]
+    assert names == own and "b/walk/e2.avi" in names
+
+
+def test_what_was_joined_can_be_split_anew(joined, two_sets, tmp_path):
+    options = ResplitOptions(num_folds=3, num_clusters=2, seed=3)
+    one = resplit_data_dir(joined, tmp_path / "one", options)
+    other = resplit_data_dir(two_sets, tmp_path / "other", options)
+    assert list(map(files_of, one)) == list(map(files_of, other))
+    for fold in one:
+        assert_sound(fold)
+        tested = collections.Counter(
+            status.clip[0] for status in read_clips(fold) if status.split == "test"
+        )
+        # Of eight and of the four that are in b only; g and h go with a.
+        assert tested["a"] in (2, 3) and tested["b"] >= 1
+    with pytest.raises(InputError, match=r"ab is put together itself.*\(a, b\)"):
+        resplit_data_dir([joined, two_sets[0]], tmp_path / "no", options)
+
+
+def test_an_existing_codebook_and_sets_for_testing(two_sets, tmp_path):
+    codebook = Codebook.load(two_sets[0] / "codebook.npz")
+    options = ResplitOptions(codebook=codebook, test_sets=("b",))
+    resplit_data_dir(two_sets, tmp_path / "e", options)
+    assert_sound(tmp_path / "e")
+    data = records.open_data_dir(tmp_path / "e")
+    assert data.codebook.fingerprint == codebook.fingerprint
+    flags = data.manifest["flags"]
+    assert flags["codebook"] == codebook.fingerprint and flags["num_clusters"] == 3
+    assert flags["test_sets"] == ["b"]
+    splits = {status.clip: status.split for status in read_clips(tmp_path / "e")}
+    tested = {clip for clip, split in splits.items() if split == "test"}
+    assert {f"b/walk/{c}1.avi" for c in "ghijkl"} < tested
+    assert {"a/walk/g1.avi", "a/walk/h1.avi"} < tested  # the same videos
+
+
+def test_a_share_of_the_training_sources(tiny_data_dir, tmp_path):
+    options = ResplitOptions(num_clusters=8, train_share=0.5)
+    resplit_data_dir(tiny_data_dir, tmp_path / "e", options)
+    assert_sound(tmp_path / "e")
+    flags = records.read_manifest(tmp_path / "e")["flags"]
+    assert flags["train_share"] == 0.5
+    for before, now in zip(
+        read_clips(tiny_data_dir), read_clips(tmp_path / "e"), strict=True
+    ):
+        if now.split:
+            assert now == before
+        else:
+            assert before.split == "train"
+            assert now.status == "filtered" and now.samples == 0
+            assert now.reason == "left out by train_share"
+    left = collections.Counter(status.split for status in read_clips(tmp_path / "e"))
+    assert left == {"train": 4, "": 3, "validation": 1, "test": 1}
+    for split in ("validation", "test"):
+        of = [{(s["clip"], s["frame_index"], s["frame"]) for s in read(d, split)}
+              for d in (tiny_data_dir, tmp_path / "e")]  # fmt: skip
+        assert of[0] == of[1]
+
+
+def test_directories_that_do_not_fit(two_sets, tmp_path):
+    def refuse(message, *others, **options):
+        with pytest.raises(InputError, match=message):
+            resplit_data_dir(
+                [*two_sets, *others], tmp_path / "e", ResplitOptions(**options)
+            )
+        assert not (tmp_path / "e").exists()
+
+    past = write_set(tmp_path / "c", "mno", past_frames=1)
+    refuse("--past_frames must be one for all: 2 in a, 2 in b, 1 in c", past)
+    refuse("2 folders called 'a'", write_set(tmp_path / "x" / "a", "mno"))
+    refuse("official1 is of one data set, found a, b", split="official1")
+    refuse("test_sets c: the data sets are a, b", test_sets=("c",))
+    with pytest.raises(InputError, match="is data_dir or lies in it"):
+        resplit_data_dir(two_sets, two_sets[1] / "e", ResplitOptions())

@@ -91,6 +91,49 @@ def test_freezing_leaves_the_head():
     assert len(model.weights) == 7
 
 
+def blocks_0_to_10():
+    """A stem and blocks of one convolution and one normalisation each."""
+    x = inputs = keras.Input((2, 2, 1))
+    for name in ["stem", "block0_a", "block2_a", "block10_a"]:
+        x = keras.layers.Conv2D(1, 1, use_bias=False, name=f"trunk_{name}")(x)
+        x = keras.layers.BatchNormalization(name=f"trunk_{name}_norm")(x)
+    return keras.Model(inputs, keras.layers.Conv2D(1, 1, name="head")(x), name="tiny")
+
+
+@pytest.mark.parametrize(
+    "train_from, expected",
+    [
+        (0, ["block0", "block2", "block10"]),
+        (1, ["block2", "block10"]),
+        (10, ["block10"]),
+    ],
+)
+def test_a_block_and_those_after_it_train(train_from, expected):
+    model = blocks_0_to_10()
+    trunk.freeze(model, train_from)
+    names = [weight.name.split("/")[0] for weight in model.trainable_weights]
+    kernels = [n for n in names if not n.endswith("norm")]
+    assert kernels == [f"trunk_{name}_a" for name in expected] + ["head", "head"]
+
+
+def test_a_block_that_is_not_there():
+    with pytest.raises(InputError, match="--train_trunk_from=11: the last block is 10"):
+        trunk.freeze(blocks_0_to_10(), 11)
+
+
+def test_fixed_norms_keep_their_statistics_while_the_rest_trains():
+    model = blocks_0_to_10()
+    trunk.fix_norms(model)
+    names = [weight.name for weight in model.trainable_weights]
+    assert len(names) == 4 + 2 and not [name for name in names if "norm" in name]
+    pictures = np.random.default_rng(0).normal(3, 2, (4, 2, 2, 1)).astype(np.float32)
+    before = model.get_weights()
+    found = model(pictures, training=True)
+    np.testing.assert_array_equal(found, model(pictures, training=False))
+    for new, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
 def test_networks_without_a_trunk(tmp_path):
     options = {"num_clusters": 5, "grid_size": 3, "width": 0.05}
     options["mean_frame"] = np.zeros((64, 64, 3), np.float32)

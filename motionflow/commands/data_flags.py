@@ -55,6 +55,8 @@ def define_flags(values: flags.FlagValues) -> None:
     define.number("store_dense_flow", labels.store_dense_flow, text, at_least=0)
     text = "Steps whose flow is kept."
     define.number("sequence_length", labels.sequence_length, text, at_least=1)
+    text = "Keep the flow of so many frames before; 0: no."
+    define.number("past_frames", labels.past_frames, text, at_least=0)
     text = "In the records."
     define.choice("frame_encoding", labels.frame_encoding, FRAME_ENCODINGS, text)
     define.group("Codebook")

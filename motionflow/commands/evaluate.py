@@ -2,11 +2,13 @@
 
     motionflow evaluate R --data_dir=D [--split=validation|test]
     motionflow evaluate X/1 --data_dir=D --output_dir=E
+    motionflow evaluate R --data_dir=D --known=none,past,arrows3
 
 R is a run directory, X/1 an exported version. D may be another data directory than the
 model was trained on: it is then scored in flow space only. Writes to --output_dir
 (R/evaluation/<split>): metrics.json (everything), scores.npz (clip by clip, to pool),
-tables.md, and the figures.
+tables.md, and the figures. With --known also tables of a model that is told something
+of the motion, beside what needs no model, and known.npz.
 """
 
 from absl import flags

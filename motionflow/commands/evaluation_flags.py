@@ -34,6 +34,8 @@ def define_flags(values: flags.FlagValues) -> None:
     text = "constant: only those that never look at the frame (seconds, not minutes)."
     define.choice("baselines", "all", BASELINES, text)
     define.choice("interval_unit", "clip", UNITS, "What the bootstrap draws again.")
+    text = "Tables of what is told: none, past, arrows3, past+arrows1 and so on."
+    define.texts("known", text)
     define.number("batch_size", 32, "Frames at a time.", at_least=1)
     define.number("seed", 0, "Of baselines, futures, bootstrap.", at_least=0)
 
@@ -71,5 +73,6 @@ def arguments(
             batch_size=values.batch_size,
             seed=values.seed,
             progress=progress,
+            known=tuple(values.known),
         ),
     }

@@ -6,7 +6,8 @@
 
 Every clip is tested once, by a model that never saw its source: the same tables, and
 intervals over all clips. Rows are pooled by name; a model's row is "model" in each
-evaluation, whatever its folder was called. Writes metrics.json, scores.npz, tables.md.
+evaluation, whatever its folder was called. Writes metrics.json, scores.npz, tables.md,
+and known.npz where every evaluation has one.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Random changes of training images whose flow is known exactly afterwards.
 
-    frames uint8 [B, S, S, 3], flow [B, g, g, 2], draws [B, 5] -> frames, flow
+    frames uint8 [B, S, S, 3], flow [B, g, g, 2], draws [B, 7] -> frames, flow
 
 Flow of several steps, [B, T, g, g, 2], changes like that of one.
 
@@ -10,7 +10,8 @@ Flow of several steps, [B, T, g, g, 2], changes like that of one.
 - a random crop, enlarged to the frame's size: what lay at p lies at (p - corner) /
   side, so the flow becomes flow / side, read between cells where the grids do not meet.
   Linear in between, and beyond the outermost cells: an affine flow stays exact.
-- a random gain of brightness, which moves nothing.
+- random gains of brightness, of contrast about the image's mean gray and of saturation
+  about each pixel's gray, which move nothing.
 
 One `crop_and_resize` of a whole batch does mirroring and cropping together.
 """
@@ -19,7 +20,10 @@ import dataclasses
 
 import tensorflow as tf
 
-NUM_DRAWS = 5  # mirror, side, left, top, gain
+# Of a sample: mirror, side, left, top; gains of brightness, contrast, saturation.
+NUM_DRAWS = 7
+_NUM_OLD_DRAWS = 5  # all of them before there was contrast and saturation
+_GRAY = (0.299, 0.587, 0.114)  # of red, green, blue (ITU-R BT.601)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +34,32 @@ class Augmentation:
       mirror: mirror with probability one half.
       min_crop: a crop keeps a share of the sides between this and 1; 1: no crop.
       brightness: the gain lies between 1 - brightness and 1 + brightness; 0: none.
+      contrast: as brightness, about the image's mean gray.
+      saturation: as brightness, about each pixel's gray.
     """
 
     mirror: bool = False
     min_crop: float = 1.0
     brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
 
     @property
     def moves_pixels(self) -> bool:
         """Whether flow and classes change."""
         return self.mirror or self.min_crop < 1
+
+
+def draw(num_samples: int, seed: int, epoch: int) -> tf.Tensor:
+    """The draws of an epoch's samples: float32 [num_samples, 7] in [0, 1).
+
+    The first five are what they were when there were no others: older runs go on.
+    """
+    old, new = (
+        tf.random.stateless_uniform([num_samples, num], [seed, key])
+        for num, key in ((_NUM_OLD_DRAWS, epoch), (NUM_DRAWS - _NUM_OLD_DRAWS, ~epoch))
+    )
+    return tf.concat([old, new], axis=1)
 
 
 def augment(
@@ -54,7 +74,7 @@ def augment(
     Args:
       frames: uint8 [B, S, S, 3].
       flow: float32 [B, g, g, 2] or [B, T, g, g, 2], pixels of the frame.
-      draws: float32 [B, 5] in [0, 1), see `NUM_DRAWS`.
+      draws: float32 [B, 7] in [0, 1), see `NUM_DRAWS`.
       options: what to do.
       grid_sampling: "area" if the grid's vectors belong to the middle of their blocks,
         "point" if to the pixel behind it (see `flow.to_grid`).
@@ -77,11 +97,31 @@ def augment(
         frames = choose(is_mirrored, tf.reverse(frames, [2]), frames)
         signs = tf.tile([-1.0, 1.0], [flow.shape[-1] // 2])
         flow = choose(is_mirrored, tf.reverse(flow, [2]) * signs, flow)
-    if options.brightness:
-        gain = 1 + options.brightness * (2 * draws[:, 4] - 1)
-        frames = tf.cast(frames, tf.float32) * gain[:, None, None, None]
-        frames = tf.clip_by_value(frames, 0.0, 255.0)
+    if options.brightness or options.contrast or options.saturation:
+        frames = _recolor(tf.cast(frames, tf.float32), draws, options)
     return frames, flow
+
+
+def _recolor(frames: tf.Tensor, draws: tf.Tensor, options: Augmentation) -> tf.Tensor:
+    """Changes brightness, then contrast, then saturation; cut to 0..255 at the end."""
+
+    def gain(strength: float, column: int) -> tf.Tensor:
+        return (1 + strength * (2 * draws[:, column] - 1))[:, None, None, None]
+
+    if options.brightness:
+        frames *= gain(options.brightness, 4)
+    if options.contrast:
+        mean = tf.reduce_mean(_gray(frames), axis=[1, 2], keepdims=True)
+        frames = mean + (frames - mean) * gain(options.contrast, 5)
+    if options.saturation:
+        gray = _gray(frames)
+        frames = gray + (frames - gray) * gain(options.saturation, 6)
+    return tf.clip_by_value(frames, 0.0, 255.0)
+
+
+def _gray(frames: tf.Tensor) -> tf.Tensor:
+    """[B, H, W, 3] -> [B, H, W, 1]."""
+    return tf.reduce_sum(frames * tf.constant(_GRAY), axis=-1, keepdims=True)
 
 
 def _crop(

@@ -48,18 +48,27 @@ class ResplitOptions:
     """How to split anew; saved in the manifest.
 
     `num_folds` 0 draws one split; N >= 3 draws N by source, each source being tested in
-    exactly one of them.
+    exactly one of them. `codebook` is an existing one to use. `test_sets` are data sets
+    that are tested only, `train_share` is the share of the other training sources that
+    is kept.
     """
 
     split: str = "source"
     num_folds: int = 0
     num_clusters: int = 40
     seed: int = 0
+    codebook: Codebook | None = None
+    test_sets: tuple[str, ...] = ()
+    train_share: float = 1.0
 
     def flags(self, before: Mapping[str, Any]) -> dict:
-        """The flags of a build with these in their place; the codebook is a new one."""
-        flags = {**before, **vars(self), "codebook": None}
+        """The flags of a build with these in their place."""
+        flags = {**before, **vars(self), "test_sets": list(self.test_sets)}
+        if self.codebook is not None:
+            flags["codebook"] = self.codebook.fingerprint
+            flags["num_clusters"] = self.codebook.num_clusters
         flags.pop("fold", None)  # of a fold that is split anew
-        if not self.num_folds:
-            del flags["num_folds"]
+        for name in ("num_folds", "test_sets", "train_share"):
+            if getattr(self, name) == getattr(ResplitOptions, name):
+                del flags[name]
         return flags

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation, augment
+from motionflow.data.known import NUM_CHANCES, draw_known
 from motionflow.data.records import (
     DataDir,
     decode_frame,
@@ -85,6 +86,7 @@ def training_batches(
     augmentation: Augmentation = NO_AUGMENTATION,
     first_step: int = 0,
     context: tf.distribute.InputContext | None = None,
+    tells: bool = False,
 ) -> tf.data.Dataset:
     """The batches of one epoch, all of the same size.
 
@@ -97,11 +99,14 @@ def training_batches(
       first_step: steps to leave out, without decoding their frames.
       context: which replicas this pipeline feeds. Together they get the batches that a
         single one would, each its share of the samples; only these are decoded.
+      tells: whether to draw what is known of the motion, see `known.draw_known`; the
+        past is told by a `DataDir.view` that has it.
 
     Returns:
       a dataset of (frames [B, S, S, 3], uint8 or, cropped or brightened, float32 in
       0..255; targets float32 [B, cells, 3], see `pack_targets`), B samples a
-      replica. There are g * g cells, or those of all steps of a `DataDir.view`.
+      replica. There are g * g cells, or those of all steps of a `DataDir.view`. Where
+      it tells, the first of the two is (frames, known [B, g, g, 7]).
 
     Raises:
       InputError: the training split is smaller than one batch.
@@ -141,7 +146,11 @@ def training_batches(
             .batch(batch_size // context.num_replicas_in_sync, drop_remainder=True)
             .map(
                 lambda places, samples: _finished(
-                    data_dir, samples, tf.gather(draws, places), augmentation
+                    data_dir,
+                    samples,
+                    tf.gather(draws, places),
+                    augmentation,
+                    place_seeds([seed, epoch], places) if tells else None,
                 ),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
@@ -151,16 +160,60 @@ def training_batches(
 
 
 def _finished(
+    data_dir: DataDir,
+    samples: dict,
+    draws: tf.Tensor,
+    augmentation: Augmentation,
+    seeds: tf.Tensor | None,
+) -> tuple[tf.Tensor | tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
+    frames, flow, past = augment_samples(data_dir, samples, draws, augmentation)
+    codes = samples["codes"]
+    if augmentation.moves_pixels:
+        codes = _flat_codes(data_dir, flow)
+    targets = pack_targets(codes, flow)
+    if seeds is None:
+        return frames, targets
+    return (frames, tell(flow, past, seeds)), targets
+
+
+def augment_samples(
     data_dir: DataDir, samples: dict, draws: tf.Tensor, augmentation: Augmentation
-) -> tuple[tf.Tensor, tf.Tensor]:
-    frames, flow, codes = samples["frames"], samples["flow"], samples["codes"]
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Changes a batch of samples as `augment` does; the past goes with them.
+
+    Returns:
+      frames, flow, and the past [B, g, g, 2]: NaN where the directory's view has none.
+    """
+    frames, flow = samples["frames"], samples["flow"]
     sampling = data_dir.manifest["flags"].get("grid_sampling", "area")
     if data_dir.dense:
         sampling = "area"
-    frames, flow = augment(frames, flow, draws, augmentation, sampling)
-    if augmentation.moves_pixels:
-        codes = _flat_codes(data_dir, flow)
-    return frames, pack_targets(codes, flow)
+    if not data_dir.past:
+        frames, flow = augment(frames, flow, draws, augmentation, sampling)
+        return frames, flow, tf.fill(tf.shape(flow), np.float32(np.nan))
+    both = tf.stack([flow, samples["past_flow"]], axis=1)
+    frames, both = augment(frames, both, draws, augmentation, sampling)
+    return frames, both[:, 0], both[:, 1]
+
+
+def place_seeds(seed: Sequence[int], places: tf.Tensor) -> tf.Tensor:
+    """A seed for each place [B] of an epoch: int32 [B, 2]."""
+    fold = tf.random.experimental.stateless_fold_in
+    seed = tf.constant(seed, tf.int64)
+    seeds = tf.map_fn(lambda place: fold(seed, place), tf.cast(places, tf.int64))
+    return tf.ensure_shape(seeds, [None, 2])
+
+
+def tell(flow: tf.Tensor, past: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    """Draws what samples are told [B, g, g, 7], each by its seed [B, 2]."""
+    grid_size = flow.shape[2]
+    drawn = tf.map_fn(
+        lambda seed: tf.random.stateless_uniform([NUM_CHANCES + grid_size**2], seed),
+        seeds,
+        fn_output_signature=tf.float32,
+    )
+    cells = tf.reshape(drawn[:, NUM_CHANCES:], [-1, grid_size, grid_size])
+    return draw_known(flow, past, drawn[:, :NUM_CHANCES], cells)
 
 
 def evaluation_batches(
@@ -171,12 +224,30 @@ def evaluation_batches(
     Returns:
       a dataset of dicts: frames uint8 [B, S, S, 3], codes int32 [B, cells], flow
       float32 [B, g, g, 2], or of a view [B, T, s, s, 2], clip, action, source
-      string [B], frame_index int64 [B].
+      string [B], frame_index int64 [B]; past_flow float32 [B, g, g, 2], NaN where it
+      is not known, of a view with the past.
 
     Raises:
       InputError: the split holds no sample.
     """
     return _in_order(data_dir, split, batch_size, with_frames=True)
+
+
+def chosen_samples(
+    data_dir: DataDir, split: str, is_chosen: np.ndarray
+) -> tf.data.Dataset:
+    """Some samples of a split, one by one, in its order; only these are decoded.
+
+    Args:
+      data_dir: an opened data directory.
+      split: which one.
+      is_chosen: bool [N].
+    """
+    chosen = tf.constant(is_chosen)
+    records = tf.data.TFRecordDataset(data_dir.shards(split)).enumerate()
+    return records.filter(lambda index, _: chosen[index]).map(
+        lambda _, record: _parse(data_dir, record), num_parallel_calls=tf.data.AUTOTUNE
+    )
 
 
 def targets(data_dir: DataDir, split: str, batch_size: int) -> tf.data.Dataset:
@@ -234,6 +305,8 @@ def _parse(data_dir: DataDir, record: tf.Tensor, with_frames: bool = True) -> di
     if data_dir.dense or data_dir.sequence:
         sample["flow"] = _flow_of_steps(data_dir, record, sample["flow"])
         sample["codes"] = _flat_codes(data_dir, sample["flow"])
+    if data_dir.past:
+        sample |= _read_kept(data_dir, record, ["past_flow"])
     if with_frames:
         sample["frames"] = decode_frame(
             encoded, data_dir.frame_encoding, data_dir.frame_size

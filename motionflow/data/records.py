@@ -23,7 +23,7 @@ from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
 
 FORMAT_VERSION = 2
-KEPT = {"dense_flow", "later_flow", "later_dense_flow"}
+KEPT = {"dense_flow", "later_flow", "later_dense_flow", "past_flow"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Sample:
       frame_index: which frame of the clip.
       action: class of the motion, "" where unknown.
       source: the video that the clip was cut from.
-      dense_flow, later_flow, later_dense_flow: see `kept_shapes`; None: not kept.
+      dense_flow, later_flow, later_dense_flow, past_flow: see `kept_shapes`; None: not
+        kept.
     """
 
     frame: bytes
@@ -51,6 +52,7 @@ class Sample:
     dense_flow: np.ndarray | None = None
     later_flow: np.ndarray | None = None
     later_dense_flow: np.ndarray | None = None
+    past_flow: np.ndarray | None = None
 
     def encode(self) -> bytes:
         """Serialises to a tf.train.Example; the same sample gives the same bytes."""
@@ -81,14 +83,17 @@ def kept_shapes(flags: Mapping) -> dict[str, tuple[int, ...]]:
 
     Returns:
       those that are kept of dense_flow (D, D, 2), later_flow (T - 1, g, g, 2), the flow
-      of the steps that follow, and later_dense_flow (T - 1, D, D, 2).
+      of the steps that follow, later_dense_flow (T - 1, D, D, 2), and past_flow (g, g,
+      2), the flow of the frames before, NaN in all cells where it is not known.
     """
     grid, dense = flags["grid_size"], flags.get("store_dense_flow", 0)
     later = flags.get("sequence_length", 1) - 1
+    past = grid if flags.get("past_frames", 0) else 0
     shapes = {
         "dense_flow": (dense, dense, 2),
         "later_flow": (later, grid, grid, 2),
         "later_dense_flow": (later, dense, dense, 2),
+        "past_flow": (past, past, 2),
     }
     return {name: shape for name, shape in shapes.items() if 0 not in shape}
 
@@ -170,6 +175,7 @@ class DataDir:
       codebook: the flow vectors that codes stand for.
       mean_frame: float32 [S, S, 3], mean of the training frames, 0..255.
       dense, sequence: which flow is read; see `view`.
+      past: whether the flow of the frames before is read as well.
     """
 
     path: Path
@@ -178,13 +184,17 @@ class DataDir:
     mean_frame: np.ndarray
     dense: bool = False
     sequence: bool = False
+    past: bool = False
 
-    def view(self, dense: bool = False, sequence: bool = False) -> "DataDir":
-        """The same directory, read with finer or further targets.
+    def view(
+        self, dense: bool = False, sequence: bool = False, past: bool = False
+    ) -> "DataDir":
+        """The same directory, read with finer or further targets, or with the past.
 
         Args:
           dense: the flow is that at D x D.
           sequence: it is that of T steps.
+          past: batches hold the flow of the frames before, too.
 
         Raises:
           InputError: the records do not keep that.
@@ -193,13 +203,19 @@ class DataDir:
         for wanted, kept, flag in (
             (dense, self.dense_size, "--store_dense_flow=100"),
             (sequence, self.sequence_length > 1, "--sequence_length=5"),
+            (past, self.has_past, "--past_frames=2"),
         ):
             if wanted and not kept:
                 raise InputError(
                     f"{self.path} holds no such flow: make the data with {flag} "
                     f"(it was made with {flags.get(flag[2:].split('=')[0])})"
                 )
-        return dataclasses.replace(self, dense=dense, sequence=sequence)
+        return dataclasses.replace(self, dense=dense, sequence=sequence, past=past)
+
+    @property
+    def has_past(self) -> bool:
+        """Whether the flow of the frames before is kept."""
+        return self.manifest["flags"].get("past_frames", 0) > 0
 
     @property
     def target_shape(self) -> tuple[int, int]:
@@ -223,6 +239,11 @@ class DataDir:
         flags = self.manifest["flags"]
         names = {"flow_frames", "flow_average"} & flags.keys()
         return LabelOptions(**{name: flags[name] for name in names}).step_frames
+
+    @property
+    def data_sets(self) -> tuple[str, ...]:
+        """Names of the data sets that were put together; none for a single one."""
+        return tuple(self.manifest["flags"].get("data_sets", ()))
 
     @property
     def frame_size(self) -> int:

@@ -1,4 +1,4 @@
-"""A data directory to others that are split anew, without computing flow again.
+"""Data directories to others that are split anew, without computing flow again.
 
     records of all splits, clip by clip -> files of samples, one a clip
       -> another split of them, or one for each fold
@@ -6,52 +6,49 @@
 
 Frames stay the encoded bytes that they are and flow stays bit for bit; codes are
 assigned anew. What comes out is what a build with the same flags would have written.
+Several data directories become one (`data_sets`).
 
 Memory holds the samples of one clip. On disk all samples lie once more in a work folder
 inside the output directory until the end.
 """
 
+import collections
 import contextlib
 import dataclasses
-import itertools
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import tensorflow as tf
+from typing import NamedTuple
 
 from motionflow.data.build_options import ResplitOptions
+from motionflow.data.clip_reader import read_clip_samples
 from motionflow.data.clip_status import ClipStatus
 from motionflow.data.clips import Clip
+from motionflow.data.codebook import Codebook
 from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
-from motionflow.data.records import (
-    KEPT,
-    DataDir,
-    feature_spec,
-    kept_shapes,
-    open_data_dir,
-)
-from motionflow.data.samples import ClipSamples, LabelOptions
+from motionflow.data.data_sets import SAMPLING, by_set, joined_flags, named, set_names
+from motionflow.data.records import DataDir, open_data_dir
+from motionflow.data.samples import LabelOptions
+from motionflow.data.set_splits import REASONS, check_options, draw_splits
 from motionflow.data.split_samples import SplitClip
-from motionflow.data.splits import SPLITS, official_split, source_folds, split_samples
+from motionflow.data.splits import official_split
 from motionflow.errors import InputError
 
 
 def resplit_data_dir(
-    data_dir: str | Path,
+    data_dir: str | Path | Sequence[str | Path],
     output_dir: str | Path,
     options: ResplitOptions,
     *,
     split_dir: str | Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Path]:
-    """Writes the samples of a data directory as others, split in another way.
+    """Writes the samples of data directories as others, split in another way.
 
     Args:
-      data_dir: a complete data directory; only read.
+      data_dir: a complete data directory, or several to put together; only read.
       output_dir: the new one; with folds, the folder for fold-1, fold-2, ...: complete
         data directories, each of all samples.
       options: how to split.
@@ -63,29 +60,57 @@ def resplit_data_dir(
 
     Raises:
       InputError: bad options, too few sources or vectors, a `data_dir` that is not
-        sound, or `output_dir` holds a data directory already.
+        sound, several that do not fit together, or `output_dir` holds a data directory
+        already.
     """
     output_dir = Path(output_dir)
-    data = open_data_dir(data_dir)
-    _check_output(data.path, output_dir)
-    statuses = read_clips(data_dir)
-    draws = _draw(data, statuses, options, split_dir)
+    parts, before = _open(data_dir)
+    for part in parts:
+        _check_output(part.data.path, output_dir)
+    statuses = [
+        dataclasses.replace(status, clip=named(part.name, status.clip))
+        for part in parts
+        for status in part.statuses
+    ]
+    draws = _draw(statuses, before, options, split_dir)
+    write = functools.partial(_write, statuses, options.codebook, _versions(parts))
     with _work_folder(output_dir) as work:
-        files = _save_samples(data, statuses, work)
-        flags = options.flags(data.manifest["flags"])
+        files = _save_samples(parts, work)
+        flags = options.flags(before)
         if not options.num_folds:
-            _write(data, output_dir, statuses, files, draws[0], flags)
+            write(output_dir, files, draws[0], flags)
             progress(1, 1)
             return [output_dir]
         for i, splits in enumerate(draws, start=1):
-            fold = flags | {"fold": i}
-            _write(data, work / f"fold-{i}", statuses, files, splits, fold)
+            write(work / f"fold-{i}", files, splits, flags | {"fold": i})
             progress(i, options.num_folds)
         # None is seen before all are there: a fold alone is no cross-validation.
         folds = [output_dir / f"fold-{i + 1}" for i in range(options.num_folds)]
         for fold in folds:
             os.replace(work / fold.name, fold)
     return folds
+
+
+class _Part(NamedTuple):
+    """A data directory that is read, its name as a data set, and its clips.jsonl."""
+
+    data: DataDir
+    name: str
+    statuses: Sequence[ClipStatus]
+
+
+def _open(data_dir: str | Path | Sequence[str | Path]) -> tuple[list[_Part], dict]:
+    """Opens data directories; returns the flags of all, too."""
+    paths = [data_dir] if isinstance(data_dir, str | Path) else data_dir
+    directories = [open_data_dir(path) for path in paths]
+    names = set_names([data.path for data in directories]) or [""]
+    flags = [data.manifest["flags"] for data in directories]
+    before = joined_flags(dict(zip(names, flags, strict=True)))
+    parts = [
+        _Part(data, name, read_clips(data.path))
+        for name, data in zip(names, directories, strict=True)
+    ]
+    return parts, before
 
 
 def _check_output(data_dir: Path, output_dir: Path) -> None:
@@ -101,26 +126,18 @@ def _check_output(data_dir: Path, output_dir: Path) -> None:
 
 
 def _draw(
-    data: DataDir,
     statuses: Sequence[ClipStatus],
+    flags: Mapping,
     options: ResplitOptions,
     split_dir: str | Path | None,
 ) -> list[dict[str, list[str]]]:
     """Draws clip path -> split of each sample, once or for each fold."""
+    names = flags.get("data_sets", [])
+    check_options(options, names)
     clips = [_clip(status) for status in statuses if status.samples]
     num_samples = {status.clip: status.samples for status in statuses}
-    if not options.num_folds:
-        dataset = data.manifest["flags"]["dataset"]
-        official = official_split(options.split, dataset, split_dir)
-        return [
-            split_samples(clips, num_samples, options.split, official, options.seed)
-        ]
-    if options.split != "source":
-        raise InputError(f"num_folds needs split=source, found {options.split}")
-    return [
-        {path: [split] * num_samples[path] for path, split in split_of.items()}
-        for split_of in source_folds(clips, options.num_folds, options.seed)
-    ]
+    official = official_split(options.split, flags.get("dataset", ""), split_dir)
+    return draw_splits(by_set(clips, names), num_samples, options, official)
 
 
 def _clip(status: ClipStatus) -> Clip:
@@ -139,79 +156,32 @@ def _work_folder(output_dir: Path) -> Iterator[Path]:
         shutil.rmtree(work)
 
 
-def _save_samples(
-    data: DataDir, statuses: Sequence[ClipStatus], work: Path
-) -> dict[str, Path]:
+def _save_samples(parts: Sequence[_Part], work: Path) -> dict[str, Path]:
     """Writes the samples of each clip to a file, as the builder's engines do."""
     files: dict[str, Path] = {}
-    for clip, records in _records_of_clips(data, statuses):
-        files[clip] = work / f"{len(files):06d}.npz"
-        _to_samples(records, data).save(files[clip])
+    for data, name, statuses in parts:
+        for clip, samples in read_clip_samples(data, statuses):
+            file = files[named(name, clip)] = work / f"{len(files):06d}.npz"
+            samples.save(file)
     return files
 
 
-def _records_of_clips(
-    data: DataDir, statuses: Sequence[ClipStatus]
-) -> Iterator[tuple[str, list[dict]]]:
-    """Yields (clip, its records in the order of frames), in the order of clips.jsonl.
-
-    Each split holds its clips in that order: walking along all splits at once finds
-    the records of a clip together, wherever they lie.
-    """
-    walks = [
-        itertools.groupby(_read(data, split), lambda r: os.fsdecode(r["clip"]))
-        for split in SPLITS
-    ]
-    heads = [next(walk, None) for walk in walks]
-    for status in statuses:
-        records: list[dict] = []
-        for i, walk in enumerate(walks):
-            head = heads[i]
-            if head and head[0] == status.clip:
-                records += head[1]
-                heads[i] = next(walk, None)
-        if len(records) != status.samples:
-            raise InputError(
-                f"{data.path} holds {len(records)} records of {status.clip!r}, its "
-                f"clips.jsonl says {status.samples}: see `motionflow inspect`"
-            )
-        if records:
-            yield status.clip, sorted(records, key=lambda r: r["frame_index"])
-    for clip in [head[0] for head in heads if head]:
-        raise InputError(f"{data.path} holds records of {clip!r}, no clip of its own")
-
-
-def _read(data: DataDir, split: str) -> Iterator[dict]:
-    """Yields the records of a split in the order in which they were written."""
-    shards, flags = data.shards(split), data.manifest["flags"]
-    if not shards:
-        return
-    spec = feature_spec(data.grid_size, kept_shapes(flags))
-    records = tf.data.Dataset.from_tensor_slices(shards).interleave(
-        tf.data.TFRecordDataset, cycle_length=len(shards), block_length=1
-    )
-    yield from records.map(
-        lambda record: tf.io.parse_single_example(record, spec)
-    ).as_numpy_iterator()
-
-
-def _to_samples(records: Sequence[Mapping], data: DataDir) -> ClipSamples:
-    kept: dict[str, Any] = {name: np.zeros((0, 0)) for name in KEPT}
-    for name, shape in kept_shapes(data.manifest["flags"]).items():
-        encoded = b"".join(record[name] for record in records)
-        kept[name] = np.frombuffer(encoded, "<f2").reshape(len(records), *shape)
-    return ClipSamples(
-        frames=[record["frame"] for record in records],
-        flow=np.array([record["flow"] for record in records]),
-        **kept,
-        frame_indices=np.array([record["frame_index"] for record in records]),
-    )
+def _versions(parts: Sequence[_Part]) -> dict[str, str]:
+    """Those of the libraries that made frames and flow; others write what is new."""
+    found: dict[str, list[str]] = collections.defaultdict(list)
+    for part in parts:
+        versions = part.data.manifest["versions"]
+        for name in ("opencv", "pyav"):
+            if name in versions and versions[name] not in found[name]:
+                found[name].append(versions[name])
+    return {name: ", ".join(values) for name, values in found.items() if values}
 
 
 def _write(
-    data: DataDir,
-    output_dir: Path,
     statuses: Sequence[ClipStatus],
+    codebook: Codebook | None,
+    versions: Mapping[str, str],
+    output_dir: Path,
     files: Mapping[str, Path],
     splits: Mapping[str, list[str]],
     flags: Mapping,
@@ -223,14 +193,11 @@ def _write(
         for status in statuses
         if status.samples
     ]
-    fields = LabelOptions.__dataclass_fields__.keys() & flags.keys()
+    fields = (LabelOptions.__dataclass_fields__.keys() - SAMPLING) & flags.keys()
     labels = LabelOptions(**{name: flags[name] for name in fields})
-    # These libraries made frames and flow; the others write what is new.
-    versions = data.manifest["versions"]
-    versions = {name: versions[name] for name in {"opencv", "pyav"} & versions.keys()}
     output_dir.mkdir(exist_ok=True)
     write_clips(output_dir, statuses)
-    write_data_dir(output_dir, clips, statuses, labels, flags, versions=versions)
+    write_data_dir(output_dir, clips, statuses, labels, flags, codebook, versions)
 
 
 def _moved(
@@ -239,13 +206,14 @@ def _moved(
     """The clip's line of clips.jsonl after the split."""
     if not sample_splits:  # it has no samples
         return status
-    if sample_splits[0]:
+    reason = REASONS.get(sample_splits[0])
+    if not reason:
         split = "frame" if protocol == "frame" else sample_splits[0]
         return dataclasses.replace(status, split=split)
     return ClipStatus(  # as the builder says it
         clip=status.clip,
         status="filtered",
-        reason="in no split of the official lists",
+        reason=reason,
         bytes=status.bytes,
         action=status.action,
         source=status.source,

@@ -4,7 +4,8 @@
                --> at t = 0, stride, 2 stride, ...: encoded frame, averaged grid flow
 
 With `sequence_length` T a sample holds the labels of T steps: of the frame itself, and
-of those that are 1 .. T - 1 times `step_frames` later.
+of those that are 1 .. T - 1 times `step_frames` later. With `past_frames` n it also
+holds the flow of the n frames just before, where it is known.
 
 A window that spans a shot cut or a repeated frame, or whose camera motion cannot be
 removed, gives no sample and is counted.
@@ -53,6 +54,7 @@ class LabelOptions:
     left out, or the frames are removed and flow goes on to the next that differs.
     `store_dense_flow` N > 0 keeps the flow at N x N too, for dense models;
     `sequence_length` T > 1 the flow of the T - 1 steps that follow, for sequences.
+    `past_frames` n > 0 keeps how the frame's places moved in the n frames before it.
     """
 
     flow_method: str = "deepflow"
@@ -67,15 +69,17 @@ class LabelOptions:
     duplicates: str = "leave_out"
     store_dense_flow: int = 0
     sequence_length: int = 1
+    past_frames: int = 0
+
+    @property
+    def step_motion(self) -> float:
+        """Frames of a steady motion that a label amounts to."""
+        return (self.flow_frames + 1) / 2 if self.flow_average == "anchored" else 1
 
     @property
     def step_frames(self) -> int:
-        """Video frames from one step to the next: the time that a label speaks of.
-
-        An anchored mean over n frames is (n + 1) / 2 frames of a steady motion, here
-        rounded up; the other averages are one frame's.
-        """
-        return self.flow_frames // 2 + 1 if self.flow_average == "anchored" else 1
+        """Video frames from one step to the next: `step_motion`, rounded up."""
+        return math.ceil(self.step_motion)
 
     @property
     def window_frames(self) -> int:
@@ -105,6 +109,8 @@ class LabelOptions:
                 f"pcaflow needs frame_size {PCAFLOW_SIZE}, found {self.frame_size}: "
                 "OpenCV's breaks on smaller frames"
             )
+        if self.past_frames < 0:
+            raise InputError(f"past_frames is {self.past_frames}, expected 0 or more")
         for name in ("grid_size", "store_dense_flow"):
             cells = getattr(self, name)
             if cells < 0 or (cells and self.frame_size % cells):
@@ -123,6 +129,8 @@ class ClipSamples:
       dense_flow: float16 [N, D, D, 2], pixels; D is 0 where it is not kept.
       later_flow: float16 [N, T - 1, g, g, 2], of the steps that follow.
       later_dense_flow: float16 [N, T - 1, D, D, 2].
+      past_flow: float16 [N, g, g, 2], of the frames before, pixels per step; NaN in all
+        of a sample where it is not known. g is 0 where it is not kept.
       frame_indices: int64 [N].
       num_announced: frames that the container announces, 0 where it does not say.
       num_opencv, num_pyav: frames that each decoder gives; PyAV is asked where OpenCV
@@ -138,6 +146,7 @@ class ClipSamples:
     dense_flow: np.ndarray
     later_flow: np.ndarray
     later_dense_flow: np.ndarray
+    past_flow: np.ndarray
     frame_indices: np.ndarray
     num_announced: int = 0
     num_opencv: int = 0
@@ -219,14 +228,15 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
       InputError: the file is no video that can be decoded.
     """
     counts = count_frames(path)
-    compute = _flow_function(options.flow_method)
+    compute = compute_past = _flow_function(options.flow_method)
     if options.stabilize == "homography":
-        compute = StabilizedFlow(compute)
+        # The past has its own: what is said of a clip's camera does not depend on it.
+        compute, compute_past = StabilizedFlow(compute), StabilizedFlow(compute)
     size, dense_size = options.grid_size, options.store_dense_flow
     later = options.sequence_length - 1
-    frames, flows, dense_flows, indices = [], [], [], []
+    frames, flows, dense_flows, past_flows, indices = [], [], [], [], []
     left_out: collections.Counter[str] = collections.Counter()
-    for window in _windows(path, counts.decoder, options):
+    for before, window in _windows(path, counts.decoder, options):
         marks = {step.mark for step in window[1:]} - {""}
         if marks:
             left_out[min(marks)] += 1  # a cut counts before a duplicate
@@ -239,17 +249,22 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
         frames.append(encode_frame(window[0].frame, options.frame_encoding))
         flows.append([to_grid(flow, size, options.grid_sampling) for flow in steps])
         dense_flows.append([to_grid(flow, dense_size) for flow in steps if dense_size])
+        if options.past_frames:
+            past_flows.append(_past_flow([*before, window[0]], compute_past, options))
         indices.append(window[0].index)
     cameras = [camera for camera in getattr(compute, "estimates", []) if camera.trusted]
     flow = np.reshape(np.array(flows, np.float32), (-1, later + 1, size, size, 2))
     shape = (len(flows), later + 1, dense_size, dense_size, 2)
     dense_flow = np.reshape(np.array(dense_flows, np.float16), shape)
+    past_size = size if options.past_frames else 0
+    past_shape = (len(flows), past_size, past_size, 2)
     return ClipSamples(
         frames,
         flow[:, 0],
         dense_flow[:, 0],
         flow[:, 1:].astype(np.float16),
         dense_flow[:, 1:],
+        np.reshape(np.array(past_flows, np.float16), past_shape),
         np.array(indices, np.int64),
         counts.announced,
         counts.opencv,
@@ -278,19 +293,43 @@ def _flow_of_steps(
     ]
 
 
+def _past_flow(
+    steps: Sequence[Step], compute: FlowFunction, options: LabelOptions
+) -> np.ndarray:
+    """How the last of some frames came to be, on the grid [g, g, 2].
+
+    The flow from it back to the first, its sign turned, scaled to what a label amounts
+    to: of a steady motion it is the label itself.
+    """
+    unknown = np.full((options.grid_size, options.grid_size, 2), np.nan)
+    is_broken = any(step.mark for step in steps[1:])
+    if len(steps) <= options.past_frames or is_broken:
+        return unknown
+    last, first = (
+        cv2.cvtColor(step.frame, cv2.COLOR_RGB2GRAY) for step in (steps[-1], steps[0])
+    )
+    try:
+        back = to_grid(compute(last, first), options.grid_size, options.grid_sampling)
+    except UnstableCamera:
+        return unknown
+    return -back * (options.step_motion / options.past_frames)
+
+
 def _windows(
     path: str | Path, decoder: str, options: LabelOptions
-) -> Iterator[Sequence[Step]]:
-    """Yields the frame of each possible sample together with its future."""
+) -> Iterator[tuple[Sequence[Step], Sequence[Step]]]:
+    """Yields what comes before each possible sample, and it with its future."""
     fitted = (fit_frame(f, options.frame_size) for f in iter_frames(path, decoder))
     steps = marked_steps(fitted, skip_duplicates=options.duplicates == "remove")
     length = options.window_frames
-    window: collections.deque[Step] = collections.deque(maxlen=length)
+    window: collections.deque[Step] = collections.deque(
+        maxlen=options.past_frames + length
+    )
     for position, step in enumerate(steps):
         window.append(step)
         start = position - length + 1
         if start >= 0 and start % options.frame_stride == 0:
-            yield list(window)
+            yield list(window)[:-length], list(window)[-length:]
 
 
 def _mean(values: list[float]) -> float:

@@ -53,7 +53,7 @@ def split_by_source(
             f"{len(sizes)} source videos cannot fill {len(held_out) + 1} splits; "
             "add videos, or pass --split=frame to split frames instead"
         )
-    order = _drawn_order(sizes, seed)
+    order = drawn_order(sizes, seed)
     target = max(1.0, HELD_OUT * len(clips))
     most = max(1, len(sizes) // 3)  # sources, so that a few large ones leave some
     split_of: dict[str, str] = {}
@@ -99,7 +99,7 @@ def source_folds(
             f"{len(sizes)} source videos cannot fill num_folds={num_folds} test splits"
         )
     num_tested, fold_of = [0] * num_folds, {}
-    for source in sorted(_drawn_order(sizes, seed), key=lambda s: -sizes[s]):
+    for source in sorted(drawn_order(sizes, seed), key=lambda s: -sizes[s]):
         fold_of[source] = num_tested.index(min(num_tested))
         num_tested[fold_of[source]] += sizes[source]
     folds = []
@@ -111,7 +111,9 @@ def source_folds(
     return folds
 
 
-def _drawn_order(sources: Iterable[str], seed: int) -> list[str]:
+def drawn_order(sources: Iterable[str], seed: int | str) -> list[str]:
+    """Sorts sources by chance; the order depends on their names and the seed only."""
+
     def digest(source: str) -> bytes:
         return hashlib.sha256(os.fsencode(f"{seed}:{source}")).digest()
 

@@ -5,7 +5,8 @@ Inspection --> where it came from, clips, splits, actions, codes, flow, verdicts
 
 import collections
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from motionflow.inspection.inspector import Inspection
 from motionflow.inspection.promises import PROMISES
 
 PERCENTS = (50, 75, 90, 95, 99)
+# Flags of `motionflow split`, where it puts data sets together.
+_BY_SPLIT = ("split", "num_clusters", "seed", "codebook", "test_sets")
 _BAR = 24  # characters of the longest bar
 
 
@@ -26,11 +29,13 @@ def format_card(found: Inspection) -> str:
     """
     if found.codebook is None:
         raise ValueError("a card needs the codebook of the records")
+    has_sets = "data_sets" in found.manifest["flags"]
     parts = [
         [f"# Data directory {found.path.resolve().name}", "", *_summary(found)],
         ["## Where it came from", "", *_origin(found, found.codebook)],
         ["## Clips", "", *_clips(found)],
         ["## Splits", "", *_splits(found)],
+        *([["## Data sets", "", *_data_sets(found)]] if has_sets else []),
         ["## Actions", "", *_actions(found)],
         ["## Flow", "", *_flow(found)],
         ["## Codes", "", *_codes(found, found.codebook)],
@@ -61,24 +66,50 @@ def _summary(found: Inspection) -> list[str]:
 def _origin(found: Inspection, codebook: Codebook) -> list[str]:
     flags = dict(found.manifest["flags"])
     num_folds, fold = (flags.pop(name, None) for name in ("num_folds", "fold"))
-    words = [f"--{k}={value}" for k, value in flags.items() if value not in ("", None)]
-    command = textwrap.wrap(
-        " ".join(["motionflow data", *words]),
+    share = flags.pop("train_share", None)
+    versions = [f"{name} {v}" for name, v in found.manifest["versions"].items()]
+    return [
+        "```sh",
+        *(line for command in _commands(flags) for line in _wrapped(command)),
+        "```",
+        "",
+        *([f"Then fold {fold} of {num_folds} by `motionflow split`."] if fold else []),
+        *([f"Of the training sources a share of {share:g} is kept."] if share else []),
+        f"Written by {', '.join(versions)}; codebook {codebook.fingerprint}.",
+    ]
+
+
+def _commands(flags: Mapping[str, Any]) -> list[str]:
+    """The command that made the data, or those for each data set and for all."""
+    sets = flags.get("data_sets")
+    if not sets:
+        return [" ".join(["motionflow data", *_words(flags)])]
+    by_split = {k: v for k, v in flags.items() if k in _BY_SPLIT}
+    if "test_sets" in by_split:
+        by_split["test_sets"] = ",".join(by_split["test_sets"])
+    labels = {k: v for k, v in flags.items() if k not in (*_BY_SPLIT, "data_sets")}
+    commands = []
+    for i, name in enumerate(sets):
+        own = {k: v[i] if isinstance(v, list) else v for k, v in labels.items()}
+        words = _words(own | {"output_dir": name})
+        commands.append(" ".join(["motionflow data", *words]))
+    words = _words({"data_dir": ",".join(sets)} | by_split)
+    return [*commands, " ".join(["motionflow split", *words])]
+
+
+def _words(flags: Mapping[str, Any]) -> list[str]:
+    return [f"--{k}={value}" for k, value in flags.items() if value not in ("", None)]
+
+
+def _wrapped(command: str) -> list[str]:
+    *lines, last = textwrap.wrap(
+        command,
         width=78,
         subsequent_indent="    ",
         break_long_words=False,
         break_on_hyphens=False,
     )
-    versions = [f"{name} {v}" for name, v in found.manifest["versions"].items()]
-    return [
-        "```sh",
-        *(f"{line} \\" for line in command[:-1]),
-        command[-1],
-        "```",
-        "",
-        *([f"Then fold {fold} of {num_folds} by `motionflow split`."] if fold else []),
-        f"Written by {', '.join(versions)}; codebook {codebook.fingerprint}.",
-    ]
+    return [*(f"{line} \\" for line in lines), last]
 
 
 def _clips(found: Inspection) -> list[str]:
@@ -118,24 +149,36 @@ def _splits(found: Inspection) -> list[str]:
     return tables.markdown_table(head, rows)
 
 
+def _data_sets(found: Inspection) -> list[str]:
+    return _shares(found, "Data set", lambda clip, action: clip.split("/")[0])
+
+
 def _actions(found: Inspection) -> list[str]:
+    return _shares(found, "Action", lambda clip, action: action)
+
+
+def _shares(
+    found: Inspection, head: str, group_of: Callable[[str, str], str]
+) -> list[str]:
+    """Clips and samples of each group, which clip and action tell."""
     clips: dict[str, set[str]] = collections.defaultdict(set)
     samples: collections.Counter[tuple[str, str]] = collections.Counter()
     for split, census in found.censuses.items():
         for (clip, action, _), count in census.samples.items():
-            clips[action].add(clip)
-            samples[action, split] += count
+            group = group_of(clip, action)
+            clips[group].add(clip)
+            samples[group, split] += count
     rows = [
-        [_name(action), f"{len(clips[action]):,}"]
-        + [f"{samples[action, split]:,}" for split in found.censuses]
-        for action in sorted(clips)
+        [_name(group), f"{len(clips[group]):,}"]
+        + [f"{samples[group, split]:,}" for split in found.censuses]
+        for group in sorted(clips)
     ]
-    return tables.markdown_table(["Action", "Clips", *found.censuses], rows)
+    return tables.markdown_table([head, "Clips", *found.censuses], rows)
 
 
-def _name(action: str) -> str:
+def _name(group: str) -> str:
     """A folder's name as a cell: one line, no bar, whatever it holds."""
-    return repr(action)[1:-1].replace("|", r"\|") or "(none)"
+    return repr(group)[1:-1].replace("|", r"\|") or "(none)"
 
 
 def _flow(found: Inspection) -> list[str]:

@@ -28,6 +28,7 @@ from motionflow.inspection.promises import (
     codebook_problems,
     count_problems,
     mean_frame_problems,
+    set_problems,
     some,
     split_problems,
     status_problems,
@@ -216,6 +217,7 @@ def _compare(found: Inspection) -> None:
     """Checks the promises that parts of the directory make about each other."""
     manifest, censuses, findings = found.manifest, found.censuses, found.findings
     findings["splits"] += split_problems(manifest["flags"]["split"], censuses)
+    findings["splits"] += set_problems(manifest["flags"], found.statuses)
     findings["counts"] += status_problems(found.statuses, manifest["clips"])
     if found.codebook is None:
         found.unchecked.add("records")

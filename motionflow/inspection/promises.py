@@ -55,6 +55,23 @@ def split_problems(protocol: str, censuses: Mapping[str, Census]) -> Iterator[st
             yield f"--split={protocol}: a {noun} lies in two splits: {some(shared)}"
 
 
+def set_problems(flags: Mapping, statuses: Sequence[ClipStatus]) -> Iterator[str]:
+    """Checks that clips are of the data sets, and those of test sets only tested."""
+    if "data_sets" not in flags:
+        return
+    set_of = {status.clip: status.clip.split("/")[0] for status in statuses}
+    if others := [clip for clip in set_of if set_of[clip] not in flags["data_sets"]]:
+        yield f"clips.jsonl names clips of no data set: {some(map(repr, others))}"
+    trained = [
+        f"{status.clip!r} ({status.split})"
+        for status in statuses
+        if set_of[status.clip] in flags.get("test_sets", ())
+        and status.split not in ("test", "")
+    ]
+    if trained:
+        yield f"clips of --test_sets lie in other splits: {some(trained)}"
+
+
 def status_problems(
     statuses: Sequence[ClipStatus], expected: Mapping[str, int]
 ) -> Iterator[str]:

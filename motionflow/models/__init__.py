@@ -21,6 +21,11 @@ from motionflow.errors import InputError
 
 CLASS_WEIGHTS = ("none", "inverse_frequency", "smoothed")
 
+# Networks whose builder takes `head`, "plain" or "dilated", and the one that each has
+# where none is asked for. All others have a plain one.
+OWN_HEADS = {"allconv": "plain", "convnext": "plain"}
+OWN_HEADS |= {"efficientnet": "dilated", "guided": "dilated"}
+
 # A function, or where it is found: its module is imported when it is built.
 _BUILDERS: dict[str, str | Callable[..., Any]] = {
     "allconv": "allconv.build_allconv",
@@ -29,6 +34,7 @@ _BUILDERS: dict[str, str | Callable[..., Any]] = {
     "vgg": "vgg.build_vgg",
     "convnext": "convnext.build_convnext",
     "efficientnet": "efficientnet.build_efficientnet",
+    "guided": "guided.build_guided",
     "dense": "dense.build_dense",
     "sequence": "sequence.build_sequence",
     "dense_sequence": "sequence.build_dense_sequence",
@@ -56,6 +62,25 @@ def register_network(name: str, build: Callable[..., Any]) -> None:
     if isinstance(_BUILDERS.get(name), str):
         raise InputError(f"{name} is a network of motionflow: choose another name")
     _BUILDERS[name] = build
+
+
+def choose_head(name: str, head: str = "") -> str:
+    """The head of a network: the one that is asked for, or its own.
+
+    Args:
+      name: of the network.
+      head: "plain", "dilated", or "" for its own.
+
+    Raises:
+      InputError: the network has no such head.
+    """
+    if head not in ("", "plain", "dilated"):
+        raise InputError(f"no head {head!r}: --head is plain or dilated")
+    if head == "dilated" and name not in OWN_HEADS:
+        raise InputError(
+            f"{name} has no dilated head: --head=dilated is for {', '.join(OWN_HEADS)}"
+        )
+    return head or OWN_HEADS.get(name, "plain")
 
 
 def find_builder(name: str) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from motionflow.errors import InputError
 from motionflow.models import blocks
+from motionflow.models.dilated_head import join, look_around
 
 
 class Row(NamedTuple):
@@ -46,7 +47,12 @@ def grid_size_of(frame_size: int) -> int:
 
 
 def apply_table(
-    inputs: tf.Tensor, grid_size: int, width: float, l2: float, dropout: float
+    inputs: tf.Tensor,
+    grid_size: int,
+    width: float,
+    l2: float,
+    dropout: float,
+    last: str = blocks.FEATURES,
 ) -> list[tf.Tensor]:
     """The rows of table 2 but for its last, the classifier.
 
@@ -56,6 +62,7 @@ def apply_table(
       width: factor on every number of filters.
       l2: weight of the L2 regularisation.
       dropout: share dropped in the three ConvBND rows.
+      last: the last row's name.
 
     Returns:
       The output of each row; the last is [B, grid_size, grid_size, 512 width].
@@ -76,7 +83,7 @@ def apply_table(
         filters = blocks.scaled(row.filters, width)
         rate = dropout if row.has_dropout else 0.0
         geometry = row.kernel, row.stride, row.pad
-        name = blocks.FEATURES if row is TABLE[-1] else f"row{number}"
+        name = last if row is TABLE[-1] else f"row{number}"
         x = blocks.conv_bn(outputs[-1], filters, *geometry, l2, rate, name=name)
         outputs.append(x)
     return outputs[1:]
@@ -91,6 +98,7 @@ def build_allconv(
     l2: float = 0.0,
     dropout: float = 0.3,
     literal_head: bool = False,
+    head: str = "plain",
 ) -> tf.Tensor:
     """Stacks the layers of table 2 on standardised frames.
 
@@ -103,13 +111,22 @@ def build_allconv(
       dropout: share dropped in the three ConvBND rows.
       literal_head: take the table's last row, ConvBN, at its word. Its ReLU cuts
         negative scores off, so the default is a plain 1x1 convolution.
+      head: "plain", or "dilated": a `dilated_head` on the first two rows, whose maps
+        are finer than the grid, and the last.
 
     Returns:
       Scores [B, grid_size, grid_size, K].
 
     Raises:
-      InputError: the network's grid is not the data's.
+      InputError: the network's grid is not the data's, or both other heads at once.
     """
+    if head == "dilated":
+        if literal_head:
+            raise InputError("--literal_head and --head=dilated exclude each other")
+        rows = apply_table(inputs, grid_size, width, l2, dropout, last="row7")
+        maps = [*rows[:2], rows[-1]]
+        x = look_around(join(maps, grid_size), width=width, l2=l2, dropout=dropout)
+        return blocks.scores(x, num_clusters, l2)
     x = apply_table(inputs, grid_size, width, l2, dropout)[-1]
     if literal_head:
         return blocks.conv_bn(x, num_clusters, 1, 1, 0, l2, name=blocks.SCORES)

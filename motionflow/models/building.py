@@ -3,16 +3,26 @@
 frames [B, S, S, 3] in 0..255 -> Standardize -> network -> logits [B, cells, K]
 """
 
+from typing import Any
+
 import numpy as np
 
 from motionflow.compat import keras
 from motionflow.data.records import DataDir
-from motionflow.models import blocks, efficientnet, find_builder, trunk
+from motionflow.models import (
+    OWN_HEADS,
+    blocks,
+    choose_head,
+    efficientnet,
+    find_builder,
+    trunk,
+)
+from motionflow.models.guided import GuidedNetwork
 from motionflow.models.network import Network
 from motionflow.models.sequence import SequenceNetwork
 
 # Networks whose weights expect a fixed value of 0..255 in place of the mean frame.
-PIXEL_MEANS = {"efficientnet": efficientnet.PIXEL_MEAN}
+PIXEL_MEANS = dict.fromkeys(("efficientnet", "guided"), efficientnet.PIXEL_MEAN)
 # What a network predicts besides the next step on the grid; the data must keep it.
 _EXTRAS = {
     "dense": ("dense_size",),
@@ -28,7 +38,8 @@ def target_view(name: str, data: DataDir) -> DataDir:
       InputError: the data do not keep them.
     """
     extras = _EXTRAS.get(name, ())
-    return data.view("dense_size" in extras, "sequence_length" in extras)
+    past = name == "guided" and data.has_past
+    return data.view("dense_size" in extras, "sequence_length" in extras, past)
 
 
 def target_options(name: str, data: DataDir) -> dict[str, int]:
@@ -47,7 +58,11 @@ def build_model(
     dropout: float = 0.0,
     literal_head: bool = False,
     untilt: bool = False,
+    head: str = "plain",
     freeze_trunk: bool = False,
+    train_trunk_from: int = -1,
+    fixed_norm: bool = False,
+    blind: bool = False,
     **targets: int,
 ) -> keras.Model:
     """Builds a network with the mean frame as its first layer and float32 logits.
@@ -63,7 +78,12 @@ def build_model(
       dropout: share dropped where the tables say dropout.
       literal_head: see `allconv.build_allconv`.
       untilt: end with `blocks.Untilt`, whose tilt is zero until it is assigned.
+      head: see `choose_head`.
       freeze_trunk: train the head of a network with a trunk only, see `trunk.freeze`.
+      train_trunk_from: freeze the trunk but for this block and those after it; below 0:
+        as `freeze_trunk` says.
+      fixed_norm: keep the trunk's batch normalisation as it is, see `trunk.fix_norms`.
+      blind: guided: do not look at the frame.
       **targets: dense_size and sequence_length, see `target_options`.
 
     Returns:
@@ -72,10 +92,14 @@ def build_model(
       grid_size, but for the networks that take `targets`.
 
     Raises:
-      InputError: unknown name, a grid that the network does not give, or no trunk to
-        freeze.
+      InputError: unknown name, a grid or head that the network does not have, or no
+        trunk (or block of it) to freeze.
     """
     build = find_builder(name)
+    chosen_head = choose_head(name, head)
+    options: dict[str, Any] = {"head": chosen_head} if name in OWN_HEADS else {}
+    if name == "guided":
+        options["blind"] = blind
     frames = keras.Input(mean_frame.shape, dtype="float32", name="frames")
     standardize = blocks.Standardize(name="standardize")
     scores = build(
@@ -86,24 +110,29 @@ def build_model(
         l2=l2,
         dropout=dropout,
         literal_head=literal_head,
+        **options,
         **targets,
     )
     num_steps = targets.get("sequence_length", 1)
     fine_size = targets.get("dense_size", grid_size)
     shape = num_steps * fine_size**2, num_clusters
     cells = keras.layers.Reshape(shape, name="cells")(scores)
-    options = {"dtype": "float32", "name": "logits"}
-    end = keras.layers.Activation("linear", **options)
     if untilt:
-        end = blocks.Untilt(**options)
+        end = blocks.Untilt(dtype="float32", name="logits")
+    else:
+        end = keras.layers.Activation("linear", dtype="float32", name="logits")
     logits = end(cells)
     mean = PIXEL_MEANS.get(name, mean_frame)
     standardize.mean_frame.assign(np.broadcast_to(np.float32(mean), mean_frame.shape))
-    is_sequence = "sequence_length" in targets
-    model = (SequenceNetwork if is_sequence else Network)(frames, logits, name=name)
+    kind: type[Network] = GuidedNetwork if name == "guided" else Network
+    if "sequence_length" in targets:
+        kind = SequenceNetwork
+    model = kind(frames, logits, name=name)
     model.grid_size, model.num_steps, model.fine_size = grid_size, num_steps, fine_size
-    if is_sequence:
+    if isinstance(model, SequenceNetwork | GuidedNetwork):
         model.connect()
-    if freeze_trunk:
-        trunk.freeze(model)
+    if freeze_trunk or train_trunk_from >= 0:
+        trunk.freeze(model, train_trunk_from)
+    if fixed_norm:
+        trunk.fix_norms(model)
     return model

@@ -21,6 +21,7 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import blocks
+from motionflow.models.dilated_head import join, look_around
 
 # The paper's settings.
 EPSILON = 1e-6
@@ -67,6 +68,7 @@ def build_convnext(
     l2: float = 0.0,
     dropout: float = 0.0,
     literal_head: bool = False,
+    head: str = "plain",
 ) -> tf.Tensor:
     """Stacks the stages on standardised frames.
 
@@ -76,8 +78,9 @@ def build_convnext(
       num_clusters: K, the size of the codebook.
       width: factor on every number of filters but the last.
       l2: weight of the L2 regularisation of all kernels.
-      dropout: share of the features dropped before the scores.
+      dropout: share of the features dropped before the scores, and in the dilated head.
       literal_head: belongs to the report's table 2 and must be False.
+      head: "plain", or "dilated": a `dilated_head` on the normalised last stage.
 
     Returns:
       Scores [B, grid_size, grid_size, K].
@@ -101,8 +104,12 @@ def build_convnext(
         x = _patches(x, filters, stage, l2, f"{name}_patches")
         for i in range(1, stage.num_blocks + 1):
             x = _block(x, filters, l2, f"{name}_block{i}")
-    x = keras.layers.LayerNormalization(epsilon=EPSILON, name=blocks.FEATURES)(x)
-    if dropout:
+    is_plain = head == "plain"
+    name = blocks.FEATURES if is_plain else "last_norm"
+    x = keras.layers.LayerNormalization(epsilon=EPSILON, name=name)(x)
+    if not is_plain:
+        x = look_around(join([x], grid_size), width=width, l2=l2, dropout=dropout)
+    elif dropout:
         x = blocks.CountedDropout(dropout, name=f"{blocks.FEATURES}_dropout")(x)
     return _convolution(num_clusters, 1, l2, blocks.SCORES)(x)
 

@@ -1,16 +1,20 @@
 """EfficientNet-Lite0 under a head for the grid: a trunk that has seen other pictures.
 
-    standardised frames [B, S, S, 3] -> trunk -> maps of stride 8, 16 and 32
-      -> resized to the grid, side by side -> 1x1 convolution -> scores [B, g, g, K]
+    standardised frames [B, S, S, 3] -> trunk -> maps of stride 4, 8, 16 and 32
+      -> a head that looks around (`dilated_head`) -> scores [B, g, g, K]
+
+The plain head takes the last three maps, resized to the grid and side by side, and one
+1x1 convolution.
 
 The mobile network of Tan and Le 2019 (arXiv 1905.11946) in its "lite" form: no squeeze
 and excitation, ReLU6 for swish. Weights from ImageNet's 1.3 million labelled pictures
 come from `efficientnet_weights` and go in with --pretrained; --freeze_trunk
-trains the head alone. They expect frames as (frame - 127) / 128, which replaces the
-data's mean frame (`building.PIXEL_MEANS`), and Keras' "same" padding,
-which where the stride is 2 is uneven.
+trains the head alone, --train_trunk_from the last blocks too. They expect frames as
+(frame - 127) / 128, which replaces the data's mean frame (`building.PIXEL_MEANS`), and
+Keras' "same" padding, which where the stride is 2 is uneven.
 
-2,919,392 weights of convolutions in the trunk, 262,696 in a head of 40 clusters.
+2,919,392 weights of convolutions in the trunk, 415,784 in a head of 40 clusters
+(the plain one: 262,696).
 """
 
 from typing import NamedTuple
@@ -20,12 +24,13 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import blocks
+from motionflow.models.dilated_head import join, look_around
 from motionflow.models.trunk import TRUNK
 
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
 EPSILON = 1e-3
 STEM = 32  # filters
-NUM_FEATURES = 512
+NUM_FEATURES = 512  # of the plain head
 
 
 class Stage(NamedTuple):
@@ -36,12 +41,12 @@ class Stage(NamedTuple):
     stride: int
     expansion: int
     filters: int
-    is_used: bool = False  # by the head: the last of its stride
+    is_used: bool = False  # by a head: the last of its stride
 
 
 STAGES = (
     Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
+    Stage(2, 3, 2, 6, 24, is_used=True),
     Stage(2, 5, 2, 6, 40, is_used=True),
     Stage(3, 3, 2, 6, 80),
     Stage(3, 5, 1, 6, 112, is_used=True),
@@ -60,6 +65,7 @@ def build_efficientnet(
     l2: float = 0.0,
     dropout: float = 0.2,
     literal_head: bool = False,
+    head: str = "plain",
 ) -> tf.Tensor:
     """Puts the trunk and its head on standardised frames.
 
@@ -70,8 +76,9 @@ def build_efficientnet(
       width: factor on the number of features; the trunk is what it is.
       l2: weight of the L2 regularisation of the head: it would pull a pretrained trunk
         away from what it knows.
-      dropout: share of the features dropped before the scores.
+      dropout: share dropped, of the plain head's features before the scores.
       literal_head: belongs to the report's table 2 and must be False.
+      head: "plain" or "dilated".
 
     Returns:
       Scores [B, grid_size, grid_size, K].
@@ -79,16 +86,19 @@ def build_efficientnet(
     Raises:
       InputError: frames too small for five halvings, or `literal_head`.
     """
-    frame_size = inputs.shape[1]
     if literal_head:
         raise InputError("efficientnet has no literal head: it is for allconv")
-    if frame_size < SMALLEST:
-        raise InputError(
-            f"efficientnet needs frames of {SMALLEST} pixels, found {frame_size}"
-        )
-    maps = build_trunk(
-        keras.layers.Rescaling(255.0 / PIXEL_SCALE, name="scaled")(inputs)
-    )
+    maps = trunk_maps(inputs)
+    if head == "dilated":
+        x = look_around(join(maps, grid_size), width=width, l2=l2, dropout=dropout)
+    else:
+        x = _plain_head(maps[1:], grid_size, width, l2, dropout)
+    return blocks.scores(x, num_clusters, l2)
+
+
+def _plain_head(
+    maps: list[tf.Tensor], grid_size: int, width: float, l2: float, dropout: float
+) -> tf.Tensor:
     resized = [
         keras.layers.Resizing(
             grid_size, grid_size, interpolation="bilinear", name=f"resized{i}"
@@ -100,7 +110,21 @@ def build_efficientnet(
     x = blocks.conv_bn(x, num_features, 1, 1, 0, l2, name=blocks.FEATURES)
     if dropout:
         x = blocks.CountedDropout(dropout, name=f"{blocks.FEATURES}_dropout")(x)
-    return blocks.scores(x, num_clusters, l2)
+    return x
+
+
+def trunk_maps(inputs: tf.Tensor) -> list[tf.Tensor]:
+    """What `build_trunk` gives of standardised frames [B, S, S, 3].
+
+    Raises:
+      InputError: frames too small for five halvings.
+    """
+    if inputs.shape[1] < SMALLEST:
+        raise InputError(
+            f"EfficientNet needs frames of {SMALLEST} pixels, found {inputs.shape[1]}"
+        )
+    scale = keras.layers.Rescaling(255.0 / PIXEL_SCALE, name="scaled")
+    return build_trunk(scale(inputs))
 
 
 def build_trunk(inputs: tf.Tensor) -> list[tf.Tensor]:
@@ -110,8 +134,8 @@ def build_trunk(inputs: tf.Tensor) -> list[tf.Tensor]:
       inputs: [B, S, S, 3], (frame - 127) / 128.
 
     Returns:
-      [B, S / 8, S / 8, 40], [B, S / 16, S / 16, 112] and [B, S / 32, S / 32, 320],
-      sides rounded up.
+      [B, S / 4, S / 4, 24], [B, S / 8, S / 8, 40], [B, S / 16, S / 16, 112] and
+      [B, S / 32, S / 32, 320], sides rounded up.
     """
     x, maps, number = convolution(inputs, STEM, 3, f"{TRUNK}stem", stride=2), [], 0
     for stage in STAGES:

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.models.dilated_head import JOINED
 
 
 class InputClock:
@@ -47,6 +48,7 @@ class Network(keras.Model):
     num_steps: int
     fine_size: int
     input_clock: InputClock | None = None
+    _after: Callable[..., tf.Tensor] | None = None
     train_function: Callable[..., Any] | None
 
     def call(
@@ -66,6 +68,32 @@ class Network(keras.Model):
         missing = tf.cast(num_frames == 0, tf.int32)
         frames = tf.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]])
         return super().call(frames, training, mask)[:num_frames]
+
+    def start_from_maps(self) -> None:
+        """Training and validation are fed the trunk's maps in the place of frames."""
+        after = keras.Model(self.get_layer(JOINED).output, self.output, name="after")
+        # In a function, so that Keras counts no layer twice.
+        self._after = lambda inputs, training: after(inputs, training=training)
+
+    def train_step(self, data: tuple[Any, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Keras' own, also from maps on."""
+        if self._after is None:
+            return super().train_step(data)
+        inputs, targets = data
+        with tf.GradientTape() as tape:
+            logits = self._after(inputs, training=True)
+            loss = self.compute_loss(inputs, targets, logits)
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        return self.compute_metrics(inputs, targets, logits, None)
+
+    def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Keras' own, also from maps on."""
+        if self._after is None:
+            return super().test_step(data)
+        inputs, targets = data
+        logits = self._after(inputs, training=False)
+        self.compute_loss(inputs, targets, logits)
+        return self.compute_metrics(inputs, targets, logits, None)
 
     def make_train_function(self, force: bool = False) -> Callable[..., Any]:
         """One step of `fit`, as Keras makes it, but for the clock."""

@@ -15,8 +15,11 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
+from motionflow.data.known import NUM_KNOWN
 from motionflow.errors import InputError
 from motionflow.models import blocks, spatial_softmax
+from motionflow.models.dilated_head import JOINED
+from motionflow.models.guided import GuidedNetwork
 from motionflow.models.model_path import find_model, is_export
 from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
@@ -55,6 +58,7 @@ class Predictor:
         num_steps: int = 1,
         fine_size: int | None = None,
         draw: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]] | None = None,
+        tell: "Teller | None" = None,
     ):
         self._predict = predict
         self.frame_size = frame_size
@@ -64,13 +68,22 @@ class Predictor:
         self.features = features
         self.num_steps = num_steps
         self.fine_size = fine_size or grid_size
-        self._draw = draw
+        self._draw, self._tell = draw, tell
 
-    def __call__(self, frames: tf.Tensor | np.ndarray) -> dict[str, tf.Tensor]:
+    @property
+    def takes_known(self) -> bool:
+        """Whether it can be told what is known of the motion."""
+        return self._tell is not None
+
+    def __call__(
+        self, frames: tf.Tensor | np.ndarray, known: np.ndarray | None = None
+    ) -> dict[str, tf.Tensor]:
         """Predicts how each cell of each frame moves.
 
         Args:
           frames: [B, S, S, 3], uint8 or float in 0..255.
+          known: float32 [B, g, g, 7], see `data.known`; None where nothing is. Cells
+            that are told keep their vector in the flow.
 
         Returns:
           flow float32 [B, g, g, 2] (dx right, dy down, pixels of the frame per step),
@@ -78,9 +91,18 @@ class Predictor:
           step; step_probabilities float32 [B, T, s * s, K].
 
         Raises:
-          InputError: frames of another size.
+          InputError: frames or what is known of another size, or a model that cannot be
+            told.
         """
-        return self._predict(_checked(frames, self.frame_size))
+        frames = _checked(frames, self.frame_size)
+        if known is None:
+            return self._predict(frames)
+        if self._tell is None:
+            raise InputError("this model cannot be told: only guided networks can")
+        expected = (len(frames), self.grid_size, self.grid_size, NUM_KNOWN)
+        if tuple(known.shape) != expected:
+            raise InputError(f"known is {tuple(known.shape)}, expected {expected}")
+        return self._tell(frames, known)
 
     def sample_steps(
         self, frames: tf.Tensor | np.ndarray, noise: np.ndarray
@@ -110,6 +132,41 @@ class Predictor:
             codes = spatial_softmax.drawn(found["step_probabilities"], fine)
             futures.append(tf.reshape(codes, [-1, self.num_steps, *sides]))
         return tf.gather(tf.constant(self.centers), tf.stack(futures))
+
+
+class Teller:
+    """Frames and what is known -> predictions of a guided network.
+
+    What its trunk says of the last frames is kept: who tries other arrows on a picture
+    waits for the head only.
+    """
+
+    def __init__(self, model: GuidedNetwork, centers: np.ndarray):
+        shape, grid = model.input_shape, [model.grid_size, model.grid_size]
+        trunk = keras.Model(model.input, model.get_layer(JOINED).output)
+        specs = [
+            tf.TensorSpec([None, *grid, trunk.output_shape[-1]]),
+            tf.TensorSpec([None, *grid, NUM_KNOWN]),
+        ]
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+        def see(frames: tf.Tensor) -> tf.Tensor:
+            return trunk(frames, training=False)
+
+        @tf.function(input_signature=specs)
+        def say(maps: tf.Tensor, known: tf.Tensor) -> dict[str, tf.Tensor]:
+            logits, flow = model.told_maps(maps, known, training=False)
+            return spatial_softmax.predictions(logits, centers) | {"flow": flow}
+
+        self._see, self._say = see, say
+        self._frames, self._maps = np.zeros(0), tf.zeros(0)
+
+    def __call__(self, frames: tf.Tensor, known: np.ndarray) -> dict[str, tf.Tensor]:
+        """As `Predictor.__call__`."""
+        values = frames.numpy()
+        if not np.array_equal(values, self._frames):
+            self._frames, self._maps = values, self._see(frames)
+        return self._say(self._maps, tf.cast(known, tf.float32))
 
 
 def _checked(frames: tf.Tensor | np.ndarray, frame_size: int) -> tf.Tensor:
@@ -170,6 +227,7 @@ def of_model(model: Network, centers: np.ndarray) -> Predictor:
         num_steps=model.num_steps,
         fine_size=model.fine_size,
         draw=_draw_of(model),
+        tell=Teller(model, centers) if isinstance(model, GuidedNetwork) else None,
     )
 
 

@@ -1,12 +1,14 @@
 """A network's trunk: layers whose weights may come from a file, and may stand still.
 
-    efficientnet_lite0.npz -> layers named "trunk_..." -> [frozen]
+    efficientnet_lite0.npz -> layers named "trunk_..." -> [frozen, up to some block]
 
 The file holds an array for each weight under "<layer>/<weight>", as Keras names them:
-"trunk_stem/kernel", "trunk_stem_norm/gamma".
+"trunk_stem/kernel", "trunk_stem_norm/gamma". Layers of its block n have names that
+begin with "trunk_block<n>_".
 """
 
 import os
+import re
 import zipfile
 from collections.abc import Mapping
 
@@ -20,14 +22,36 @@ from motionflow.errors import InputError
 TRUNK = "trunk_"
 
 
-def freeze(model: keras.Model) -> None:
+def freeze(model: keras.Model, train_from: int = -1) -> None:
     """Keeps a trunk as it is: nothing trains, batch norm uses its moving averages.
+
+    Args:
+      model: changed in place.
+      train_from: this block and those after it train nevertheless; below 0: none.
+
+    Raises:
+      InputError: the network has no trunk, or no such block.
+    """
+    layers = _layers(model, "--freeze_trunk")
+    last = max(map(_block_number, layers))
+    if train_from > last:
+        raise InputError(f"--train_trunk_from={train_from}: the last block is {last}")
+    for layer in layers:
+        layer.trainable = 0 <= train_from <= _block_number(layer)
+
+
+def fix_norms(model: keras.Model) -> None:
+    """Keeps a trunk's batch normalisation as it is, where the rest of it trains too.
+
+    It uses its moving averages in training, and all four of its weights stay: those of
+    the other pictures are better than what a few clips give.
 
     Raises:
       InputError: the network has no trunk.
     """
-    for layer in _layers(model, "--freeze_trunk"):
-        layer.trainable = False
+    for layer in _layers(model, "--pretrained"):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
 
 
 def load(model: keras.Model, path: str | os.PathLike) -> None:
@@ -66,6 +90,12 @@ def _layers(model: keras.Model, flag: str) -> list[keras.layers.Layer]:
     if not found:
         raise InputError(f"{model.name} has no trunk: {flag} is for efficientnet")
     return found
+
+
+def _block_number(layer: keras.layers.Layer) -> int:
+    """-1 for the stem."""
+    found = re.match(rf"{TRUNK}block(\d+)_", layer.name)
+    return int(found[1]) if found else -1
 
 
 def _read(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -51,8 +51,7 @@ def learned_from(origin: Mapping | None, data: DataDir) -> str:
     counts = f"{train['num_samples']:,} frames"
     if "num_clips" in train:
         counts += f" of {train['num_clips']:,} clips"
-    dataset = flags.get("dataset", "data of unknown name")
-    where = _DATASETS.get(dataset, dataset)
+    where = _where(flags)
     if _is_same(origin, data):
         where += f"; data directory \u201c{data.path.resolve().name}\u201d"
         if num_sources := _num_training_sources(data):
@@ -62,6 +61,14 @@ def learned_from(origin: Mapping | None, data: DataDir) -> str:
         f"It learned from {counts} ({where}). Its teacher was the optical flow in them "
         f"(method: {method}); nobody labelled anything."
     )
+
+
+def _where(flags: Mapping[str, Any]) -> str:
+    dataset = flags.get("dataset", "data of unknown name")
+    names = dict.fromkeys(dataset if isinstance(dataset, list) else [dataset])
+    where = " and ".join(_DATASETS.get(name, str(name)) for name in names)
+    sets = flags.get("data_sets")
+    return f"data sets {', '.join(sets)}: {where}" if sets else where
 
 
 def judged_on(summary: Mapping, origin: Mapping | None, data: DataDir) -> str:

@@ -25,6 +25,7 @@ from motionflow.report import answers, charts, origin, published, sample_rows, v
 from motionflow.scoring import assessment, examples
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation
+from motionflow.scoring.known.tables import known_tables
 from motionflow.scoring.model_rows import ModelRows
 from motionflow.scoring.score_tables import introduction, score_tables
 from motionflow.scoring.summary import MODEL, ZERO
@@ -118,6 +119,7 @@ def render(summary: Mapping, **context: Any) -> str:
         introduction=introduction(summary),
         report_tables=tables[:2],
         other_tables=tables[2:],
+        known_tables=known_tables(summary),
         published=published,
         version=__version__,
         **context,
@@ -148,7 +150,12 @@ def facts(summary: Mapping, data: DataDir, run_dir: RunDir) -> list[tuple[str, s
 
 
 def _words(values: Mapping[str, Any] | None) -> str:
-    return ", ".join(f"{key}={value}" for key, value in (values or {}).items())
+    return ", ".join(f"{key}={_text(value)}" for key, value in (values or {}).items())
+
+
+def _text(value: Any) -> str:
+    """A setting as a command takes it; several data sets may have several."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def draw(

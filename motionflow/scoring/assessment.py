@@ -4,7 +4,7 @@
 
 All of them see the same batches once and are scored by the same code, so the rows of a
 table compare. Written: metrics.json (everything), scores.npz (clip by clip, to pool),
-tables.md, and the figures as PNG.
+tables.md, and the figures as PNG; where something is told, known.npz.
 """
 
 import dataclasses
@@ -23,9 +23,13 @@ from motionflow.models import predictor
 from motionflow.models.model_path import is_export, versions
 from motionflow.scoring import examples
 from motionflow.scoring.evaluation import Evaluation, pool, score
+from motionflow.scoring.known import measuring, told_sums
+from motionflow.scoring.known.kinds import parse_kinds
+from motionflow.scoring.known.summary import summarize_told
+from motionflow.scoring.known.tables import known_tables
 from motionflow.scoring.model_rows import ModelRows
 from motionflow.scoring.score_tables import introduction, score_tables
-from motionflow.scoring.summary import MODEL, ZERO, summarize
+from motionflow.scoring.summary import MODEL, PRIOR, ZERO, summarize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Options:
       batch_size: frames at a time; does not change the result.
       seed: of baselines, sampled futures and bootstrap.
       progress: called with (frames done, frames in all).
+      known: what is told besides, kind by kind: see `known.kinds`.
     """
 
     rivals: Sequence[str] = ()
@@ -47,6 +52,7 @@ class Options:
     batch_size: int = 32
     seed: int = 0
     progress: Callable[[int, int], None] = lambda done, total: None
+    known: Sequence[str] = ()
 
 
 def folder_of(model_dir: str | os.PathLike, split: str) -> Path:
@@ -83,9 +89,12 @@ def assess(
       what metrics.json holds.
 
     Raises:
-      InputError: no such directory, an empty split, a diverged model.
+      InputError: no such directory, an empty split, a diverged model, unknown kinds
+        of knowledge, or data that keep no past where it is to be told.
     """
+    kinds = parse_kinds(options.known)
     data, output_dir = open_data_dir(data_dir), make_folder(output_dir)
+    data.view(past=any(kind.past for kind in kinds))  # refuses before the work
     models = _load_models(model_dir, options.rivals)
     rows = [ModelRows(n, m, data, decodings=n == MODEL) for n, m in models.items()]
     if options.baselines == "constant":
@@ -118,6 +127,19 @@ def assess(
         "decodings": rows[0].decoding_names,
         **summarize(evaluation, options.interval_unit, seed=options.seed),
     }
+    if kinds:
+        told = measuring.measure(
+            {n: ModelRows(n, model, data) for n, model in models.items()},
+            {name: rivals[name] for name in (ZERO, PRIOR)},
+            data,
+            split,
+            kinds,
+            options.batch_size,
+            seed=options.seed,
+            progress=options.progress,
+        )
+        told.save(output_dir / "known.npz")
+        summary["known"] = summarize_told(told, seed=options.seed)
     write_summary(output_dir, summary)
     drawn = examples.read_examples(evaluation, data, split, rows[0])
     examples.write_figures(output_dir, summary, data, drawn)
@@ -135,7 +157,8 @@ def assess_pooled(
 
     Args:
       folders: of the evaluations.
-      output_dir: made if missing; gets metrics.json, scores.npz and tables.md.
+      output_dir: made if missing; gets metrics.json, scores.npz and tables.md, and
+        known.npz where every folder has one.
       name: of the model's row.
       interval_unit: what the bootstrap draws, "clip" or "source".
       seed: of the bootstrap.
@@ -162,6 +185,12 @@ def assess_pooled(
         "decodings": [n for n in stored[0]["decodings"] if n in evaluation.sums],
         **summarize(evaluation, interval_unit, seed=seed),
     }
+    if all("known" in one for one in stored):
+        told = told_sums.pool(
+            [told_sums.ToldSums.load(Path(folder, "known.npz")) for folder in folders]
+        )
+        told.save(output_dir / "known.npz")
+        summary["known"] = summarize_told(told, seed=seed)
     write_summary(output_dir, summary)
     return summary
 
@@ -201,8 +230,11 @@ def write_summary(output_dir: Path, summary: dict[str, Any]) -> None:
 def markdown(summary: Mapping) -> str:
     """The tables of a summary as a Markdown page."""
     title = f"# {summary['model']} on {summary['split']}"
-    tables = [table.markdown() for table in score_tables(summary)]
-    return "\n\n".join([title, introduction(summary), *tables]) + "\n"
+    tables = [*score_tables(summary), *known_tables(summary)]
+    return (
+        "\n\n".join([title, introduction(summary), *(t.markdown() for t in tables)])
+        + "\n"
+    )
 
 
 def make_folder(path: str | Path) -> Path:

@@ -73,15 +73,27 @@ class Prediction:
 
     @classmethod
     def of_output(
-        cls, flow: np.ndarray, probabilities: np.ndarray | None, codebook: Codebook
+        cls,
+        flow: np.ndarray,
+        probabilities: np.ndarray | None,
+        codebook: Codebook,
+        flow_only: bool = False,
     ) -> "Prediction":
-        """Prepares flow [B, g, g, 2] and probabilities [B, cells, K] or None.
+        """Prepares what a predictor says.
+
+        Args:
+          flow: [B, g, g, 2].
+          probabilities: [B, cells, K] or None.
+          codebook: of the data.
+          flow_only: whether the predictor's classes are not those of the data.
 
         Raises:
           InputError: predictions that are not finite (a diverged model).
         """
         flow = _finite(flow, "flow")
         flow = flow.reshape(len(flow), -1, 2)
+        if flow_only:
+            return cls(flow.astype(np.float64), None, None)
         if probabilities is not None:
             # Without a copy: constant predictors repeat one frame's.
             probabilities = _finite(probabilities, "probabilities")

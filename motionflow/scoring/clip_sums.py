@@ -86,23 +86,13 @@ class ClipSums:
           futures: float [n, B, cells, 2], sampled flows, for the best of n; without
             them the one prediction is the best.
         """
-        scores = flow_scores(prediction.flow, truth.flow)
-        cells = {name: np.full(truth.codes.shape, np.nan) for name in CELL_COLUMNS}
-        cells |= dict(
-            zip(("epe", "dir", "ori"), np.moveaxis(scores, -1, 0), strict=True)
-        )
-        cells["count"] = np.ones(truth.codes.shape)
+        cells = cell_scores(truth, prediction)
         if prediction.ranking is not None:
-            ranks = true_class_ranks(prediction.ranking, truth.codes)
-            cells |= {f"top{k}": ranks < k for k in TOP_K}
             self._add_guesses(truth, prediction.codes)
             self._add("classes", clips, self._class_counts(truth, prediction.codes))
         else:
             self.arrays["classes"][:] = np.nan
         if prediction.probabilities is not None:
-            cells["nll"] = negative_log_likelihood(
-                prediction.probabilities, truth.codes
-            )
             self._add("bins", clips, confidence_bins(prediction, truth.codes))
         else:
             self.arrays["bins"][:] = np.nan
@@ -134,6 +124,20 @@ class ClipSums:
             for mask in truth.masks
         ]
         return np.moveaxis(np.array(counts), 2, 0)
+
+
+def cell_scores(truth: Truth, prediction: Prediction) -> dict[str, np.ndarray]:
+    """Every one of CELL_COLUMNS, [B, cells]; NaN what a predictor cannot say."""
+    scores = flow_scores(prediction.flow, truth.flow)
+    cells = {name: np.full(truth.codes.shape, np.nan) for name in CELL_COLUMNS}
+    cells |= dict(zip(("epe", "dir", "ori"), np.moveaxis(scores, -1, 0), strict=True))
+    cells["count"] = np.ones(truth.codes.shape)
+    if prediction.ranking is not None:
+        ranks = true_class_ranks(prediction.ranking, truth.codes)
+        cells |= {f"top{k}": ranks < k for k in TOP_K}
+    if prediction.probabilities is not None:
+        cells["nll"] = negative_log_likelihood(prediction.probabilities, truth.codes)
+    return cells
 
 
 def _counts(index: np.ndarray, size: int, weights: np.ndarray) -> np.ndarray:

@@ -238,12 +238,8 @@ def score(
         here = rows[seen : seen + len(frames)]
         for name, out in predict(frames).items():
             prediction = Prediction.of_output(
-                out["flow"],
-                None if name in flow_only else out["probabilities"],
-                data.codebook,
+                out["flow"], out["probabilities"], data.codebook, name in flow_only
             )
-            if name in flow_only:
-                prediction = dataclasses.replace(prediction, ranking=None)
             futures = None
             if prediction.probabilities is not None and name not in undrawn:
                 futures = decoding.sample_flows(

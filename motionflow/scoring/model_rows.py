@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
+from motionflow.errors import InputError
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 
@@ -41,6 +42,7 @@ class ModelRows:
         # One more of each, so that a class of none has no infinite correction.
         counts = data.codebook.counts + 1
         self._prior = counts / counts.sum()
+        self.takes_known = getattr(model, "takes_known", False)
 
     @property
     def decoding_names(self) -> list[str]:
@@ -55,12 +57,26 @@ class ModelRows:
         """Rows whose classes are not the data's."""
         return set() if self.classes_agree else {self._name, *self.decoding_names}
 
-    def __call__(self, frames: np.ndarray) -> dict[str, Mapping]:
-        """Frames uint8 [B, S, S, 3] -> {row: flow [B, g, g, 2], probabilities}."""
+    def __call__(
+        self, frames: np.ndarray, known: np.ndarray | None = None
+    ) -> dict[str, Mapping]:
+        """Asks the model about a batch.
+
+        Args:
+          frames: uint8 [B, S, S, 3].
+          known: float32 [B, g, g, 7], for a model that takes it; see `data.known`.
+
+        Returns:
+          row -> flow [B, g, g, 2], probabilities.
+
+        Raises:
+          InputError: something is known, on another grid than the model's.
+        """
+        told = () if known is None else (self._to_model(known),)
         if frames.shape[1] != self._model.frame_size:
             size = [self._model.frame_size] * 2
             frames = tf.image.resize(frames, size, antialias=True)
-        out = {k: np.asarray(v) for k, v in self._model(frames).items()}
+        out = {k: np.asarray(v) for k, v in self._model(frames, *told).items()}
         rows = {self._name: (out["flow"], out["probabilities"])}
         for name in self.decoding_names:
             rows[name] = self._decode(name, out["probabilities"])
@@ -82,6 +98,17 @@ class ModelRows:
             flow = decoding.expected_flow(probabilities, centers)
         side = self._model.grid_size
         return flow.reshape(-1, side, side, 2), probabilities
+
+    def _to_model(self, known: np.ndarray) -> np.ndarray:
+        """What is known, in the model's pixels."""
+        if known.shape[1] != self._model.grid_size:
+            raise InputError(
+                f"{self._name} has {self._model.grid_size} cells a side, the data have "
+                f"{known.shape[1]}: it cannot be told their motion"
+            )
+        scale = np.ones(known.shape[-1], np.float32)
+        scale[[1, 2, 5, 6]] = self._model.frame_size / self._frame_size
+        return known * scale
 
     def _to_data(self, flow: np.ndarray) -> np.ndarray:
         """Flow [B, h, h, 2] in the model's pixels -> [B, g, g, 2] in the data's."""

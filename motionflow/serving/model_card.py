@@ -54,7 +54,6 @@ def make(
       Plain values for JSON.
     """
     config, origin = run_dir.config, run_dir.origin
-    dataset = origin["flags"].get("dataset") if origin else None
     return {
         "name": "motionflow",
         "version": motionflow.__version__,
@@ -66,11 +65,21 @@ def make(
             "checkpoint": Path(run_dir.checkpoint_paths()[0]).name,
         },
         "data": origin,
-        "data_licence": licence or LICENCES.get(dataset or "", "not known"),
+        "data_licence": licence or _licence(origin),
         "training": config["training"] | {"result": run_dir.result},
         "evaluations": _evaluations(run_dir),
         "limits": list(LIMITS),
     }
+
+
+def _licence(origin: Mapping[str, Any] | None) -> str:
+    """What is known of the licences of public data sets."""
+    dataset = origin["flags"].get("dataset") if origin else None
+    names = dict.fromkeys(dataset if isinstance(dataset, list) else [dataset])
+    found = [LICENCES.get(name or "", "not known") for name in names]
+    if len(found) == 1:
+        return found[0]
+    return "; ".join(f"{n}: {text}" for n, text in zip(names, found, strict=True))
 
 
 def _evaluations(run_dir: RunDir) -> dict[str, Any]:

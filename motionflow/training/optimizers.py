@@ -12,6 +12,9 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 
+# Names of weights whose last part is no kernel's: biases, gamma, beta, factors.
+_NO_KERNEL = r"(^|/)(?!\w*kernel)[^/]*$"
+
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate of each step; see the flags of `learning_rate_schedule`.
@@ -58,19 +61,34 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def make_optimizer(
-    name: str, schedule: keras.optimizers.schedules.LearningRateSchedule
+    name: str,
+    schedule: keras.optimizers.schedules.LearningRateSchedule,
+    weight_decay: float = 0.0,
+    clip_norm: float = 0.0,
 ) -> keras.optimizers.Optimizer:
     """Makes an optimizer with the settings of the field's recipes.
 
     "adam" has the report's decay rates, 0.9 and 0.999, and Torch7's epsilon; "sgd" a
-    momentum of 0.9, as in Walker's and Simonyan's files.
+    momentum of 0.9, as in Walker's and Simonyan's files. "adamw" is "adam" with decay
+    that is no part of the gradient (Loshchilov and Hutter 2019, arXiv 1711.05101).
+
+    Args:
+      name: one of `settings.OPTIMIZERS`.
+      schedule: the learning rate of each step.
+      weight_decay: of "adamw": kernels lose so many times the rate at each step.
+        Biases, batch normalisation and other factors stay free.
+      clip_norm: gradients of a larger norm, over all weights, are scaled down to it;
+        0: none are.
     """
+    clip = {"global_clipnorm": clip_norm or None}
+    adam = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8} | clip
     if name == "sgd":
-        optimizer = keras.optimizers.SGD(schedule, momentum=0.9)
+        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, **clip)
+    elif name == "adamw":
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay, **adam)
+        optimizer.exclude_from_weight_decay(var_names=[_NO_KERNEL])
     else:
-        optimizer = keras.optimizers.Adam(
-            schedule, beta_1=0.9, beta_2=0.999, epsilon=1e-8
-        )
+        optimizer = keras.optimizers.Adam(schedule, **adam)
     if keras.mixed_precision.global_policy().name == "mixed_float16":
         # The loss is a sum over cells: from Keras' 2^15 on, its gradient overflows and
         # the first steps are lost until the scale has come down.

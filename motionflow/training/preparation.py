@@ -14,8 +14,10 @@ from motionflow.data.augmentation import Augmentation
 from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
-from motionflow.models import keras_metrics, losses
+from motionflow.models import choose_head, keras_metrics, losses
 from motionflow.models.building import build_model, target_options
+from motionflow.models.dilated_head import start_at_prior
+from motionflow.models.guided import GUIDANCE, GuidedNetwork
 from motionflow.models.sequence import STEPS, SequenceNetwork
 from motionflow.training.optimizers import Schedule, make_optimizer
 from motionflow.training.settings import Settings
@@ -23,7 +25,8 @@ from motionflow.training.settings import Settings
 
 def augmentation(settings: Settings) -> Augmentation:
     """What is done to training images."""
-    return Augmentation(settings.mirror, settings.min_crop, settings.brightness)
+    names = [field.name for field in dataclasses.fields(Augmentation)]
+    return Augmentation(**{name: getattr(settings, name) for name in names})
 
 
 def loss_options(settings: Settings) -> losses.LossOptions:
@@ -37,8 +40,19 @@ def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
     """What config.json holds: the model, the training and the data it belongs to."""
     model, training = settings.section("model"), settings.section("training")
     targets = target_options(settings.model, data)
+    is_pretrained = settings.pretrained is not None
+    trains_trunk = not settings.freeze_trunk or settings.train_trunk_from >= 0
+    # What older runs do not know and others do not use.
     if "sequence_length" not in targets:
-        del training["teacher_forcing"]  # older runs of other networks know none
+        del training["teacher_forcing"]
+    if settings.train_trunk_from < 0:
+        del model["train_trunk_from"]
+    if settings.model != "guided":
+        del model["blind"], training["flow_weight"]
+    if not settings.keep_trunk_maps:
+        del training["num_views"]
+    if settings.optimizer != "adamw":
+        del training["weight_decay"]
     return {
         "model": {
             "name": settings.model,
@@ -46,10 +60,12 @@ def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
             "grid_size": data.grid_size,
             **targets,
             **model,
+            "head": choose_head(settings.model, settings.head),
+            "fixed_norm": is_pretrained and trains_trunk,
             "untilt": model["untilt"] and loss_options(settings).is_tilted,
         },
         # Which file it was may change: a resumed run has its weights already.
-        "training": training | {"is_pretrained": settings.pretrained is not None},
+        "training": training | {"is_pretrained": is_pretrained},
         "data": {
             "frame_size": data.frame_size,
             "codebook_fingerprint": data.codebook.fingerprint,
@@ -75,14 +91,21 @@ def make_model(settings: Settings, data: DataDir, schedule: Schedule) -> keras.M
     """Builds and compiles the network; call it under the strategy."""
     config = make_config(settings, data)["model"]
     model = build_model(**config, mean_frame=data.mean_frame)
+    tilt = losses.tilt(data.codebook.counts, loss_options(settings))
     if config["untilt"]:
-        tilt = losses.tilt(data.codebook.counts, loss_options(settings))
         model.get_layer("logits").tilt.assign(tilt)
+    if config["head"] == "dilated":
+        start_at_prior(model, data.codebook.counts, tilt)
     if isinstance(model, SequenceNetwork):
         model.get_layer(STEPS).centers.assign(data.codebook.centers)
         steps = settings.epochs * pipeline.steps_per_epoch(data, settings.batch_size)
         model.teacher_steps = settings.teacher_forcing * steps
-    optimizer = make_optimizer(settings.optimizer, schedule)
+    if isinstance(model, GuidedNetwork):
+        model.get_layer(GUIDANCE).centers.assign(data.codebook.centers)
+        model.flow_weight = settings.flow_weight
+    optimizer = make_optimizer(
+        settings.optimizer, schedule, settings.weight_decay, settings.clip_norm
+    )
     compile_model(model, optimizer, data.codebook, loss_options(settings))
     return model
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from motionflow.models import CLASS_WEIGHTS
 
-OPTIMIZERS = ("adam", "sgd")
+OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("drop", "step", "cosine")
 STRATEGIES = ("one_device", "mirrored", "multi_worker", "tpu")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -49,11 +49,40 @@ class Settings:
         "efficientnet: start from the weights in this .npz, see "
         "`motionflow convert-efficientnet`.",
     )
+    head: str = _model(
+        "",
+        "plain or dilated; by default dilated for efficientnet, plain for others. "
+        "allconv and convnext can have both.",
+    )
     freeze_trunk: bool = _model(False, "efficientnet: train the head only.")
+    train_trunk_from: int = _model(
+        -1,
+        "efficientnet: freeze the trunk but for this block (0 to 15) and those after "
+        "it; -1: all of it or nothing, as --freeze_trunk says.",
+        lower_bound=-1,
+    )
+
+    blind: bool = _model(False, "guided: see what is known, but not the frame.")
+    keep_trunk_maps: str | None = _run(
+        None,
+        "With --freeze_trunk: compute what the trunk says once and keep it in this "
+        "folder.",
+    )
+    num_views: int = _training(
+        4, "--keep_trunk_maps: views of each image, drawn ahead.", lower_bound=1
+    )
 
     batch_size: int = _training(125, "Images a step, all replicas.", lower_bound=1)
     epochs: int = _training(81, "Epochs altogether.", lower_bound=1)
     optimizer: str = _training("adam", "Optimizer.", enum_values=list(OPTIMIZERS))
+    weight_decay: float = _training(
+        0.05, "adamw: kernels lose rate * this of themselves a step.", lower_bound=0.0
+    )
+    clip_norm: float = _training(
+        0.0,
+        "Scale gradients of a larger norm, over all weights, down to it; 0: none.",
+        lower_bound=0.0,
+    )
     learning_rate: float = _training(1e-3, "Its highest value.", lower_bound=0.0)
     learning_rate_schedule: str = _training(
         "drop",
@@ -86,6 +115,12 @@ class Settings:
     )
     brightness: float = _training(
         0.0, "Change brightness by up to this share.", lower_bound=0.0, upper_bound=1.0
+    )
+    contrast: float = _training(
+        0.0, "Change contrast by up to this share.", lower_bound=0.0, upper_bound=1.0
+    )
+    saturation: float = _training(
+        0.0, "Change saturation by up to this share.", lower_bound=0.0, upper_bound=1.0
     )
 
     class_weights: str = _training(
@@ -121,6 +156,12 @@ class Settings:
         "before, less and less often; 0: never.",
         lower_bound=0.0,
         upper_bound=1.0,
+    )
+
+    flow_weight: float = _training(
+        0.05,
+        "guided: weight of the EPE of what is told something, beside cross-entropy.",
+        lower_bound=0.0,
     )
 
     seed: int = _training(0, "Of weights, order, images, dropout.", lower_bound=0)

@@ -21,8 +21,10 @@ import tensorflow as tf
 from motionflow import runtime
 from motionflow.compat import keras
 from motionflow.data import pipeline, records
+from motionflow.errors import InputError
 from motionflow.models import blocks, trunk
 from motionflow.models.building import target_view
+from motionflow.models.guided import GuidedNetwork
 from motionflow.models.run_dir import RunDir
 from motionflow.training import display
 from motionflow.training.callbacks import StepKeeper
@@ -38,6 +40,7 @@ from motionflow.training.profiler import Profiler, profile_range
 from motionflow.training.progress import Progress, summarize
 from motionflow.training.settings import Settings
 from motionflow.training.tensorboard import Board
+from motionflow.training.trunk_maps import TrunkMaps, View, float32_trunk
 from motionflow.training.weight_average import WeightAverage
 
 _LOG = logging.getLogger(__name__)
@@ -105,6 +108,8 @@ class Trainer:
             if settings.pretrained and not self.run_dir.checkpoint_paths():
                 trunk.load(models[0], settings.pretrained)
         self.model, self.predictor = models[0], models[-1]
+        self._tells = isinstance(self.model, GuidedNetwork)
+        self._kept = self._keep_maps() if settings.keep_trunk_maps else {}
         self.is_chief = runtime.is_chief(self.strategy)
         if self.is_chief:
             config = make_config(settings, self.data)
@@ -146,6 +151,32 @@ class Trainer:
             self.run_dir.write_history(progress.rows)
             self.run_dir.write_result(result)
         return result
+
+    def _keep_maps(self) -> dict[str, TrunkMaps]:
+        """The trunk's maps of both splits; the models go on from there."""
+        settings = self.settings
+        trains_trunk = not settings.freeze_trunk or settings.train_trunk_from >= 0
+        if trains_trunk or settings.strategy != "one_device":
+            raise InputError(
+                "--keep_trunk_maps needs --freeze_trunk, no --train_trunk_from, and "
+                "--strategy=one_device"
+            )
+        config = make_config(settings, self.data)["model"]
+        network = float32_trunk(config, self.data.mean_frame, self.model)
+        views = [
+            View(number, augmentation(settings)) for number in range(settings.num_views)
+        ]
+        kept = {"train": views}
+        if self.data.num_samples("validation"):
+            kept["validation"] = views[:1]
+        for model in {id(m): m for m in (self.model, self.predictor)}.values():
+            model.start_from_maps()
+        return {
+            split: TrunkMaps(
+                settings.keep_trunk_maps or "", network, self.data, split, chosen
+            )
+            for split, chosen in kept.items()
+        }
 
     def _go_through_epochs(self, averaging: WeightAverage | None) -> None:
         settings, progress = self.settings, self.progress
@@ -215,6 +246,14 @@ class Trainer:
         epoch, first_step = progress.epoch, progress.step
 
         def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            if self._kept:
+                return self._kept["train"].training_batches(
+                    self.settings.batch_size,
+                    self.settings.seed,
+                    epoch,
+                    first_step,
+                    self._tells,
+                )
             return pipeline.training_batches(
                 self.data,
                 self.settings.batch_size,
@@ -223,6 +262,7 @@ class Trainer:
                 augmentation(self.settings),
                 first_step,
                 context,
+                self._tells,
             )
 
         if first_step < self.steps:
@@ -241,14 +281,16 @@ class Trainer:
     def _validate(self, callbacks: list[keras.callbacks.Callback]) -> dict[str, float]:
         if not self.data.num_samples("validation"):
             return {}
-        batches = pipeline.evaluation_batches(
-            self.data, "validation", self.settings.batch_size
-        ).map(
-            lambda batch: (
-                batch["frames"],
-                pipeline.pack_targets(batch["codes"], batch["flow"]),
+        size = self.settings.batch_size
+        if self._kept:
+            batches = self._kept["validation"].evaluation_batches(size)
+        else:
+            batches = pipeline.evaluation_batches(self.data, "validation", size).map(
+                lambda batch: (
+                    batch["frames"],
+                    pipeline.pack_targets(batch["codes"], batch["flow"]),
+                )
             )
-        )
         # Workers split each batch: there need not be a file for each of them.
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = (

@@ -100,13 +100,18 @@ def compare(
 def _videos(video_dir: str | Path, data: DataDir) -> Videos:
     if not Path(video_dir).is_dir():
         raise InputError(f"video_dir {video_dir} is not a directory")
-    flags = data.manifest["flags"]
+    duplicates = data.manifest["flags"].get("duplicates")
+    if isinstance(duplicates, list):
+        raise InputError(
+            f"the data sets of {data.path} were made with --duplicates="
+            f"{', '.join(duplicates)}: expected one of them for all"
+        )
     return Videos(
         Path(video_dir),
         data.frame_size,
         data.step_frames,
         data.sequence_length,
-        flags.get("duplicates") == "remove",
+        duplicates == "remove",
     )
 
 

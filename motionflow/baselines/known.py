@@ -1,0 +1,131 @@
+"""Known motion -> flow without a network: what being told is worth by itself.
+
+    the past goes on    the flow of the frames before, times a factor
+    arrows spread       a Gaussian-weighted mean of the arrows, fading with distance
+    both mixed          the past, and near arrows what they say
+
+A network that is told something and does not beat these is not worth its weight. Told
+cells keep their vector. `models.naive` has the formulas; factor and width are chosen
+here, on the training split.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from motionflow.data import pipeline
+from motionflow.data.records import DataDir
+from motionflow.models import naive
+from motionflow.scoring.known.arrows import draw_batch
+from motionflow.scoring.known.kinds import Kind, tell
+
+PAST, SPREAD, MIXED = "the past goes on", "arrows spread", "both mixed"
+FACTORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+WIDTHS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # cells
+MAX_SAMPLES = 2000
+FITTED = Kind("arrows3", num_arrows=3)  # what the width is chosen with
+
+
+@dataclasses.dataclass(frozen=True)
+class NaiveMotion:
+    """The naive predictors, fitted.
+
+    Attributes:
+      factor: of the past; 0 where none was to be read.
+      width: of the Gaussian around an arrow, cells.
+    """
+
+    factor: float
+    width: float
+
+    def __call__(
+        self, known: np.ndarray, past: bool, arrows: bool
+    ) -> dict[str, np.ndarray]:
+        """Those predictors that what is told is enough for.
+
+        Args:
+          known: float32 [B, g, g, 7], see `data.known`.
+          past: whether the past is told.
+          arrows: whether arrows are.
+
+        Returns:
+          row -> flow float32 [B, g, g, 2].
+        """
+        rows = {}
+        if past:
+            rows[PAST] = naive.past_goes_on(known, self.factor)
+        if arrows:
+            rows[SPREAD] = naive.spread_arrows(known, self.width)[0]
+        if past and arrows:
+            rows[MIXED] = naive.naive_answer(known, self.factor, self.width)
+        return {name: np.asarray(flow) for name, flow in rows.items()}
+
+
+def fit_naive(data: DataDir, seed: int, batch_size: int = 256) -> NaiveMotion:
+    """Chooses factor and width on at most 2,000 training samples, the same each time.
+
+    Args:
+      data: an opened data directory; the factor is chosen where its view has the past.
+      seed: of the arrows.
+      batch_size: samples at a time; does not change the result.
+
+    Raises:
+      InputError: no training sample.
+    """
+    samples = _read_samples(data, batch_size)
+    flow = samples["flow"]
+    moving = (samples["codes"] != data.codebook.zero_index).reshape(flow.shape[:3])
+    known = tell(FITTED, flow, draw_batch(samples, FITTED.num_arrows, seed), None)
+    assert known is not None, "arrows are told"
+    past = samples.get("past_flow")
+    factor = 0.0 if past is None else fit_factor(past, flow)
+    return NaiveMotion(factor, fit_width(known, flow, moving))
+
+
+def fit_factor(past_flow: np.ndarray, flow: np.ndarray) -> float:
+    """The factor with the least EPE over all cells whose past is known.
+
+    Args:
+      past_flow: [N, g, g, 2], NaN where it is not known.
+      flow: [N, g, g, 2], the truth.
+
+    Returns:
+      one of FACTORS; 0 where no past is known.
+    """
+    errors = [np.nansum(_epe(factor * past_flow, flow)) for factor in FACTORS]
+    return FACTORS[int(np.argmin(errors))]
+
+
+def fit_width(known: np.ndarray, flow: np.ndarray, moving: np.ndarray) -> float:
+    """The width with the least EPE over the cells that move and are not told.
+
+    Args:
+      known: float32 [N, g, g, 7], arrows.
+      flow: float32 [N, g, g, 2], the truth.
+      moving: bool [N, g, g].
+
+    Returns:
+      one of WIDTHS, cells.
+    """
+    counts = moving & (known[..., 0] == 0)
+    errors = [
+        _epe(np.asarray(naive.spread_arrows(known, width)[0]), flow)[counts].sum()
+        for width in WIDTHS
+    ]
+    return WIDTHS[int(np.argmin(errors))]
+
+
+def _epe(pred: np.ndarray, true: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(pred - true, axis=-1)
+
+
+def _read_samples(data: DataDir, batch_size: int) -> dict[str, np.ndarray]:
+    """Columns of the training samples that are fitted on; no frame is decoded."""
+    total = data.num_samples("train")
+    chosen = np.random.default_rng(0).permutation(total)[:MAX_SAMPLES]
+    parts, start = [], 0
+    for batch in pipeline.targets(data, "train", batch_size).as_numpy_iterator():
+        here = np.isin(np.arange(start, start + len(batch["flow"])), chosen)
+        parts.append({key: values[here] for key, values in batch.items()})
+        start += len(here)
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from motionflow.compat import keras
+from motionflow.errors import InputError
+from motionflow.models import blocks, choose_head, register_network
+from motionflow.models.building import build_model
+from motionflow.models.dilated_head import JOINED, join, look_around, start_at_prior
+
+pytestmark = pytest.mark.slow
+
+
+def head(*shapes, grid_size=4, width=1 / 16, dropout=0.0, **options):
+    """A model of nothing but the head, with 4 scores a cell."""
+    inputs = [keras.Input(shape) for shape in shapes]
+    given = {"width": width, "l2": 0.0, "dropout": dropout} | options
+    x = look_around(join(inputs, grid_size), **given)
+    return keras.Model(inputs, blocks.scores(x, 4, 0.0))
+
+
+def build(name, frame_size, grid_size, **options):
+    return build_model(
+        name,
+        mean_frame=np.full((frame_size, frame_size, 3), 100, np.float32),
+        num_clusters=5,
+        grid_size=grid_size,
+        **options,
+    )
+
+
+def test_features_see_15_cells_on_every_side_and_no_further():
+    model = head((35, 35, 3), grid_size=35)
+    for weight in model.trainable_weights:
+        weight.assign(tf.abs(weight))  # no ReLU is in the way
+    maps = tf.ones((1, 35, 35, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        middle = tf.reduce_sum(model(maps, training=False)[0, 17, 17])
+    seen = tape.gradient(middle, maps)[0].numpy().sum(-1) > 0
+    expected = np.zeros((35, 35), bool)
+    expected[2:33, 2:33] = True  # 17 - 15 to 17 + 15
+    np.testing.assert_array_equal(seen, expected)
+
+
+def test_its_weights_by_hand():
+    model = head((4, 4, 3), (8, 8, 5), width=1.0)
+    # Joined to 256, blocks of 256 -> 64 -> 64 -> 256 without biases, 4 scores.
+    block = 256 * 64 + 9 * 64 * 64 + 64 * 256
+    assert blocks.count_parameters(model) == 8 * 256 + 4 * block + 257 * 4
+    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    assert len(norms) == 1 + 4 * 3
+    dilations = [
+        x.dilation_rate[0]
+        for x in model.layers
+        if isinstance(x, keras.layers.Conv2D) and x.kernel_size == (3, 3)
+    ]
+    assert dilations == [1, 2, 4, 8]
+    assert model.get_layer(blocks.FEATURES).output.shape == (None, 4, 4, 256)
+
+
+def joined(*maps, grid_size):
+    model = head(*(x.shape[1:] for x in maps), grid_size=grid_size)
+    inner = keras.Model(model.inputs, model.get_layer(JOINED).output)
+    return inner([tf.constant(x) for x in maps]).numpy()[0]
+
+
+def test_maps_of_any_side_lie_on_the_frame_as_the_grid_does():
+    """A ramp over the frame is the same ramp on the grid, whatever the map's side."""
+
+    def ramp(height, width):
+        y, x = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
+        return np.stack(np.meshgrid(x, y), axis=-1)[None].astype(np.float32)
+
+    maps = [ramp(50, 50), ramp(25, 25), ramp(20, 41), ramp(7, 7)]
+    found = joined(*maps, grid_size=20)
+    inside = slice(2, -2)  # a coarse map's ramp ends at its outermost middles
+    for i in range(len(maps)):
+        np.testing.assert_allclose(
+            found[inside, inside, 2 * i : 2 * i + 2],
+            ramp(20, 20)[0, inside, inside],
+            atol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("side", [40, 50, 59, 100])
+def test_no_place_of_a_finer_map_is_skipped(side):
+    maps = np.zeros((side, side, side, 1), np.float32)
+    maps[np.arange(side), np.arange(side), np.arange(side)] = 1  # one point each
+    model = head((side, side, 1), grid_size=20)
+    inner = keras.Model(model.inputs, model.get_layer(JOINED).output)
+    # Each point of the map counts as much as others do, up to the reading's triangles.
+    shares = inner(maps).numpy().sum(axis=(1, 2, 3)) * (side / 20) ** 2
+    assert shares.min() > 0.2 and shares.mean() == pytest.approx(1, rel=0.15)
+
+
+def test_what_is_added_comes_before_the_normalisation():
+    shape = (4, 4, 3)
+    inputs, added = keras.Input(shape), keras.Input((4, 4, 16))
+    options = {"width": 1 / 16, "l2": 0.0, "dropout": 0.0}
+    x = look_around(inputs, **options, added=added)
+    model = keras.Model([inputs, added], x)
+    maps = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+    look_in = model.get_layer("look_in")
+    # Taking what the maps give away leaves nothing but the biases of the norms: zeros.
+    nothing = model([maps, -look_in(maps)], training=False)
+    np.testing.assert_allclose(nothing, 0, atol=1e-6)
+    assert np.abs(model([maps, look_in(maps)], training=False)).max() > 0.01
+
+
+def test_dropout_stands_behind_the_join_and_on_each_branch():
+    def drops(model):
+        return [x.name for x in model.layers if isinstance(x, blocks.CountedDropout)]
+
+    names = ["look_dropout"] + [f"look{n}_widen_dropout" for n in (1, 2, 4, 8)]
+    assert drops(head((4, 4, 3), dropout=0.3)) == names
+    assert drops(head((4, 4, 3))) == []
+
+
+def test_a_network_starts_at_the_class_prior():
+    model = build("convnext", 40, 4, head="dilated", width=0.1)
+    kernel = model.get_layer(blocks.SCORES).kernel.numpy()
+    start_at_prior(model, np.array([75, 15, 5, 0, 0]))
+    shares = np.array([76, 16, 6, 1, 1]) / 100
+    np.testing.assert_allclose(
+        model.get_layer(blocks.SCORES).kernel, kernel / 10, rtol=1e-6
+    )
+    frames = np.random.default_rng(0).uniform(0, 255, (2, 40, 40, 3))
+    found = tf.nn.softmax(model(frames.astype(np.float32))).numpy()
+    assert 0 < np.abs(found - shares).max() < 0.1
+    model.get_layer(blocks.SCORES).kernel.assign(tf.zeros_like(kernel))
+    found = tf.nn.softmax(model(frames.astype(np.float32))).numpy()
+    np.testing.assert_allclose(found, np.tile(shares, (2, 16, 1)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name, size, grid, policy",
+    [
+        ("allconv", 64, 3, "mixed_bfloat16"),
+        ("convnext", 40, 4, "float32"),
+        ("efficientnet", 64, 3, "float32"),
+    ],
+)
+def test_every_weight_of_each_network_with_it_learns(name, size, grid, policy):
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        model = build(name, size, grid, head="dilated", width=0.05, dropout=0.2)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    frames = np.random.default_rng(0).uniform(0, 255, (4, size, size, 3))
+    with tf.GradientTape() as tape:
+        logits = model(frames.astype(np.float32), training=True)
+        loss = tf.reduce_mean(logits[..., 0] ** 2)
+    assert logits.dtype == tf.float32 and logits.shape == (4, grid * grid, 5)
+    for gradient in tape.gradient(loss, model.trainable_weights):
+        assert np.isfinite(gradient).all()
+    assert model.get_layer(blocks.FEATURES).output.shape[1:3] == (grid, grid)
+
+
+def test_which_network_has_which_head():
+    assert choose_head("efficientnet") == "dilated"
+    assert choose_head("efficientnet", "plain") == "plain"
+    assert choose_head("allconv") == choose_head("vgg") == "plain"
+    assert choose_head("vgg", "plain") == "plain"
+    with pytest.raises(InputError, match="vgg has no dilated head: --head=dilated is"):
+        choose_head("vgg", "dilated")
+    with pytest.raises(InputError, match="no head 'round': --head is plain or dil"):
+        choose_head("allconv", "round")
+    with pytest.raises(InputError, match="exclude each other"):
+        build("allconv", 64, 3, head="dilated", literal_head=True)
+
+
+def test_a_builder_that_knows_no_head_goes_on_working(monkeypatch):
+    monkeypatch.setattr("motionflow.models._BUILDERS", {})
+
+    def simple(inputs, grid_size, num_clusters, *, width, l2, dropout, literal_head):
+        x = keras.layers.Resizing(grid_size, grid_size, name=blocks.FEATURES)(inputs)
+        return blocks.scores(x, num_clusters, l2)
+
+    register_network("simple", simple)
+    assert build("simple", 40, 4, head="plain").output_shape == (None, 16, 5)
+    with pytest.raises(InputError, match="simple has no dilated head"):
+        build("simple", 40, 4, head="dilated")
