@@ -27,7 +27,7 @@ NUM_PARAMETERS = {
     "walker": 122_420_224,
     "vgg": 172_549_568,
     "convnext": 6_195_368,
-    "efficientnet": 3_335_176,
+    "efficientnet": 3_265_544,
     "dense": 13_715_752,
     "sequence": 8_551_336,
     "dense_sequence": 16_281_768,

@@ -29,17 +29,17 @@ def build(name, frame_size, grid_size, **options):
     )
 
 
-def test_features_see_15_cells_on_every_side_and_no_further():
-    model = head((35, 35, 3), grid_size=35)
+def test_features_see_7_cells_on_every_side_and_no_further():
+    model = head((19, 19, 3), grid_size=19)
     for weight in model.trainable_weights:
         weight.assign(tf.abs(weight))  # no ReLU is in the way
-    maps = tf.ones((1, 35, 35, 3))
+    maps = tf.ones((1, 19, 19, 3))
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        middle = tf.reduce_sum(model(maps, training=False)[0, 17, 17])
+        middle = tf.reduce_sum(model(maps, training=False)[0, 9, 9])
     seen = tape.gradient(middle, maps)[0].numpy().sum(-1) > 0
-    expected = np.zeros((35, 35), bool)
-    expected[2:33, 2:33] = True  # 17 - 15 to 17 + 15
+    expected = np.zeros((19, 19), bool)
+    expected[2:17, 2:17] = True  # 9 - 7 to 9 + 7
     np.testing.assert_array_equal(seen, expected)
 
 
@@ -47,15 +47,15 @@ def test_its_weights_by_hand():
     model = head((4, 4, 3), (8, 8, 5), width=1.0)
     # Joined to 256, blocks of 256 -> 64 -> 64 -> 256 without biases, 4 scores.
     block = 256 * 64 + 9 * 64 * 64 + 64 * 256
-    assert blocks.count_parameters(model) == 8 * 256 + 4 * block + 257 * 4
+    assert blocks.count_parameters(model) == 8 * 256 + 3 * block + 257 * 4
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
-    assert len(norms) == 1 + 4 * 3
+    assert len(norms) == 1 + 3 * 3
     dilations = [
         x.dilation_rate[0]
         for x in model.layers
         if isinstance(x, keras.layers.Conv2D) and x.kernel_size == (3, 3)
     ]
-    assert dilations == [1, 2, 4, 8]
+    assert dilations == [1, 2, 4]
     assert model.get_layer(blocks.FEATURES).output.shape == (None, 4, 4, 256)
 
 
@@ -112,7 +112,7 @@ def test_dropout_stands_behind_the_join_and_on_each_branch():
     def drops(model):
         return [x.name for x in model.layers if isinstance(x, blocks.CountedDropout)]
 
-    names = ["look_dropout"] + [f"look{n}_widen_dropout" for n in (1, 2, 4, 8)]
+    names = ["look_dropout"] + [f"look{n}_around_dropout" for n in (1, 2, 4)]
     assert drops(head((4, 4, 3), dropout=0.3)) == names
     assert drops(head((4, 4, 3))) == []
 

@@ -14,6 +14,7 @@ def test_sections_are_disjoint_and_leave_out_what_a_resumed_run_may_change():
         "run_dir",
         "model",  # its name has its own place in config.json
         "pretrained",  # that it was has its own place too
+        "keep_trunk_maps",  # where they lie
         "strategy",
         "checkpoint_steps",
         "num_checkpoints",

@@ -297,7 +297,8 @@ def test_training_begins_from_the_weights_of_a_file(pretrained):
         if layer.name.startswith(trunk.TRUNK):
             for name, weight in trunk.named_weights(layer).items():
                 np.testing.assert_array_equal(weight, arrays[name])
-    assert len(begun.model.trainable_weights) == 6  # the head's
+    # The head's: 11 convolutions, each but the last with a norm's two; one bias.
+    assert len(begun.model.trainable_weights) == 11 + 20 + 1
     config = RunDir(settings.run_dir).config
     assert config["model"]["freeze_trunk"] is True
     assert config["training"]["is_pretrained"] is True

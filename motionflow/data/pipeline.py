@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.augmentation import NUM_DRAWS, Augmentation, augment
+from motionflow.data.augmentation import Augmentation, augment, draw
 from motionflow.data.known import NUM_CHANCES, draw_known
 from motionflow.data.records import (
     DataDir,
@@ -121,9 +121,7 @@ def training_batches(
         # This function's own graph seed: the stream does not depend on the program's.
         tf.compat.v1.set_random_seed(1)
         # Drawn by a sample's place in the epoch, wherever the stream begins.
-        draws = tf.random.stateless_uniform(
-            [steps * batch_size, NUM_DRAWS], [seed, epoch]
-        )
+        draws = draw(steps * batch_size, seed, epoch)
         names = tf.data.Dataset.from_tensor_slices(shards)
         records = names.shuffle(len(shards), **order).interleave(
             tf.data.TFRecordDataset,

@@ -58,7 +58,7 @@ def build_model(
     dropout: float = 0.0,
     literal_head: bool = False,
     untilt: bool = False,
-    head: str = "plain",
+    head: str = "",
     freeze_trunk: bool = False,
     train_trunk_from: int = -1,
     fixed_norm: bool = False,

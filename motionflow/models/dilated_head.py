@@ -1,10 +1,10 @@
 """A head that looks around: what a cell does depends on what is far from it.
 
     maps [B, h, w, C] of any sides -> on the grid, side by side ("joined")
-      -> 1x1 convolution ("look_in") -> blocks of dilation 1, 2, 4, 8 -> features
+      -> 1x1 convolution ("look_in") -> blocks of dilation 1, 2, 4 -> features
 
 A trunk's maps know what is where. A 1x1 convolution on them sees its own cell; here
-each block reaches its dilation further, so the features see 15 cells on every side.
+each block reaches its dilation further, so the features see 7 cells on every side.
 A block is a bottleneck (He et al. 2016, arXiv 1512.03385) whose 3x3 convolution is
 dilated, as in YOLOF's encoder (Chen et al. 2021, arXiv 2103.09460):
 
@@ -24,7 +24,7 @@ from motionflow.models import blocks
 
 JOINED = "joined"  # name of the layer that the head looks at
 NUM_FEATURES = 256
-DILATIONS = (1, 2, 4, 8)
+DILATIONS = (1, 2, 4)
 # At the start, scores are the class prior's, moved a little by the features.
 FIRST_SCALE = 0.1
 
@@ -122,10 +122,10 @@ def _block(x: tf.Tensor, dilation: int, l2: float, dropout: float) -> tf.Tensor:
     )
     y = _convolution(narrow, 3, l2, f"{name}_around", dilation)(y)
     y = keras.layers.ReLU(name=f"{name}_around_relu")(
-        _normalized(y, 0.0, f"{name}_around")
+        _normalized(y, dropout, f"{name}_around")
     )
     y = _convolution(filters, 1, l2, f"{name}_widen")(y)
-    y = _normalized(y, dropout, f"{name}_widen")
+    y = _normalized(y, 0.0, f"{name}_widen")
     return keras.layers.Add(name=f"{name}_sum")([x, y])
 
 

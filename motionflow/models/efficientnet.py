@@ -13,7 +13,7 @@ trains the head alone, --train_trunk_from the last blocks too. They expect frame
 (frame - 127) / 128, which replaces the data's mean frame (`building.PIXEL_MEANS`), and
 Keras' "same" padding, which where the stride is 2 is uneven.
 
-2,919,392 weights of convolutions in the trunk, 415,784 in a head of 40 clusters
+2,919,392 weights of convolutions in the trunk, 346,152 in a head of 40 clusters
 (the plain one: 262,696).
 """
 

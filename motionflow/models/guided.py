@@ -106,15 +106,12 @@ class Guidance(keras.layers.Layer):
 
     Args:
       num_clusters: K.
-      l2: weight of the L2 regularisation.
     """
 
-    def __init__(self, num_clusters: int, l2: float, **kwargs: Any):
+    def __init__(self, num_clusters: int, **kwargs: Any):
         super().__init__(**kwargs)
         self._num_clusters = num_clusters
-        self._gates = keras.layers.Conv2D(
-            2, 1, kernel_initializer="zeros", name="gates", use_bias=False
-        )
+        self._hint_gates = _gates("hint_gates", dtype="float32")
 
     def build(self, input_shape: Sequence[tf.TensorShape]) -> None:
         """Creates the codebook and the few numbers that are learned."""
@@ -133,12 +130,12 @@ class Guidance(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Scores, features, known, what `Spread` gave -> logits, flow.
+        """Scores, gates [B, g, g, 2], known, what `Spread` gave -> logits, flow.
 
         Returns:
           float32 [B, g, g, K] and [B, g, g, 2].
         """
-        scores, features, known, spread = inputs
+        scores, gates, known, spread = inputs
         channels = split_known(known)
         vector, share = spread[..., :2], spread[..., 2:]
         past = self.factor * channels.past
@@ -148,8 +145,7 @@ class Guidance(keras.layers.Layer):
         # A vector of length zero has no gradient.
         length = tf.norm(guess + 1e-6, axis=-1, keepdims=True)
         hints = tf.concat([is_known, share, length], axis=-1)
-        gates = self._gates(tf.concat([features, tf.cast(hints, features.dtype)], -1))
-        gates = tf.cast(gates, tf.float32)
+        gates += self._hint_gates(hints)
         weight = is_known * tf.nn.softplus(gates[..., :1] + self.trust)
         gate = is_known * tf.sigmoid(gates[..., 1:])
 
@@ -160,6 +156,13 @@ class Guidance(keras.layers.Layer):
         expected = tf.matmul(spatial_softmax.probabilities(logits), self.centers)
         flow = naive.keep_told(expected + gate * (guess - expected), channels)
         return logits, flow
+
+
+def _gates(name: str, **options: Any) -> keras.layers.Layer:
+    """Two numbers a cell, zero at first, before their softplus and their sigmoid."""
+    return keras.layers.Conv2D(
+        2, 1, kernel_initializer="zeros", use_bias=False, name=name, **options
+    )
 
 
 def _scalar(layer: keras.layers.Layer, name: str, value: float) -> tf.Variable:
@@ -219,15 +222,15 @@ def build_guided(
         ("hints_out", num_features, None),
     ):
         layer = keras.layers.Conv2D(
-            filters, 3, padding="same", activation=activation, name=name, **options
+            filters, 1, activation=activation, name=name, **options
         )
         hints = layer(hints)
     features = dilated_head.look_around(
         joined, width=width, l2=l2, dropout=dropout, added=hints
     )
-    scores = blocks.scores(features, num_clusters, l2)
-    guidance = Guidance(num_clusters, l2, name=GUIDANCE, dtype="float32")
-    logits, _ = guidance([scores, features, known, spread])
+    scores, gates = blocks.scores(features, num_clusters, l2), _gates("gates")(features)
+    guidance = Guidance(num_clusters, name=GUIDANCE, dtype="float32")
+    logits, _ = guidance([scores, gates, known, spread])
     return logits
 
 

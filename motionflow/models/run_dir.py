@@ -29,6 +29,8 @@ from motionflow.models.building import build_model
 
 # What may change when a run is resumed: how long and on what it runs, not what it is.
 FREE_TO_CHANGE = ("epochs",)
+# What older runs do not name, where it was not off.
+_OLDER = {"head": "plain"}
 # Of predictions: a network that is stuck at one class still errs in single cells.
 STUCK_SHARE = 0.999
 
@@ -110,11 +112,11 @@ class RunDir:
         free = () if is_cosine else FREE_TO_CHANGE
         # What a run is older than was off in it: False, which equals 0.
         differences = [
-            f"{section}.{key} is {stored[section].get(key, False)!r} there and "
-            f"{value!r} now"
+            f"{section}.{key} is {found!r} there and {value!r} now"
             for section, values in config.items()
             for key, value in values.items()
-            if key not in free and stored[section].get(key, False) != value
+            if key not in free
+            and (found := stored[section].get(key, _OLDER.get(key, False))) != value
         ]
         if differences:
             raise InputError(
@@ -212,7 +214,8 @@ class RunDir:
         trained_in = keras.mixed_precision.global_policy()
         keras.mixed_precision.set_global_policy("float32")
         try:
-            model = build_model(**self.config["model"], mean_frame=self.mean_frame)
+            config = _OLDER | self.config["model"]
+            model = build_model(**config, mean_frame=self.mean_frame)
         finally:
             keras.mixed_precision.set_global_policy(trained_in)
         is_averaged = self.config.get("training", {}).get("ema_decay", 0) > 0
