@@ -3,7 +3,7 @@
     frames [B, S, S, 3] -> EfficientNet's trunk -> maps on the grid ("joined")
     known [B, g, g, 7] --+-> spread over what looks alike -> naive answer v [B, g, g, 2]
                          +-> added to the head's features
-    maps, known -> head that looks around -> scores, weights w and gates b of each cell
+    maps, known -> head that looks around -> scores, a weight w and gates a, b a cell
       -> logits = scores - w |m_c - v|^2 / 2 s^2,   s = s0 + s1 |v|
       -> flow = E + b (v - E),   E = sum_c softmax(logits)_c m_c
 
@@ -39,6 +39,7 @@ PIXELS = 5.0  # vectors are divided by it, to be as large as other activations
 _NUM_KEYS = 32  # D, of what cells are compared by
 _NUM_HINTS = 64  # features of what is known
 _LEAST_SPREAD = 0.05  # pixels, of the Gaussian over the centres
+_TINY = 1e-3  # of a weight
 _LOWEST = -30.0  # of its logarithm
 
 
@@ -66,10 +67,10 @@ class Spread(keras.layers.Layer):
         )
 
     def build(self, input_shape: Sequence[tf.TensorShape]) -> None:
-        """Creates the width, in cells, and the bias of the likeness."""
+        """Creates the width in cells, the bias of the likeness, the weight of rest."""
         self.width, self.bias, self.rest = (
             _scalar(self, name, value)
-            for name, value in (("width", 4.0), ("bias", 0.0), ("rest", naive.REST))
+            for name, value in (("width", 4.0), ("bias", 0.0), ("rest", 0.1))
         )
         super().build(input_shape)
 
@@ -91,9 +92,9 @@ class Spread(keras.layers.Layer):
         told = tf.concat([channels.told, channels.arrows], axis=-1)
         sums = tf.matmul(weights, tf.reshape(told, [-1, cells, 3]))
         sums = tf.reshape(sums, [-1, grid_size, grid_size, 3])
-        total = sums[..., :1] + tf.abs(self.rest) + 1e-3
-        flow = naive.keep_told(sums[..., 1:] / total, channels)
-        share = tf.maximum(channels.told, sums[..., :1] / total)
+        total, rest = sums[..., :1], tf.abs(self.rest) + _TINY
+        flow = naive.keep_told(sums[..., 1:] / (total + _TINY), channels)
+        share = tf.maximum(channels.told, total / (total + rest))
         return tf.concat([flow, share], axis=-1)
 
 
@@ -130,25 +131,31 @@ class Guidance(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Scores, gates [B, g, g, 2], known, what `Spread` gave -> logits, flow.
+        """Scores, gates [B, g, g, 3], known, what `Spread` gave.
 
         Returns:
-          float32 [B, g, g, K] and [B, g, g, 2].
+          logits float32 [B, g, g, K] and flow [B, g, g, 2].
         """
         scores, gates, known, spread = inputs
         channels = split_known(known)
-        vector, share = spread[..., :2], spread[..., 2:]
-        past = self.factor * channels.past
-        guess = naive.keep_told(share * vector + (1 - share) * past, channels)
-        is_known = tf.maximum(share, channels.past_mask)
+        vector, share, past = spread[..., :2], spread[..., 2:], channels.past_mask
+        goes_on = self.factor * channels.past
+        is_known = tf.maximum(share, past)
+        # Vectors of length zero have no gradient.
+        lengths = [
+            tf.norm(flow + 1e-6, axis=-1, keepdims=True)
+            for flow in (vector, goes_on, (vector - goes_on) * past)
+        ]
+        hints = tf.concat([share, past, *lengths], axis=-1)
+        gates = gates + self._hint_gates(hints)
 
-        # A vector of length zero has no gradient.
-        length = tf.norm(guess + 1e-6, axis=-1, keepdims=True)
-        hints = tf.concat([is_known, share, length], axis=-1)
-        gates += self._hint_gates(hints)
+        # Where the past is known, an arrow is heard as far as it is believed.
+        share *= 1 - past * tf.sigmoid(gates[..., 2:])
+        guess = naive.keep_told(share * vector + (1 - share) * goes_on, channels)
         weight = is_known * tf.nn.softplus(gates[..., :1] + self.trust)
-        gate = is_known * tf.sigmoid(gates[..., 1:])
+        gate = is_known * tf.sigmoid(gates[..., 1:2])
 
+        length = tf.norm(guess + 1e-6, axis=-1, keepdims=True)
         scale = _LEAST_SPREAD + tf.abs(self.least) + tf.abs(self.slope) * length
         squares = tf.reduce_sum((guess[..., None, :] - self.centers) ** 2, axis=-1)
         bell = tf.maximum(-squares / (2 * scale**2), _LOWEST)
@@ -159,9 +166,9 @@ class Guidance(keras.layers.Layer):
 
 
 def _gates(name: str, **options: Any) -> keras.layers.Layer:
-    """Two numbers a cell, zero at first, before their softplus and their sigmoid."""
+    """Three numbers a cell, zero at first, before a softplus or sigmoid."""
     return keras.layers.Conv2D(
-        2, 1, kernel_initializer="zeros", use_bias=False, name=name, **options
+        3, 1, kernel_initializer="zeros", use_bias=False, name=name, **options
     )
 
 
@@ -228,7 +235,8 @@ def build_guided(
     features = dilated_head.look_around(
         joined, width=width, l2=l2, dropout=dropout, added=hints
     )
-    scores, gates = blocks.scores(features, num_clusters, l2), _gates("gates")(features)
+    scores = blocks.scores(features, num_clusters, l2)
+    gates = _gates("gates")(features)
     guidance = Guidance(num_clusters, name=GUIDANCE, dtype="float32")
     logits, _ = guidance([scores, gates, known, spread])
     return logits
@@ -245,7 +253,7 @@ class GuidedNetwork(Network):
       told_maps: the same with the trunk's maps in the place of frames.
     """
 
-    flow_weight: float = 0.05
+    flow_weight: float = 0.1
     told: Callable[..., tuple[tf.Tensor, tf.Tensor]]
     told_maps: Callable[..., tuple[tf.Tensor, tf.Tensor]]
     _trained: Callable[..., tuple[tf.Tensor, tf.Tensor]]

@@ -1,6 +1,6 @@
 """True flow -> the cells that a person would point at.
 
-    |flow| -> mean of 3x3 -> its local maxima -> n of them, drawn by their height
+    |flow| -> mean of 3x3 -> its local maxima that move -> n, drawn by their height
 
 As Zhan et al. (CVPR 2019, "Conditional Motion Propagation") draw guidance at the peaks
 of motion. The arrow at a cell is the cell's own true flow, not the mean. Where nothing
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+STILL = 0.5  # pixels per step; less is rest
 _DISTANCE = 2  # cells: nearer peaks are drawn only when no other is left
 
 
@@ -26,7 +27,8 @@ def draw_arrows(
 
     One after the other, without replacement, from the local maxima (3x3) of the mean
     magnitude of 3x3 cells, with chances proportional to it; none within two cells of
-    one before, while others are left. After the peaks come the next largest cells.
+    one before, while others are left. After the peaks come the next largest cells. A
+    cell at rest counts only where all are: nobody points at noise.
 
     Args:
       flow: [g, g, 2], the truth.
@@ -40,6 +42,9 @@ def draw_arrows(
     """
     random = np.random.default_rng([seed, zlib.crc32(clip), int(frame_index)])
     height = smoothed_magnitude(flow)
+    moves = np.linalg.norm(flow, axis=-1) >= STILL
+    if moves.any():
+        height = np.where(moves, height, 0.0)
     is_open, height = find_peaks(height).ravel(), height.ravel()
     # Equal heights in an order of chance: a frame at rest prefers no corner.
     order = random.permutation(height.size)
