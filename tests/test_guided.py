@@ -6,9 +6,11 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data import known, pipeline
+from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models import guided, naive, predictor, spatial_softmax
 from motionflow.models.building import build_model
+from motionflow.serving import saved_model
 
 SIZE, GRID = 64, 4
 CENTERS = np.float32([[0, 0], [4, 0], [-4, 0], [0, 4], [0, -4]])
@@ -189,3 +191,27 @@ def test_one_head():
             grid_size=4,
             head="plain",
         )
+
+
+def test_an_export_can_be_told(frames, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = build()
+    model.get_layer("gates").set_weights(
+        [
+            np.random.default_rng(3).normal(0, 0.1, w.shape)
+            for w in model.get_layer("gates").get_weights()
+        ]
+    )
+    (tmp_path / "1").mkdir()
+    # Writing compares each signature with the network.
+    saved_model.write(tmp_path / "1", model, model, Codebook(CENTERS))
+    exported, own = predictor.load(tmp_path / "1"), predictor.of_model(model, CENTERS)
+    assert exported.takes_known
+    told = tell((1, 2, 3, 1), pins=[(0, 0)], past=np.full((2, GRID, GRID, 2), 2.0))
+    for found, expected in zip(
+        (exported(frames, told), exported(frames)),
+        (own(frames, told), own(frames)),
+        strict=True,
+    ):
+        for name in ("flow", "probabilities"):
+            np.testing.assert_allclose(found[name], expected[name], atol=1e-4)

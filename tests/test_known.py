@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import known, pipeline
+from motionflow.data import known
 from motionflow.errors import InputError
 
 GRID = 6
@@ -116,9 +116,9 @@ def test_each_place_has_draws_of_its_own():
     flow = tf.random.normal([4, GRID, GRID, 2], seed=0)
 
     def told(places):
-        seeds = pipeline.place_seeds([7, 3], tf.constant(places))
+        seeds = known.place_seeds([7, 3], tf.constant(places))
         rows = tf.gather(flow, [0] * len(places))
-        return pipeline.tell(rows, rows, seeds).numpy()
+        return known.tell(rows, rows, seeds).numpy()
 
     all_places = told(range(40))
     # A batch that begins elsewhere gives each place the same.
@@ -128,6 +128,6 @@ def test_each_place_has_draws_of_its_own():
     seeds = {
         seed.tobytes()
         for epoch in (3, 4)
-        for seed in pipeline.place_seeds([7, epoch], tf.range(40)).numpy()
+        for seed in known.place_seeds([7, epoch], tf.range(40)).numpy()
     }
     assert len(seeds) == 80

@@ -190,8 +190,10 @@ TESTED_BY = {
     "compared_film": "animate",
     "data_flags": "data",
     "exporting": "export",
+    "map_store": "trunk_maps",
     "restoring": "restore",
     "server": "serve",
+    "teller": "guided",
 }
 
 

@@ -161,6 +161,7 @@ def settings(data, tmp_path_factory):
         run_dir=str(folder / "r"),
         model="efficientnet",
         width=0.05,
+        dropout=0.0,
         freeze_trunk=True,
         keep_trunk_maps=str(folder / "maps"),
         num_views=2,
@@ -183,7 +184,9 @@ def test_training_from_kept_maps(data, settings):
         found["probabilities"].numpy(), samples["codes"][..., None], axis=-1
     )
     cross_entropy = -np.log(chosen).sum(axis=(1, 2)).mean()
-    assert result["validation"]["cross_entropy"] == pytest.approx(cross_entropy, rel=1e-3)
+    assert result["validation"]["cross_entropy"] == pytest.approx(
+        cross_entropy, rel=1e-3
+    )
     first, last = run_dir.read_history()
     assert last["cross_entropy"] < first["cross_entropy"]
 

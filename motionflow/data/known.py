@@ -1,7 +1,7 @@
 """What is known of the motion beside the frame: arrows, pins, the past.
 
     arrows, pins, flow of the frames before --pack_known--> known [B, g, g, 7]
-    flow, past of training samples, chances --draw_known--> known [B, g, g, 7]
+    flow, past of training samples, their places --tell--> known [B, g, g, 7]
 
 Seven channels on the grid of the flow, vectors in pixels of the frame per step:
 
@@ -14,6 +14,7 @@ draws what is told from the truth, as a person would tell it: at the peaks of th
 (Zhan et al. 2019, arXiv 1903.11412), and at places that move.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +95,26 @@ def pack_known(
     if (known[..., 0] * known[..., 3]).any():
         raise InputError("a cell has an arrow and a pin, expected one of them")
     return known
+
+
+def place_seeds(seed: Sequence[int], places: tf.Tensor) -> tf.Tensor:
+    """A seed for each place [B] of an epoch: int32 [B, 2]."""
+    fold = tf.random.experimental.stateless_fold_in
+    seed = tf.constant(seed, tf.int64)
+    seeds = tf.map_fn(lambda place: fold(seed, place), tf.cast(places, tf.int64))
+    return tf.ensure_shape(seeds, [None, 2])
+
+
+def tell(flow: tf.Tensor, past: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    """Draws what samples are told [B, g, g, 7], each by its seed [B, 2]."""
+    grid_size = flow.shape[2]
+    drawn = tf.map_fn(
+        lambda seed: tf.random.stateless_uniform([NUM_CHANCES + grid_size**2], seed),
+        seeds,
+        fn_output_signature=tf.float32,
+    )
+    cells = tf.reshape(drawn[:, NUM_CHANCES:], [-1, grid_size, grid_size])
+    return draw_known(flow, past, drawn[:, :NUM_CHANCES], cells)
 
 
 def draw_known(

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.data.augmentation import Augmentation, augment, draw
-from motionflow.data.known import NUM_CHANCES, draw_known
+from motionflow.data.known import place_seeds, tell
 from motionflow.data.records import (
     DataDir,
     decode_frame,
@@ -192,26 +192,6 @@ def augment_samples(
     both = tf.stack([flow, samples["past_flow"]], axis=1)
     frames, both = augment(frames, both, draws, augmentation, sampling)
     return frames, both[:, 0], both[:, 1]
-
-
-def place_seeds(seed: Sequence[int], places: tf.Tensor) -> tf.Tensor:
-    """A seed for each place [B] of an epoch: int32 [B, 2]."""
-    fold = tf.random.experimental.stateless_fold_in
-    seed = tf.constant(seed, tf.int64)
-    seeds = tf.map_fn(lambda place: fold(seed, place), tf.cast(places, tf.int64))
-    return tf.ensure_shape(seeds, [None, 2])
-
-
-def tell(flow: tf.Tensor, past: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-    """Draws what samples are told [B, g, g, 7], each by its seed [B, 2]."""
-    grid_size = flow.shape[2]
-    drawn = tf.map_fn(
-        lambda seed: tf.random.stateless_uniform([NUM_CHANCES + grid_size**2], seed),
-        seeds,
-        fn_output_signature=tf.float32,
-    )
-    cells = tf.reshape(drawn[:, NUM_CHANCES:], [-1, grid_size, grid_size])
-    return draw_known(flow, past, drawn[:, :NUM_CHANCES], cells)
 
 
 def evaluation_batches(

@@ -18,15 +18,16 @@ from motionflow.data.codebook import Codebook
 from motionflow.data.known import NUM_KNOWN
 from motionflow.errors import InputError
 from motionflow.models import blocks, spatial_softmax
-from motionflow.models.dilated_head import JOINED
 from motionflow.models.guided import GuidedNetwork
 from motionflow.models.model_path import find_model, is_export
 from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
 from motionflow.models.sequence import SequenceNetwork
+from motionflow.models.teller import Teller
 
 # An export's signature for float frames; `serving_default` takes uint8 only.
 FRAMES_SIGNATURE = "frames"
+KNOWN_SIGNATURE = "known"  # and what is known; of a network that can be told
 NUM_REGIONS = 5  # along one side, that a feature map is averaged over
 
 
@@ -58,7 +59,7 @@ class Predictor:
         num_steps: int = 1,
         fine_size: int | None = None,
         draw: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]] | None = None,
-        tell: "Teller | None" = None,
+        tell: Callable[..., dict[str, tf.Tensor]] | None = None,
     ):
         self._predict = predict
         self.frame_size = frame_size
@@ -99,7 +100,7 @@ class Predictor:
             return self._predict(frames)
         if self._tell is None:
             raise InputError("this model cannot be told: only guided networks can")
-        expected = (len(frames), self.grid_size, self.grid_size, NUM_KNOWN)
+        expected = (frames.shape[0], self.grid_size, self.grid_size, NUM_KNOWN)
         if tuple(known.shape) != expected:
             raise InputError(f"known is {tuple(known.shape)}, expected {expected}")
         return self._tell(frames, known)
@@ -132,41 +133,6 @@ class Predictor:
             codes = spatial_softmax.drawn(found["step_probabilities"], fine)
             futures.append(tf.reshape(codes, [-1, self.num_steps, *sides]))
         return tf.gather(tf.constant(self.centers), tf.stack(futures))
-
-
-class Teller:
-    """Frames and what is known -> predictions of a guided network.
-
-    What its trunk says of the last frames is kept: who tries other arrows on a picture
-    waits for the head only.
-    """
-
-    def __init__(self, model: GuidedNetwork, centers: np.ndarray):
-        shape, grid = model.input_shape, [model.grid_size, model.grid_size]
-        trunk = keras.Model(model.input, model.get_layer(JOINED).output)
-        specs = [
-            tf.TensorSpec([None, *grid, trunk.output_shape[-1]]),
-            tf.TensorSpec([None, *grid, NUM_KNOWN]),
-        ]
-
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
-        def see(frames: tf.Tensor) -> tf.Tensor:
-            return trunk(frames, training=False)
-
-        @tf.function(input_signature=specs)
-        def say(maps: tf.Tensor, known: tf.Tensor) -> dict[str, tf.Tensor]:
-            logits, flow = model.told_maps(maps, known, training=False)
-            return spatial_softmax.predictions(logits, centers) | {"flow": flow}
-
-        self._see, self._say = see, say
-        self._frames, self._maps = np.zeros(0), tf.zeros(0)
-
-    def __call__(self, frames: tf.Tensor, known: np.ndarray) -> dict[str, tf.Tensor]:
-        """As `Predictor.__call__`."""
-        values = frames.numpy()
-        if not np.array_equal(values, self._frames):
-            self._frames, self._maps = values, self._see(frames)
-        return self._say(self._maps, tf.cast(known, tf.float32))
 
 
 def _checked(frames: tf.Tensor | np.ndarray, frame_size: int) -> tf.Tensor:
@@ -274,15 +240,21 @@ def _from_export(path: Path) -> Predictor:
     predict = exported.signatures[FRAMES_SIGNATURE]
     centers = Codebook.load(path / "assets" / "codebook.npz").centers
 
-    def call(frames: tf.Tensor) -> dict[str, tf.Tensor]:
+    def ask(signature: str, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         # The signature's variables live as long as the object that holds them.
-        found = exported.signatures[FRAMES_SIGNATURE](image=frames)
+        found = exported.signatures[signature](**inputs)
         shape = [-1, predict.structured_outputs["flow"].shape[1] ** 2]
         probabilities = tf.reshape(found["probabilities"], [*shape, len(centers)])
         codes = tf.reshape(found["codes"], shape)
         found = found | {"probabilities": probabilities, "codes": codes}
         # Exports of version 0.6 know one step.
         return {"step_probabilities": probabilities[:, tf.newaxis]} | found
+
+    def call(frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        return ask(FRAMES_SIGNATURE, image=frames)
+
+    def tell(frames: tf.Tensor, known: tf.Tensor) -> dict[str, tf.Tensor]:
+        return ask(KNOWN_SIGNATURE, image=frames, known=tf.cast(known, tf.float32))
 
     outputs, num_steps, fine_size = predict.structured_outputs, 1, None
     if "step_probabilities" in outputs:
@@ -296,4 +268,5 @@ def _from_export(path: Path) -> Predictor:
         num_parameters=None,
         num_steps=num_steps,
         fine_size=fine_size,
+        tell=tell if KNOWN_SIGNATURE in exported.signatures else None,
     )

@@ -15,9 +15,10 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
+from motionflow.data.known import pack_known
 from motionflow.generate import picture_flow, rollout
 from motionflow.models import predictor
-from motionflow.models.predictor import FRAMES_SIGNATURE
+from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE
 from motionflow.serving import gate, warmup
 from motionflow.serving.signatures import make_signatures
 
@@ -49,7 +50,8 @@ def write(
         module.labels = tf.saved_model.Asset(str(Path(assets, "labels.txt")))
         signatures = make_signatures(served, codebook.centers)
         tf.saved_model.save(module, str(folder), signatures=signatures)
-    warmup.write(folder, model.input_shape[1])
+    grid_size = model.grid_size if KNOWN_SIGNATURE in signatures else None
+    warmup.write(folder, model.input_shape[1], grid_size)
     check(folder, model, codebook.centers)
 
 
@@ -83,9 +85,16 @@ def check(folder: Path, model: keras.Model, centers: np.ndarray) -> None:
             "frames_per_prediction": two,
         },
         FRAMES_SIGNATURE: {"image": tf.constant(frames, tf.float32)},
+        KNOWN_SIGNATURE: {
+            "image": tf.constant(frames, tf.float32),
+            "known": _known(model.grid_size),
+        },
     }
-    expected = _expected(model, centers, frames)
+    untold = _expected(model, centers, frames)
     for name, signature in exported.signatures.items():
+        expected = untold
+        if name == KNOWN_SIGNATURE:
+            expected = _expected(model, centers, frames, _known(model.grid_size))
         for key, answer in signature(**inputs[name]).items():
             place, answer = f"{name}: {key}", answer.numpy()
             if name == "rollout":
@@ -98,12 +107,25 @@ def check(folder: Path, model: keras.Model, centers: np.ndarray) -> None:
                 _compare(place, answer, expected[key])
 
 
+def _known(grid_size: int) -> tf.Tensor:
+    """An arrow and a pin for the first of two frames, a past for the second."""
+    arrows, past = np.full((2, 2, grid_size, grid_size, 2), np.nan)
+    arrows[0, 0, 0], past[1] = (3, -1), (-2, 1)
+    pins = np.zeros((2, grid_size, grid_size), bool)
+    pins[0, -1, -1] = True
+    shape = (2, grid_size, grid_size)
+    return tf.constant(pack_known(shape, arrows=arrows, pins=pins, past=past))
+
+
 def _expected(
-    model: keras.Model, centers: np.ndarray, frames: np.ndarray
+    model: keras.Model,
+    centers: np.ndarray,
+    frames: np.ndarray,
+    known: tf.Tensor | None = None,
 ) -> dict[str, np.ndarray]:
     """What the Keras model says, by the names of the outputs."""
     predict = predictor.of_model(model, centers)
-    found = {key: value.numpy() for key, value in predict(frames).items()}
+    found = {key: value.numpy() for key, value in predict(frames, known).items()}
     grid, num_clusters = found["flow"].shape[:3], len(centers)
     flow, steps = picture_flow.flow_function(predict), found["step_probabilities"]
     mode = "composed"

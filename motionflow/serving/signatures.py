@@ -10,6 +10,9 @@
     frames            image float32 [N, S, S, 3]    -> flow, probabilities, codes,
                                                        (and step_probabilities [N, T,
                                                        s * s, K], where that says more)
+    known             image float32 [N, S, S, 3],   -> flow, probabilities, codes; of a
+                      known float32 [N, g, g, 7]       network that can be told only,
+                                                       see `data.known`
 
     flow            float32 [N, g, g, 2]      dx right, dy down, pixels of the S x S
                                               frame per prediction
@@ -39,9 +42,10 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.data.known import NUM_KNOWN
 from motionflow.generate import fitting, picture_flow, rollout
 from motionflow.models import predictor
-from motionflow.models.predictor import FRAMES_SIGNATURE
+from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE
 from motionflow.serving import picture_bytes
 from motionflow.serving.forecast import Forecast, forecast_function
 
@@ -78,6 +82,10 @@ def make_signatures(
         "rollout": (functions.rollout, [_PICTURE, *numbers]),
         FRAMES_SIGNATURE: (functions.frames, [frames]),
     }
+    if functions.predictor.takes_known:
+        shape = [None, *2 * [functions.predictor.grid_size], NUM_KNOWN]
+        known = tf.TensorSpec(shape, tf.float32, name="known")
+        traced[KNOWN_SIGNATURE] = functions.known, [frames, known]
     return {
         name: tf.function(function).get_concrete_function(*specs)
         for name, (function, specs) in traced.items()
@@ -117,13 +125,20 @@ class _Functions:
     def frames(self, image: tf.Tensor) -> Forecast:
         size = self.predictor.frame_size
         found = self.predictor(tf.ensure_shape(image, [None, size, size, 3]))
-        grid = [-1, *found["flow"].shape[1:3]]
-        codes = tf.reshape(found["codes"], grid)
-        probabilities = tf.reshape(found["probabilities"], [*grid, len(self._centers)])
-        answer = {"flow": found["flow"], "probabilities": probabilities, "codes": codes}
-        steps = found["step_probabilities"]
+        answer, steps = self._on_grid(found), found["step_probabilities"]
         says_more = steps.shape[1:3] != [1, self.predictor.grid_size**2]
         return answer | ({"step_probabilities": steps} if says_more else {})
+
+    def known(self, image: tf.Tensor, known: tf.Tensor) -> Forecast:
+        size = self.predictor.frame_size
+        image = tf.ensure_shape(image, [None, size, size, 3])
+        return self._on_grid(self.predictor(image, known))
+
+    def _on_grid(self, found: Forecast) -> Forecast:
+        grid = [-1, *found["flow"].shape[1:3]]
+        probabilities = tf.reshape(found["probabilities"], [*grid, len(self._centers)])
+        codes = tf.reshape(found["codes"], grid)
+        return {"flow": found["flow"], "probabilities": probabilities, "codes": codes}
 
     def rollout(
         self,

@@ -15,29 +15,31 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from motionflow.models.predictor import FRAMES_SIGNATURE
+from motionflow.data.known import NUM_KNOWN
+from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE
 
 BATCH_SIZES = (1, 8)
 _GREY = 128
 
 
-def write(version: Path, frame_size: int) -> None:
+def write(version: Path, frame_size: int, grid_size: int | None = None) -> None:
     """Writes the requests of each signature at batch 1 and 8.
 
     Args:
       version: folder of the SavedModel.
       frame_size: S; pictures are of this size, those of `predict_bytes` larger too.
+      grid_size: g, of a network that can be told.
     """
     path = version / "assets.extra" / "tf_serving_warmup_requests"
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for batch in BATCH_SIZES:
-            for signature, inputs in requests(batch, frame_size):
+            for signature, inputs in requests(batch, frame_size, grid_size):
                 writer.write(_log(signature, inputs).SerializeToString())
 
 
 def requests(
-    batch: int, frame_size: int
+    batch: int, frame_size: int, grid_size: int | None = None
 ) -> Iterator[tuple[str, dict[str, tensor_pb2.TensorProto]]]:
     """Yields each signature with inputs for a batch."""
     size = [batch, frame_size, frame_size, 3]
@@ -52,7 +54,12 @@ def requests(
         "rollout",
         {"image": image, "num_predictions": ones, "frames_per_prediction": ones},
     )
-    yield FRAMES_SIGNATURE, {"image": tf.make_tensor_proto(_GREY, tf.float32, size)}
+    frames = {"image": tf.make_tensor_proto(_GREY, tf.float32, size)}
+    yield FRAMES_SIGNATURE, frames
+    if grid_size:
+        shape = [batch, grid_size, grid_size, NUM_KNOWN]
+        known = tf.make_tensor_proto(0, tf.float32, shape)
+        yield KNOWN_SIGNATURE, frames | {"known": known}
 
 
 def _file(index: int, frame_size: int) -> bytes:

@@ -21,7 +21,6 @@ import tensorflow as tf
 from motionflow import runtime
 from motionflow.compat import keras
 from motionflow.data import pipeline, records
-from motionflow.errors import InputError
 from motionflow.models import blocks, trunk
 from motionflow.models.building import target_view
 from motionflow.models.guided import GuidedNetwork
@@ -40,7 +39,7 @@ from motionflow.training.profiler import Profiler, profile_range
 from motionflow.training.progress import Progress, summarize
 from motionflow.training.settings import Settings
 from motionflow.training.tensorboard import Board
-from motionflow.training.trunk_maps import TrunkMaps, View, float32_trunk
+from motionflow.training.trunk_maps import keep_maps
 from motionflow.training.weight_average import WeightAverage
 
 _LOG = logging.getLogger(__name__)
@@ -109,7 +108,10 @@ class Trainer:
                 trunk.load(models[0], settings.pretrained)
         self.model, self.predictor = models[0], models[-1]
         self._tells = isinstance(self.model, GuidedNetwork)
-        self._kept = self._keep_maps() if settings.keep_trunk_maps else {}
+        self._kept = keep_maps(settings, self.data, self.model)
+        if self._kept:
+            self.model.start_from_maps()
+            self.predictor.start_from_maps()
         self.is_chief = runtime.is_chief(self.strategy)
         if self.is_chief:
             config = make_config(settings, self.data)
@@ -151,32 +153,6 @@ class Trainer:
             self.run_dir.write_history(progress.rows)
             self.run_dir.write_result(result)
         return result
-
-    def _keep_maps(self) -> dict[str, TrunkMaps]:
-        """The trunk's maps of both splits; the models go on from there."""
-        settings = self.settings
-        trains_trunk = not settings.freeze_trunk or settings.train_trunk_from >= 0
-        if trains_trunk or settings.strategy != "one_device":
-            raise InputError(
-                "--keep_trunk_maps needs --freeze_trunk, no --train_trunk_from, and "
-                "--strategy=one_device"
-            )
-        config = make_config(settings, self.data)["model"]
-        network = float32_trunk(config, self.data.mean_frame, self.model)
-        views = [
-            View(number, augmentation(settings)) for number in range(settings.num_views)
-        ]
-        kept = {"train": views}
-        if self.data.num_samples("validation"):
-            kept["validation"] = views[:1]
-        for model in {id(m): m for m in (self.model, self.predictor)}.values():
-            model.start_from_maps()
-        return {
-            split: TrunkMaps(
-                settings.keep_trunk_maps or "", network, self.data, split, chosen
-            )
-            for split, chosen in kept.items()
-        }
 
     def _go_through_epochs(self, averaging: WeightAverage | None) -> None:
         settings, progress = self.settings, self.progress

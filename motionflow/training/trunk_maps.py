@@ -13,11 +13,9 @@ computed and added, a chunk at a time, each whole or not there.
 """
 
 import dataclasses
-import functools
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,12 +24,16 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data import pipeline
+from motionflow.data import known, pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
 from motionflow.data.records import DataDir
+from motionflow.errors import InputError
 from motionflow.models import trunk
 from motionflow.models.building import build_model
 from motionflow.models.dilated_head import JOINED
+from motionflow.training.map_store import MapStore, opened
+from motionflow.training.preparation import augmentation, make_config
+from motionflow.training.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 CHUNK = 512  # samples in a file
@@ -83,7 +85,7 @@ class TrunkMaps:
 
     def __init__(
         self,
-        folder: str | os.PathLike,
+        folder: str | Path,
         network: keras.Model,
         data: DataDir,
         split: str,
@@ -93,7 +95,7 @@ class TrunkMaps:
         ids = _sample_ids(data, split)
         self._places, flows, pasts = [], [], []
         for view in views:
-            store = _Store(Path(folder) / _key(network, view))
+            store = MapStore(Path(folder) / _key(network, view))
             missing = np.array([one not in store.places for one in ids])
             if missing.any():
                 _LOG.info(
@@ -124,8 +126,8 @@ class TrunkMaps:
 
         def finish(places: tf.Tensor, maps: tf.Tensor, *labels: tf.Tensor) -> tuple:
             flow, past = labels
-            seeds = pipeline.place_seeds([seed, epoch], places)
-            inputs = (maps, pipeline.tell(flow, past, seeds)) if tells else maps
+            seeds = known.place_seeds([seed, epoch], places)
+            inputs = (maps, known.tell(flow, past, seeds)) if tells else maps
             return inputs, self._targets(flow)
 
         return self._batches(places, views[places], order[places], batch_size).map(
@@ -151,14 +153,14 @@ class TrunkMaps:
         def read(places: np.ndarray, views: np.ndarray, samples: np.ndarray) -> tuple:
             found = zip(views, samples, strict=True)
             maps = [
-                _opened(file)[row]
+                opened(file)[row]
                 for file, row in (self._places[view][sample] for view, sample in found)
             ]
             labels = self.flow[views, samples], self.past[views, samples]
             return places, np.stack(maps), *labels
 
         first_file, _ = self._places[0][0]
-        shapes = [(), _opened(first_file).shape[1:], *2 * [self.flow.shape[2:]]]
+        shapes = [(), opened(first_file).shape[1:], *2 * [self.flow.shape[2:]]]
         types = [tf.int64, tf.float16, tf.float32, tf.float32]
 
         def load(*index: tf.Tensor) -> list[tf.Tensor]:
@@ -170,45 +172,36 @@ class TrunkMaps:
         return index.map(load, num_parallel_calls=2).prefetch(2)
 
 
-class _Store:
-    """Files of one view: chunk-n.npy holds maps, chunk-n.npz whose, flow and past.
+def keep_maps(
+    settings: Settings, data: DataDir, model: keras.Model
+) -> dict[str, TrunkMaps]:
+    """The maps that a training starts from, by split; none where none are kept.
 
-    Attributes:
-      places: sample id -> file of its maps, row.
+    Args:
+      settings: of the training.
+      data: its data.
+      model: with the trunk's weights.
+
+    Raises:
+      InputError: the trunk trains, or on several devices.
     """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.places: dict[str, tuple[str, int]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        for labels in sorted(folder.glob("chunk-*.npz")):
-            self._enter(labels)
-
-    def _enter(self, labels: Path) -> None:
-        with np.load(labels) as file:
-            for row, one in enumerate(file["ids"]):
-                self.places[str(one)] = str(labels.with_suffix(".npy")), row
-
-    def add(self, maps: np.ndarray, **labels: np.ndarray) -> None:
-        """Writes a chunk; its labels come last and say that it is there."""
-        name = f"chunk-{labels['ids'][0]}"
-        drafts = [self.folder / f".{name}{suffix}" for suffix in (".npy", ".npz")]
-        np.save(drafts[0], maps)
-        np.savez(drafts[1], **labels)
-        for draft in drafts:
-            os.replace(draft, draft.with_name(draft.name[1:]))
-        self._enter(self.folder / f"{name}.npz")
-
-    def labels(
-        self, places: Sequence[tuple[str, int]]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Flow and past of samples, float32 [N, g, g, 2]."""
-        files = {}
-        for file in {file for file, _ in places}:
-            with np.load(Path(file).with_suffix(".npz")) as labels:
-                files[file] = labels["flow"], labels["past"]
-        both = [[files[file][i][row] for file, row in places] for i in (0, 1)]
-        return np.stack(both[0]), np.stack(both[1])
+    if not settings.keep_trunk_maps:
+        return {}
+    trains_trunk = not settings.freeze_trunk or settings.train_trunk_from >= 0
+    if trains_trunk or settings.strategy != "one_device":
+        raise InputError(
+            "--keep_trunk_maps needs --freeze_trunk, no --train_trunk_from, and "
+            "--strategy=one_device"
+        )
+    config = make_config(settings, data)["model"]
+    network = float32_trunk(config, data.mean_frame, model)
+    views = [View(i, augmentation(settings)) for i in range(settings.num_views)]
+    wanted = {"train": views, "validation": views[:1]}
+    return {
+        split: TrunkMaps(settings.keep_trunk_maps, network, data, split, chosen)
+        for split, chosen in wanted.items()
+        if data.num_samples(split)
+    }
 
 
 def float32_trunk(
@@ -235,11 +228,6 @@ def float32_trunk(
     return keras.Model(copy.input, copy.get_layer(JOINED).output)
 
 
-@functools.cache
-def _opened(file: str) -> np.ndarray:
-    return np.load(file, "r")
-
-
 def _key(network: keras.Model, view: View) -> str:
     digest = hashlib.sha256()
     for weights in network.get_weights():
@@ -263,7 +251,7 @@ def _sample_ids(data: DataDir, split: str) -> list[str]:
 
 
 def _fill(
-    store: _Store,
+    store: MapStore,
     network: keras.Model,
     data: DataDir,
     split: str,
