@@ -9,12 +9,14 @@ import tensorflow as tf
 
 from motionflow import baselines
 from motionflow.commands import pool as pool_command
+from motionflow.data import pipeline
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.scoring import assessment
 from motionflow.scoring.known.kinds import Kind, parse_kinds, tell
 from motionflow.scoring.known.measuring import measure
+from motionflow.scoring.known.pictures import draw_told, ring
 from motionflow.scoring.known.summary import SCORES, summarize_told
 from motionflow.scoring.known.tables import known_tables
 from motionflow.scoring.known.told_sums import ToldSums, pool
@@ -336,3 +338,30 @@ def test_refused_before_the_work(data_dir, tmp_path):
     options = assessment.Options(known=("futures",))
     with pytest.raises(InputError, match="known holds 'futures'"):
         assessment.assess("nowhere", data_dir, "test", tmp_path, options)
+
+
+def test_a_picture_of_what_is_told(data_dir):
+    """Frames of 8x8, black: told the past, the model says the truth."""
+    data = open_data_dir(data_dir).view(past=True)
+    rows, kinds = ModelRows(MODEL, Guided(), data), parse_kinds(["none", "past"])
+    (samples,) = pipeline.evaluation_batches(data, "test", 3).as_numpy_iterator()
+    moving = (samples["codes"] > 0).sum(axis=1)
+    picture = draw_told(rows, MODEL, data, "test", kinds, moving)
+    # Two of three samples move; none, past, true side by side.
+    assert picture.shape == (2 * 8, 3 * 8, 3)
+    none, past, true = np.split(picture, 3, axis=1)
+    assert not none.any()
+    is_known = np.isfinite(samples["past_flow"]).all(axis=(1, 2, 3))[moving > 0]
+    for row, known in enumerate(is_known):
+        panel = slice(8 * row, 8 * row + 8)
+        assert true[panel].any()
+        np.testing.assert_array_equal(past[panel], true[panel] if known else 0)
+    assert sorted(is_known) == [False, True]
+
+
+def test_told_cells_have_rings():
+    frame = np.zeros((40, 40, 3), np.uint8)
+    ring(frame, np.array([1]), 4)
+    # Cell 1 lies right of the first: its middle is at (15, 5), the ring 7 pixels away.
+    assert frame[5, 8].any() and frame[5, 22].any() and not frame[5, 15].any()
+    assert not frame[20:].any()

@@ -17,14 +17,17 @@ from typing import Any
 import numpy as np
 
 from motionflow import baselines
+from motionflow.data.picture import write_png
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.model_path import is_export, versions
 from motionflow.scoring import examples
+from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation, pool, score
 from motionflow.scoring.known import measuring, told_sums
 from motionflow.scoring.known.kinds import parse_kinds
+from motionflow.scoring.known.pictures import draw_told
 from motionflow.scoring.known.summary import summarize_told
 from motionflow.scoring.known.tables import known_tables
 from motionflow.scoring.model_rows import ModelRows
@@ -140,6 +143,10 @@ def assess(
         )
         told.save(output_dir / "known.npz")
         summary["known"] = summarize_told(told, seed=options.seed)
+        moving = evaluation.frames[ZERO][:, MASKS.index("nz"), 0]
+        view = data.view(past=any(kind.past for kind in kinds))
+        picture = draw_told(rows[0], MODEL, view, split, kinds, moving, options.seed)
+        write_png(output_dir / "known.png", picture)
     write_summary(output_dir, summary)
     drawn = examples.read_examples(evaluation, data, split, rows[0])
     examples.write_figures(output_dir, summary, data, drawn)
