@@ -94,18 +94,20 @@ def test_no_place_of_a_finer_map_is_skipped(side):
     assert shares.min() > 0.2 and shares.mean() == pytest.approx(1, rel=0.15)
 
 
-def test_what_is_added_comes_before_the_normalisation():
-    shape = (4, 4, 3)
-    inputs, added = keras.Input(shape), keras.Input((4, 4, 16))
+def test_what_is_told_is_added_behind_the_first_block():
+    inputs, seen = keras.Input((4, 4, 3)), []
+
+    def take_away(features):
+        seen.append(features)
+        return keras.layers.Rescaling(-1.0)(features)
+
     options = {"width": 1 / 16, "l2": 0.0, "dropout": 0.0}
-    x = look_around(inputs, **options, added=added)
-    model = keras.Model([inputs, added], x)
-    maps = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
-    look_in = model.get_layer("look_in")
-    # Taking what the maps give away leaves nothing but the biases of the norms: zeros.
-    nothing = model([maps, -look_in(maps)], training=False)
-    np.testing.assert_allclose(nothing, 0, atol=1e-6)
-    assert np.abs(model([maps, look_in(maps)], training=False)).max() > 0.01
+    model = keras.Model(inputs, look_around(inputs, **options, tell=take_away))
+    maps = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    first = keras.Model(inputs, seen[0])
+    assert np.abs(first(maps)).max() > 0.01 and seen[0].shape == (None, 4, 4, 16)
+    # Taking away what the first block says leaves nothing of the maps.
+    np.testing.assert_allclose(model(maps), model(0 * maps), atol=1e-6)
 
 
 def test_dropout_stands_behind_the_join_and_on_each_branch():

@@ -8,7 +8,7 @@ from motionflow.compat import keras
 from motionflow.data import known, pipeline
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
-from motionflow.models import guided, naive, predictor, spatial_softmax
+from motionflow.models import guidance, guided, naive, predictor, spatial_softmax
 from motionflow.models.building import build_model
 from motionflow.serving import saved_model
 
@@ -100,13 +100,20 @@ def test_it_begins_with_a_bell_around_the_naive_answer(frames):
 
 def test_an_arrow_reaches_what_looks_alike():
     maps = np.zeros((1, GRID, GRID, 2), np.float32)
-    maps[..., 0], maps[..., 1] = 1, -1
-    maps[:, :, 2:] *= -1  # the right half is the opposite of the left
-    layer = guided.Spread(0.0)
+    maps[:, :, :2, 0] = maps[:, :, 2:, 1] = 1  # the halves have nothing in common
+    layer = guidance.Spread(0.0)
     layer([maps, tell()[:1]])
-    like = np.zeros((1, 1, 2, 32), np.float32)
-    like[..., 0, :], like[..., 1, :] = 2, 0  # q . k / sqrt(32) is 22.6, or -22.6
-    layer.set_weights([*(like if w.ndim == 4 else w for w in layer.get_weights())])
+    weights = {weight.name: np.zeros(weight.shape) for weight in layer.weights}
+    weights |= {"spread/width:0": 4.0, "spread/rest:0": 0.1}
+    for name, kernel in (("embed", np.eye(2, 64)), ("queries", 4), ("keys", 4)):
+        weights[f"spread/{name}/kernel:0"][0, 0] += kernel
+    weights["spread/queries/kernel:0"][0, 0, 1] *= -1
+    weights |= {
+        f"spread/embed_norm/{name}:0": np.ones(64)
+        for name in ("gamma", "moving_variance")
+    }
+    layer.set_weights([weights[weight.name] for weight in layer.weights])
+    # q . k / sqrt(32) is 4 * 4 * sqrt(32) on the left, and its opposite across.
     spread = layer([maps, tell((1, 0, 6, 0))[:1]]).numpy()[0]
     near = np.exp(-1 / 32)  # one cell away, width 4; rest weighs 0.101
     expected = [6 * near / (near + 0.001), 0, near / (near + 0.101)]

@@ -190,6 +190,7 @@ TESTED_BY = {
     "compared_film": "animate",
     "data_flags": "data",
     "exporting": "export",
+    "guidance": "guided",
     "map_store": "trunk_maps",
     "restoring": "restore",
     "server": "serve",

@@ -14,7 +14,7 @@ On CPUs it is ten times as fast as two 3x3 convolutions of all channels. No conv
 has a bias, since batch normalisation follows each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -49,7 +49,7 @@ def look_around(
     width: float,
     l2: float,
     dropout: float,
-    added: tf.Tensor | None = None,
+    tell: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Puts the head on joined maps.
 
@@ -58,21 +58,21 @@ def look_around(
       width: factor on the 256 features.
       l2: weight of the L2 regularisation of the kernels.
       dropout: share dropped of the joined features, and on the branch of each block.
-      added: [B, g, g, 256 width], added to the joined features before their
-        normalisation; None: nothing.
+      tell: from the features behind the first block to what is added to them, both
+        [B, g, g, 256 width]; None: nothing.
 
     Returns:
       [B, g, g, 256 width]: the layer `blocks.FEATURES`, from which scores are made.
     """
     x = _convolution(blocks.scaled(NUM_FEATURES, width), 1, l2, "look_in")(joined)
-    if added is not None:
-        x = keras.layers.Add(name="look_sum")([x, added])
     x = _normalized(x, dropout, "look")
     x = keras.layers.ReLU(name="look_relu")(x)
     for dilation in DILATIONS:
         is_last = dilation == DILATIONS[-1]
         name = blocks.FEATURES if is_last else f"look{dilation}"
         x = keras.layers.ReLU(name=name)(_block(x, dilation, l2, dropout))
+        if tell and dilation == DILATIONS[0]:
+            x = keras.layers.Add(name="look_told")([x, tell(x)])
     return x
 
 
