@@ -52,7 +52,7 @@ def evaluate_model(
       split: "validation" or "test".
       output_dir: where to write; None: `<model>/evaluation/<split>`, which an export
         has not: it is read only.
-      **options: rivals, baselines, interval_unit, batch_size, seed: see
+      **options: rivals, baselines, known, interval_unit, batch_size, seed: see
         `assessment.Options`.
 
     Returns:

@@ -193,6 +193,8 @@ def keep_maps(
             "--keep_trunk_maps needs --freeze_trunk, no --train_trunk_from, and "
             "--strategy=one_device"
         )
+    # With the past, if it is kept, so that all networks find the same samples.
+    data = data.view(past=data.has_past)
     config = make_config(settings, data)["model"]
     network = float32_trunk(config, data.mean_frame, model)
     views = [View(i, augmentation(settings)) for i in range(settings.num_views)]
