@@ -53,6 +53,23 @@ def test_a_fold_says_which(tmp_path):
     assert "--fold" not in card and "--num_folds" not in card  # of no other command
 
 
+def test_of_how_many_samples_the_past_is_known(card, tmp_path):
+    assert "Past known" not in card
+    samples = {
+        split: [
+            dataclasses.replace(
+                s, past_flow=s.flow if s.frame_index else s.flow * np.nan
+            )
+            for s in items
+        ]
+        for split, items in SAMPLES.items()
+    }
+    path = write_hand_made(tmp_path / "past", samples, past_frames=2)
+    rows = rows_of(format_card(inspect_data_dir(path)), "Splits")
+    # One of the six samples is no first frame.
+    assert [row[-1] for row in rows] == ["Past known", "1", "0", "0"]
+
+
 def test_several_data_sets(tmp_path):
     samples = {
         split: [

@@ -137,7 +137,7 @@ def _clips(found: Inspection) -> list[str]:
 
 
 def _splits(found: Inspection) -> list[str]:
-    rows = []
+    rows, has_past = [], found.manifest["flags"].get("past_frames", 0) > 0
     for split, census in found.censuses.items():
         shards = found.manifest["splits"][split]["shards"]
         counts = census.num_samples, census.num_clips, len(census.sources), len(shards)
@@ -145,8 +145,10 @@ def _splits(found: Inspection) -> list[str]:
         rows.append([split, *(f"{n:,}" for n in counts), f"{size:,.1f}"])
         still = census.still_share
         rows[-1].append("-" if still is None else f"{still:.1%}")
+        if has_past:
+            rows[-1].append(f"{census.num_with_past:,}")
     head = ["Split", "Samples", "Clips", "Sources", "Shards", "MB", "Still cells"]
-    return tables.markdown_table(head, rows)
+    return tables.markdown_table([*head, "Past known"][: len(rows[0])], rows)
 
 
 def _data_sets(found: Inspection) -> list[str]:

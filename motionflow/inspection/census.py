@@ -54,6 +54,7 @@ class Census:
       lengths: of the flow in all cells.
       moving_lengths: of the flow in the cells whose code is not the still one.
       frame_sum: float64 [S, S, 3], sum of the frames.
+      num_with_past: samples whose flow just before is known.
     """
 
     def __init__(self, num_clusters: int, zero_index: int, frame_size: int):
@@ -63,6 +64,7 @@ class Census:
         self.zero_index = zero_index
         self.lengths, self.moving_lengths = LengthCounts(), LengthCounts()
         self.frame_sum = np.zeros((frame_size, frame_size, 3))
+        self.num_with_past = 0
 
     def add_sample(self, origin: tuple[str, str, str], frame: np.ndarray) -> None:
         """Counts a sample of a clip, action and source; frame is uint8 [S, S, 3]."""

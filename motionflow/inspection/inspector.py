@@ -185,6 +185,7 @@ def _read_records(found: Inspection, progress: Callable[[int, int], None]) -> No
             faults[fault].append(f"{shard} record {position}")
         else:
             found.places[split][key] = shard, position
+            census.num_with_past += sample.knows_past
             if codebook:
                 census.add_motion(sample.flow, sample.codes)
     found.findings["records"] += [

@@ -49,6 +49,12 @@ class RecordedSample:
         """Clip, action and source."""
         return self.clip, self.action, self.source
 
+    @property
+    def knows_past(self) -> bool:
+        """Whether the flow just before is kept, and known."""
+        past = self.kept.get("past_flow")
+        return past is not None and bool(np.isfinite(past).all())
+
 
 class RecordReader:
     """Reads and checks records one by one."""
