@@ -46,19 +46,19 @@ class Settings:
     literal_head: bool = _model(False, "allconv: batch norm and ReLU on the scores.")
     pretrained: str | None = _run(
         None,
-        "efficientnet: start from the weights in this .npz, see "
+        "efficientnet, guided: start from the weights in this .npz, see "
         "`motionflow convert-efficientnet`.",
     )
     head: str = _model(
         "",
-        "plain or dilated; by default dilated for efficientnet, plain for others. "
-        "allconv and convnext can have both.",
+        "plain or dilated; by default dilated for efficientnet (guided has no other), "
+        "plain for others; allconv and convnext can have both.",
     )
-    freeze_trunk: bool = _model(False, "efficientnet: train the head only.")
+    freeze_trunk: bool = _model(False, "efficientnet, guided: train the head only.")
     train_trunk_from: int = _model(
         -1,
-        "efficientnet: freeze the trunk but for this block (0 to 15) and those after "
-        "it; -1: all of it or nothing, as --freeze_trunk says.",
+        "efficientnet, guided: freeze the trunk but for this block (0 to 15) and those "
+        "after it; -1: all of it or nothing, as --freeze_trunk says.",
         lower_bound=-1,
     )
 
