@@ -10,6 +10,7 @@ import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class MapStore:
             for row, one in enumerate(file["ids"]):
                 self.places[str(one)] = str(labels.with_suffix(".npy")), row
 
-    def add(self, maps: np.ndarray, **labels: np.ndarray) -> None:
+    def add(self, maps: np.ndarray, **labels: Any) -> None:
         """Writes a chunk; its labels come last and say that it is there."""
         name = f"chunk-{labels['ids'][0]}"
         drafts = [self.folder / f".{name}{suffix}" for suffix in (".npy", ".npz")]
