@@ -37,6 +37,8 @@ class BuildOptions:
         """One flat dictionary, flag name to value; a codebook as its fingerprint."""
         flags = vars(self) | dataclasses.asdict(self.labels)
         del flags["labels"]
+        if not self.labels.past_frames:
+            del flags["past_frames"]  # older builds of the same name none
         if self.codebook is not None:
             flags["codebook"] = self.codebook.fingerprint
             flags["num_clusters"] = self.codebook.num_clusters
