@@ -163,6 +163,18 @@ class Untilt(keras.layers.Layer):
         return inputs if training else inputs - self.tilt
 
 
+def add_centers(layer: keras.layers.Layer, num_clusters: int) -> tf.Variable:
+    """Gives a layer the codebook float32 [K, 2]: zero until it is assigned, saved."""
+    return layer.add_weight(
+        name="centers",
+        shape=(num_clusters, 2),
+        dtype=tf.float32,
+        initializer="zeros",
+        trainable=False,
+        experimental_autocast=False,
+    )
+
+
 def scaled(num_filters: int, width: float) -> int:
     """A table's number of filters or units times the width, at least 1."""
     return max(1, round(num_filters * width))

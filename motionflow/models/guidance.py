@@ -111,14 +111,7 @@ class Guidance(keras.layers.Layer):
 
     def build(self, input_shape: Sequence[tf.TensorShape]) -> None:
         """Creates the codebook and the few numbers that are learned."""
-        self.centers = self.add_weight(
-            name="centers",
-            shape=(self._num_clusters, 2),
-            dtype=tf.float32,
-            initializer="zeros",
-            trainable=False,
-            experimental_autocast=False,
-        )
+        self.centers = blocks.add_centers(self, self._num_clusters)
         values = {"factor": naive.FACTOR, "least": 0.1, "slope": 0.25, "trust": 0.0}
         self.factor, self.least, self.slope, self.trust = (
             _scalar(self, name, value) for name, value in values.items()

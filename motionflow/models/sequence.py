@@ -101,14 +101,7 @@ class Steps(keras.layers.Layer):
 
     def build(self, input_shape: Sequence[tf.TensorShape]) -> None:
         """Creates the codebook [K, 2], zero until `centers.assign` sets it."""
-        self.centers = self.add_weight(
-            name="centers",
-            shape=(self._num_clusters, 2),
-            dtype=tf.float32,
-            initializer="zeros",
-            trainable=False,
-            experimental_autocast=False,
-        )
+        self.centers = blocks.add_centers(self, self._num_clusters)
         super().build(input_shape)
 
     def call(
