@@ -38,7 +38,7 @@ class Nothing(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Maps [B, g, g, C] -> float32 zeros."""
-        return tf.zeros([*tf.unstack(tf.shape(inputs)[:3]), NUM_KNOWN])
+        return tf.zeros([tf.shape(inputs)[0], *inputs.shape[1:3], NUM_KNOWN])
 
 
 class Spread(keras.layers.Layer):
@@ -84,11 +84,9 @@ class Spread(keras.layers.Layer):
         alike = tf.matmul(queries, keys, transpose_b=True) / math.sqrt(_NUM_KEYS)
         near = -naive.squared_distances(grid_size) / (2 * self.width**2)
         weights = tf.sigmoid(tf.cast(alike, tf.float32) + self.bias) * tf.exp(near)
-        told = tf.concat([channels.told, channels.arrows], axis=-1)
-        sums = tf.matmul(weights, tf.reshape(told, [-1, cells, 3]))
-        sums = tf.reshape(sums, [-1, grid_size, grid_size, 3])
-        total, rest = sums[..., :1], tf.abs(self.rest) + _TINY
-        flow = naive.keep_told(sums[..., 1:] / (total + _TINY), channels)
+        vectors, total = naive.told_sums(channels, weights)
+        rest = tf.abs(self.rest) + _TINY
+        flow = naive.keep_told(vectors / (total + _TINY), channels)
         share = tf.maximum(channels.told, total / (total + rest))
         return tf.concat([flow, share], axis=-1)
 

@@ -131,10 +131,9 @@ class GuidedNetwork(Network):
         """Keras' own, with what is known and the EPE of the flow."""
         (inputs, known), targets = data
         _, true = unpack_targets(targets)
-        is_told = tf.reduce_max(split_known(known).told, axis=[1, 2, 3])
-        is_told = tf.maximum(
-            is_told, tf.reduce_max(split_known(known).past_mask, axis=[1, 2, 3])
-        )
+        channels = split_known(known)
+        is_known = tf.maximum(channels.told, channels.past_mask)
+        is_told = tf.reduce_max(is_known, axis=[1, 2, 3])
         with tf.GradientTape() as tape:
             logits, flow = self._trained(inputs, known, training=True)
             errors = tf.reshape(flow, tf.shape(true)) - true

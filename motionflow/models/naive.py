@@ -38,8 +38,9 @@ def spread_arrows(
       flow float32 [B, g, g, 2] and the sum of the weights [B, g, g, 1].
     """
     channels = split_known(known)
-    flow, weight = weighted_mean(channels, squared_distances(known.shape[1]), width)
-    return keep_told(flow, channels), weight
+    near = tf.exp(-squared_distances(known.shape[1]) / (2 * width**2))
+    vectors, weight = told_sums(channels, near)
+    return keep_told(vectors / (weight + REST), channels), weight
 
 
 def naive_answer(
@@ -64,18 +65,18 @@ def squared_distances(grid_size: int) -> tf.Tensor:
     return tf.reduce_sum((places[:, None] - places) ** 2, axis=-1)
 
 
-def weighted_mean(
-    channels: Known, squares: tf.Tensor, width: tf.Tensor | float
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Told vectors averaged over each cell's neighbourhood, see the module.
+def told_sums(channels: Known, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sums over the told cells, each with its weight for the cell that hears it.
+
+    Args:
+      channels: of what is known.
+      weights: [g * g, g * g] or [B, g * g, g * g], for cell j of cell i.
 
     Returns:
-      flow [B, g, g, 2], which is not yet the told one in told cells, and the sum of the
-      weights [B, g, g, 1].
+      the sums of the vectors [B, g, g, 2] and of the weights [B, g, g, 1].
     """
-    grid_size, cells = channels.told.shape[1], squares.shape[0]
+    grid_size, cells = channels.told.shape[1], weights.shape[-1]
     values = tf.concat([channels.told, channels.arrows], axis=-1)
-    weights = tf.exp(-squares / (2 * width**2))
     sums = tf.matmul(weights, tf.reshape(values, [-1, cells, 3]))
     sums = tf.reshape(sums, [-1, grid_size, grid_size, 3])
-    return sums[..., 1:] / (sums[..., :1] + REST), sums[..., :1]
+    return sums[..., 1:], sums[..., :1]

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-STILL = 0.5  # pixels per step; less is rest
+from motionflow.data.known import STILL
+
 _DISTANCE = 2  # cells: nearer peaks are drawn only when no other is left
 
 
