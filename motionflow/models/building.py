@@ -30,6 +30,12 @@ _EXTRAS = {
     "dense_sequence": ("dense_size", "sequence_length"),
 }
 
+_KINDS: dict[str, type[Network]] = {
+    "guided": GuidedNetwork,
+    "sequence": SequenceNetwork,
+    "dense_sequence": SequenceNetwork,
+}
+
 
 def target_view(name: str, data: DataDir) -> DataDir:
     """The data directory with the targets of a network.
@@ -124,13 +130,9 @@ def build_model(
     logits = end(cells)
     mean = PIXEL_MEANS.get(name, mean_frame)
     standardize.mean_frame.assign(np.broadcast_to(np.float32(mean), mean_frame.shape))
-    kind: type[Network] = GuidedNetwork if name == "guided" else Network
-    if "sequence_length" in targets:
-        kind = SequenceNetwork
-    model = kind(frames, logits, name=name)
+    model = _KINDS.get(name, Network)(frames, logits, name=name)
     model.grid_size, model.num_steps, model.fine_size = grid_size, num_steps, fine_size
-    if isinstance(model, SequenceNetwork | GuidedNetwork):
-        model.connect()
+    model.connect()
     if freeze_trunk or train_trunk_from >= 0:
         trunk.freeze(model, train_trunk_from)
     if fixed_norm:

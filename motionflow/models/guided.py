@@ -127,18 +127,17 @@ class GuidedNetwork(Network):
         # In a function, so that Keras counts no layer twice.
         return lambda *values, **options: way([*values], **options)
 
-    def train_step(self, data: tuple[Any, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Keras' own, with what is known and the EPE of the flow."""
-        (inputs, known), targets = data
+    def forward(
+        self, inputs: Any, targets: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor | float]:
+        """Frames or maps, and what is known -> logits, weighted EPE of told samples."""
+        inputs, known = inputs
         _, true = unpack_targets(targets)
         channels = split_known(known)
         is_known = tf.maximum(channels.told, channels.past_mask)
         is_told = tf.reduce_max(is_known, axis=[1, 2, 3])
-        with tf.GradientTape() as tape:
-            logits, flow = self._trained(inputs, known, training=True)
-            errors = tf.reshape(flow, tf.shape(true)) - true
-            epe = tf.sqrt(tf.reduce_sum(errors**2, axis=-1) + 1e-4)
-            epe = tf.reduce_mean(tf.reduce_sum(epe, axis=-1) * is_told)
-            loss = self.compute_loss(inputs, targets, logits) + self.flow_weight * epe
-        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
-        return self.compute_metrics(inputs, targets, logits, None)
+        logits, flow = self._trained(inputs, known, training=True)
+        errors = tf.reshape(flow, tf.shape(true)) - true
+        epe = tf.sqrt(tf.reduce_sum(errors**2, axis=-1) + 1e-4)
+        epe = tf.reduce_mean(tf.reduce_sum(epe, axis=-1) * is_told)
+        return logits, self.flow_weight * epe

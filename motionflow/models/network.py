@@ -69,6 +69,9 @@ class Network(keras.Model):
         frames = tf.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]])
         return super().call(frames, training, mask)[:num_frames]
 
+    def connect(self) -> None:
+        """Adds the ways to logits that `call` does not go."""
+
     def start_from_maps(self) -> None:
         """Training and validation are fed the trunk's maps in the place of frames."""
         after = keras.Model(self.get_layer(JOINED).output, self.output, name="after")
@@ -76,15 +79,19 @@ class Network(keras.Model):
         self._after = lambda inputs, training: after(inputs, training=training)
 
     def train_step(self, data: tuple[Any, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Keras' own, also from maps on."""
-        if self._after is None:
-            return super().train_step(data)
+        """Keras' own, but for what `forward` makes of the batch."""
         inputs, targets = data
         with tf.GradientTape() as tape:
-            logits = self._after(inputs, training=True)
-            loss = self.compute_loss(inputs, targets, logits)
+            logits, more_loss = self.forward(inputs, targets)
+            loss = self.compute_loss(inputs, targets, logits) + more_loss
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return self.compute_metrics(inputs, targets, logits, None)
+
+    def forward(
+        self, inputs: Any, targets: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor | float]:
+        """A training batch -> logits, and what the loss has beside their own."""
+        return (self._after or self)(inputs, training=True), 0.0
 
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Keras' own, also from maps on."""

@@ -239,17 +239,14 @@ class SequenceNetwork(Network):
         self._told = lambda *values: told([*values], training=True)
         self.draw = lambda frames, noise: drawn([frames, noise], training=False)
 
-    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Keras' own, but for what the steps are told."""
-        frames, targets = data
+    def forward(
+        self, inputs: tf.Tensor, targets: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor | float]:
+        """As the class before it, but for what the steps are told."""
         _, flow = unpack_targets(targets)
         shape = [-1, self.num_steps, self.fine_size, self.fine_size, 2]
         flow = spatial_softmax.to_grid(tf.reshape(flow, shape), self.grid_size)
-        with tf.GradientTape() as tape:
-            logits = self._told(frames, flow, self._is_told(tf.shape(frames)[0]))
-            loss = self.compute_loss(frames, targets, logits)
-        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
-        return self.compute_metrics(frames, targets, logits, None)
+        return self._told(inputs, flow, self._is_told(tf.shape(inputs)[0])), 0.0
 
     def _is_told(self, num_frames: tf.Tensor) -> tf.Tensor:
         """Drawn by the training's step, so that a resumed one draws the same."""

@@ -159,7 +159,7 @@ class Settings:
     )
 
     flow_weight: float = _training(
-        0.05,
+        0.1,
         "guided: weight of the EPE of what is told something, beside cross-entropy.",
         lower_bound=0.0,
     )
