@@ -65,6 +65,16 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
     np.testing.assert_array_equal(dropout(ones), ones)
 
 
+def test_dropout_of_whole_maps_leaves_no_map_in_part():
+    dropout = blocks.CountedDropout(0.3, whole_maps=True)
+    answer = dropout(tf.ones((50, 3, 4, 40)), training=True).numpy()
+    is_dropped = (answer == 0).all(axis=(1, 2))
+    np.testing.assert_allclose(answer.min(axis=(1, 2))[~is_dropped], 1 / 0.7, rtol=1e-6)
+    # Each frame has its own: 2,000 draws.
+    assert abs(is_dropped.mean() - 0.3) < 0.05
+    assert (is_dropped[0] != is_dropped[1]).any()
+
+
 def test_dropout_masks_differ_by_step_and_layer_and_follow_from_the_weights():
     first, second = blocks.CountedDropout(0.5), blocks.CountedDropout(0.5)
     ones = tf.ones((1, 200))

@@ -110,11 +110,13 @@ def test_what_is_told_is_added_behind_the_first_block():
     np.testing.assert_allclose(model(maps), model(0 * maps), atol=1e-6)
 
 
-def test_dropout_stands_behind_the_join_and_on_each_branch():
+def test_dropout_stands_around_the_join_and_on_each_branch():
     def drops(model):
         return [x.name for x in model.layers if isinstance(x, blocks.CountedDropout)]
 
-    names = ["look_dropout"] + [f"look{n}_around_dropout" for n in (1, 2, 4)]
+    names = ["maps_dropout", "look_dropout"] + [
+        f"look{n}_around_dropout" for n in (1, 2, 4)
+    ]
     assert drops(head((4, 4, 3), dropout=0.3)) == names
     assert drops(head((4, 4, 3))) == []
 
@@ -141,6 +143,7 @@ def test_a_network_starts_at_the_class_prior():
         ("allconv", 64, 3, "mixed_bfloat16"),
         ("convnext", 40, 4, "float32"),
         ("efficientnet", 64, 3, "float32"),
+        ("guided", 64, 3, "mixed_bfloat16"),
     ],
 )
 def test_every_weight_of_each_network_with_it_learns(name, size, grid, policy):

@@ -104,16 +104,16 @@ def test_an_arrow_reaches_what_looks_alike():
     layer = guidance.Spread(0.0)
     layer([maps, tell()[:1]])
     weights = {weight.name: np.zeros(weight.shape) for weight in layer.weights}
-    weights |= {"spread/width:0": 4.0, "spread/rest:0": 0.1}
-    for name, kernel in (("embed", np.eye(2, 64)), ("queries", 4), ("keys", 4)):
+    weights |= {"spread/widths:0": np.full((3, 1, 1), 4.0), "spread/rest:0": 0.1}
+    for name, kernel in (("embed", np.eye(2, 96)), ("queries", 4), ("keys", 4)):
         weights[f"spread/{name}/kernel:0"][0, 0] += kernel
     weights["spread/queries/kernel:0"][0, 0, 1] *= -1
     weights |= {
-        f"spread/embed_norm/{name}:0": np.ones(64)
+        f"spread/embed_norm/{name}:0": np.ones(96)
         for name in ("gamma", "moving_variance")
     }
     layer.set_weights([weights[weight.name] for weight in layer.weights])
-    # q . k / sqrt(32) is 4 * 4 * sqrt(32) on the left, and its opposite across.
+    # q . k / sqrt(16) is 4 * 4 * sqrt(16) on the left, and its opposite across.
     spread = layer([maps, tell((1, 0, 6, 0))[:1]]).numpy()[0]
     near = np.exp(-1 / 32)  # one cell away, width 4; rest weighs 0.101
     expected = [6 * near / (near + 0.001), 0, near / (near + 0.101)]

@@ -55,6 +55,7 @@ def test_the_input_is_the_frame_as_it_is(version):
         ("vgg", 64, 4),
         ("convnext", 40, 4),
         ("efficientnet", 64, 4),
+        ("guided", 64, 4),
     ],
 )
 def test_the_other_networks_convert(name, size, grid, tmp_path):

@@ -109,11 +109,16 @@ class CountedDropout(keras.layers.Layer):
     Keras' dropout keeps its random state outside checkpoints, so a resumed training
     would draw other masks than an uninterrupted one. Here the state is saved with the
     weights. Replicas of a distribution strategy draw different masks.
+
+    Args:
+      rate: share dropped.
+      whole_maps: drop a channel of [B, h, w, C] everywhere or nowhere: its neighbours
+        would give a single value away (Tompson et al. 2015, arXiv 1411.4280).
     """
 
-    def __init__(self, rate: float, **kwargs: Any):
+    def __init__(self, rate: float, whole_maps: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
-        self.rate = rate
+        self.rate, self.whole_maps = rate, whole_maps
 
     def build(self, input_shape: tf.TensorShape) -> None:
         """Creates the state [key, step]; the key comes from Python's `random`."""
@@ -137,11 +142,17 @@ class CountedDropout(keras.layers.Layer):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = tf.random.experimental.stateless_fold_in(self.state + 0, replica)
         self.state.assign_add([0, 1])
-        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed=seed)
+        shape = tf.shape(inputs)
+        if self.whole_maps:
+            shape = tf.stack([shape[0], 1, 1, shape[-1]])
+        return tf.nn.experimental.stateless_dropout(
+            inputs, self.rate, seed=seed, noise_shape=shape
+        )
 
     def get_config(self) -> dict[str, Any]:
-        """Adds `rate`."""
-        return {**super().get_config(), "rate": self.rate}
+        """Adds `rate` and `whole_maps`."""
+        options = {"rate": self.rate, "whole_maps": self.whole_maps}
+        return {**super().get_config(), **options}
 
 
 class Untilt(keras.layers.Layer):

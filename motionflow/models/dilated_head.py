@@ -57,14 +57,18 @@ def look_around(
       joined: [B, g, g, C], see `join`.
       width: factor on the 256 features.
       l2: weight of the L2 regularisation of the kernels.
-      dropout: share dropped of the joined features, and on the branch of each block.
+      dropout: share dropped of the joined maps, each as a whole; of the features made
+        of them; and on the branch of each block.
       tell: from the features behind the first block to what is added to them, both
         [B, g, g, 256 width]; None: nothing.
 
     Returns:
       [B, g, g, 256 width]: the layer `blocks.FEATURES`, from which scores are made.
     """
-    x = _convolution(blocks.scaled(NUM_FEATURES, width), 1, l2, "look_in")(joined)
+    x = joined
+    if dropout:
+        x = blocks.CountedDropout(dropout, whole_maps=True, name="maps_dropout")(x)
+    x = _convolution(blocks.scaled(NUM_FEATURES, width), 1, l2, "look_in")(x)
     x = _normalized(x, dropout, "look")
     x = keras.layers.ReLU(name="look_relu")(x)
     for dilation in DILATIONS:

@@ -5,11 +5,12 @@
 
 An arrow reaches as far as what it holds. Cell j hears the arrow of cell i with weight
 
-    a_ij = exp(-d_ij^2 / 2 width^2) sigmoid(q_j . k_i / sqrt(D) + bias)
+    a_ij = mean_h exp(-d_ij^2 / 2 width_h^2) sigmoid(q_hj . k_hi / sqrt(D) + bias_h)
 
-q and k being made from the features, d the distance in cells: attention to the told
-cells (Vaswani et al. 2017), among neighbours. The naive answer v mixes their mean with
-the past; it enters the scores as a Gaussian over the codebook's centres m_c:
+q and k being made from the features, d the distance in cells: attention of several
+heads to the told cells (Vaswani et al. 2017), from near to far. The naive answer v
+mixes their mean with the past; it enters the scores as a Gaussian over the codebook's
+centres m_c:
 
     logits = scores - w |m_c - v|^2 / 2 s^2,   s = s0 + s1 |v|
     flow = E + b (v - E),                      E = sum_c softmax(logits)_c m_c
@@ -21,13 +22,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.known import NUM_KNOWN, split_known
 from motionflow.models import blocks, naive, spatial_softmax
 
-_NUM_EMBEDDED, _NUM_KEYS = 64, 32  # features; D, of what cells are compared by
+_NUM_EMBEDDED, _NUM_KEYS = 96, 16  # features; D, of what cells are compared by
+_WIDTHS = (2.0, 4.5, 10.0)  # of the heads, cells; where they begin
 _LEAST_SPREAD = 0.05  # pixels, of the Gaussian over the centres
 _TINY = 1e-3  # of a weight
 _LOWEST = -30.0  # of its logarithm
@@ -56,16 +59,15 @@ class Spread(keras.layers.Layer):
         )
         self._norm = blocks.batch_norm("embed_norm")
         self._queries, self._keys = (
-            keras.layers.Conv2D(_NUM_KEYS, 1, name=name, **options)
+            keras.layers.Conv2D(len(_WIDTHS) * _NUM_KEYS, 1, name=name, **options)
             for name in ("queries", "keys")
         )
 
     def build(self, input_shape: Sequence[tf.TensorShape]) -> None:
-        """Creates the width in cells, the bias of the likeness, the weight of rest."""
-        self.width, self.bias, self.rest = (
-            _scalar(self, name, value)
-            for name, value in (("width", 4.0), ("bias", 0.0), ("rest", 0.1))
-        )
+        """Creates widths in cells, biases of the likeness, the weight of rest."""
+        self.widths = _number(self, "widths", np.reshape(_WIDTHS, [-1, 1, 1]))
+        self.biases = _number(self, "biases", np.zeros([len(_WIDTHS), 1, 1]))
+        self.rest = _number(self, "rest", 0.1)
         super().build(input_shape)
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -76,19 +78,40 @@ class Spread(keras.layers.Layer):
         features, known = inputs
         channels, grid_size = split_known(known), features.shape[1]
         cells = grid_size**2
-        embedded = tf.nn.relu(self._norm(self._embed(features)))
-        queries, keys = (
-            tf.reshape(layer(embedded), [-1, cells, _NUM_KEYS])
-            for layer in (self._queries, self._keys)
-        )
-        alike = tf.matmul(queries, keys, transpose_b=True) / math.sqrt(_NUM_KEYS)
-        near = -naive.squared_distances(grid_size) / (2 * self.width**2)
-        weights = tf.sigmoid(tf.cast(alike, tf.float32) + self.bias) * tf.exp(near)
-        vectors, total = naive.told_sums(channels, weights)
-        rest = tf.abs(self.rest) + _TINY
+        index = _told_cells(tf.reshape(channels.told, [-1, cells]))
+        told = tf.concat([channels.told, channels.arrows], axis=-1)
+        told = tf.gather(tf.reshape(told, [-1, cells, 3]), index, batch_dims=1)
+        weights = self._weights(features, index)
+        sums = tf.reshape(tf.matmul(weights, told), [-1, grid_size, grid_size, 3])
+        total, vectors = sums[..., :1], sums[..., 1:]
         flow = naive.keep_told(vectors / (total + _TINY), channels)
+        rest = tf.abs(self.rest) + _TINY
         share = tf.maximum(channels.told, total / (total + rest))
         return tf.concat([flow, share], axis=-1)
+
+    def _weights(self, features: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        """How each cell hears those of `index` [B, n]: float32 [B, g * g, n]."""
+        grid_size = features.shape[1]
+        embedded = tf.nn.relu(self._norm(self._embed(features)))
+        shape = [-1, grid_size**2, len(_WIDTHS), _NUM_KEYS]
+        queries, keys = (
+            tf.reshape(layer(embedded), shape) for layer in (self._queries, self._keys)
+        )
+        keys = tf.gather(keys, index, batch_dims=1)
+        alike = tf.matmul(
+            tf.transpose(queries, [0, 2, 1, 3]), tf.transpose(keys, [0, 2, 3, 1])
+        )
+        squares = tf.gather(naive.squared_distances(grid_size), index)
+        near = -tf.transpose(squares, [0, 2, 1])[:, None] / (2 * self.widths**2)
+        alike = tf.cast(alike, tf.float32) / math.sqrt(_NUM_KEYS)
+        likeness = tf.sigmoid(alike + self.biases)
+        return tf.reduce_mean(likeness * tf.exp(near), axis=1)
+
+
+def _told_cells(is_told: tf.Tensor) -> tf.Tensor:
+    """The told of [B, cells], and others where another frame has more: int32 [B, n]."""
+    most = tf.reduce_max(tf.reduce_sum(tf.cast(is_told, tf.int32), axis=1))
+    return tf.math.top_k(is_told, tf.maximum(most, 1)).indices
 
 
 class Guidance(keras.layers.Layer):
@@ -112,7 +135,7 @@ class Guidance(keras.layers.Layer):
         self.centers = blocks.add_centers(self, self._num_clusters)
         values = {"factor": naive.FACTOR, "least": 0.1, "slope": 0.25, "trust": 0.0}
         self.factor, self.least, self.slope, self.trust = (
-            _scalar(self, name, value) for name, value in values.items()
+            _number(self, name, value) for name, value in values.items()
         )
         super().build(input_shape)
 
@@ -158,10 +181,12 @@ def make_gates(name: str, **options: Any) -> keras.layers.Layer:
     )
 
 
-def _scalar(layer: keras.layers.Layer, name: str, value: float) -> tf.Variable:
+def _number(
+    layer: keras.layers.Layer, name: str, value: float | np.ndarray
+) -> tf.Variable:
     return layer.add_weight(
         name=name,
-        shape=(),
+        shape=np.shape(value),
         dtype=tf.float32,
         initializer=keras.initializers.Constant(value),
         experimental_autocast=False,

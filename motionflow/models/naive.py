@@ -37,9 +37,13 @@ def spread_arrows(
     Returns:
       flow float32 [B, g, g, 2] and the sum of the weights [B, g, g, 1].
     """
-    channels = split_known(known)
-    near = tf.exp(-squared_distances(known.shape[1]) / (2 * width**2))
-    vectors, weight = told_sums(channels, near)
+    channels, grid_size = split_known(known), known.shape[1]
+    near = tf.exp(-squared_distances(grid_size) / (2 * width**2))
+    told = tf.concat([channels.told, channels.arrows], axis=-1)
+    sums = tf.matmul(near, tf.reshape(told, [-1, grid_size**2, 3]))
+    weight, vectors = tf.split(
+        tf.reshape(sums, [-1, grid_size, grid_size, 3]), [1, 2], axis=-1
+    )
     return keep_told(vectors / (weight + REST), channels), weight
 
 
@@ -63,20 +67,3 @@ def squared_distances(grid_size: int) -> tf.Tensor:
     rows, columns = tf.meshgrid(*2 * [tf.range(float(grid_size))], indexing="ij")
     places = tf.reshape(tf.stack([rows, columns], axis=-1), [-1, 2])
     return tf.reduce_sum((places[:, None] - places) ** 2, axis=-1)
-
-
-def told_sums(channels: Known, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Sums over the told cells, each with its weight for the cell that hears it.
-
-    Args:
-      channels: of what is known.
-      weights: [g * g, g * g] or [B, g * g, g * g], for cell j of cell i.
-
-    Returns:
-      the sums of the vectors [B, g, g, 2] and of the weights [B, g, g, 1].
-    """
-    grid_size, cells = channels.told.shape[1], weights.shape[-1]
-    values = tf.concat([channels.told, channels.arrows], axis=-1)
-    sums = tf.matmul(weights, tf.reshape(values, [-1, cells, 3]))
-    sums = tf.reshape(sums, [-1, grid_size, grid_size, 3])
-    return sums[..., 1:], sums[..., :1]
