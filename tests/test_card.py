@@ -80,6 +80,7 @@ def test_several_data_sets(tmp_path):
     }
     flags = {"dataset": ["folder", "hmdb51"], "frame_stride": [5, 2], "seed": 7}
     flags |= {"data_sets": ["x", "y"], "test_sets": ["y"], "train_share": 0.5}
+    flags["validation"] = False
     path = write_hand_made(tmp_path / "xy", samples, statuses=[], **flags)
     card = format_card(inspect_data_dir(path))
     assert rows_of(card, "Data sets") == [
@@ -100,10 +101,12 @@ def test_several_data_sets(tmp_path):
         "motionflow split --data_dir=x,y --split=source --seed=7 --test_sets=y"
     )
     assert "Of the training sources a share of 0.5 is kept." in card
+    assert "What would validate trains, too." in card
 
 
 def test_a_single_data_set_is_not_counted_apart(card):
     assert "## Data sets" not in card and "a share of" not in card
+    assert "What would validate" not in card
 
 
 def test_clips_by_status(card):

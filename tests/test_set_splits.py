@@ -119,6 +119,16 @@ def test_shares_of_the_training_sources_lie_in_each_other():
     )
 
 
+def test_without_validation_its_sources_train():
+    sets = {"a": LARGE, "b": SMALL, "c": SHARING}
+    folds, found = (draw(sets, num_folds=3, validation=v) for v in (True, False))
+    for before, now in zip(folds, found, strict=True):
+        assert set(now.values()) == {"train", "test"}
+        assert {p: s for p, s in now.items() if s == "test"} == {
+            p: s for p, s in before.items() if s == "test"
+        }
+
+
 def test_a_share_is_no_choice_of_large_sources():
     """Those too large to be held out come first in the splits' own order."""
     clips = clips_of("a", 100, 1) + clips_of("a", 8, 60, start=100)
@@ -158,6 +168,7 @@ def test_the_set_that_has_too_few_sources_is_named():
         ({"train_share": 0.0}, "", "train_share is 0.0, expected more than 0"),
         ({"train_share": 1.5}, "", "train_share is 1.5"),
         ({"train_share": 0.5, "split": "frame"}, "", "train_share keeps whole clips"),
+        ({"validation": False, "split": "frame"}, "", "keep clips whole"),
         ({"test_sets": ("b",), "num_folds": 3}, "ab", "test_sets needs split=source"),
         ({"test_sets": ("b",), "split": "frame"}, "ab", "test_sets needs split=source"),
         ({"test_sets": ("b", "x")}, "ab", "test_sets x: the data sets are a, b"),

@@ -47,6 +47,8 @@ def define_flags(values: flags.FlagValues) -> None:
     define.texts("test_sets", "Of several data directories, those to test only.")
     text = "Share of the training sources that is kept."
     define.number("train_share", options.train_share, text, 0.0, 1.0)
+    text = "--novalidation: what would validate trains, too; for a last training."
+    define.switch("validation", options.validation, text)
     define.number("seed", options.seed, "Of the split and the codebook.", at_least=0)
 
 

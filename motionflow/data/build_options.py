@@ -52,7 +52,7 @@ class ResplitOptions:
     `num_folds` 0 draws one split; N >= 3 draws N by source, each source being tested in
     exactly one of them. `codebook` is an existing one to use. `test_sets` are data sets
     that are tested only, `train_share` is the share of the other training sources that
-    is kept.
+    is kept. Without `validation` those that would validate train, too.
     """
 
     split: str = "source"
@@ -62,6 +62,7 @@ class ResplitOptions:
     codebook: Codebook | None = None
     test_sets: tuple[str, ...] = ()
     train_share: float = 1.0
+    validation: bool = True
 
     def flags(self, before: Mapping[str, Any]) -> dict:
         """The flags of a build with these in their place."""
@@ -70,7 +71,7 @@ class ResplitOptions:
             flags["codebook"] = self.codebook.fingerprint
             flags["num_clusters"] = self.codebook.num_clusters
         flags.pop("fold", None)  # of a fold that is split anew
-        for name in ("num_folds", "test_sets", "train_share"):
+        for name in ("num_folds", "test_sets", "train_share", "validation"):
             if getattr(self, name) == getattr(ResplitOptions, name):
                 del flags[name]
         return flags

@@ -51,6 +51,8 @@ def check_options(options: ResplitOptions, names: Sequence[str]) -> None:
         raise InputError(f"train_share is {found}, expected more than 0, at most 1")
     if options.train_share < 1 and options.split == "frame":
         raise InputError("train_share keeps whole clips: it needs another split")
+    if not options.validation and options.split == "frame":
+        raise InputError("validation=False is for splits that keep clips whole")
     if options.test_sets and (options.num_folds or not by_source):
         raise InputError("test_sets needs split=source, and no folds")
     if unknown := sorted(set(options.test_sets) - set(names)):
@@ -95,6 +97,11 @@ def draw_splits(
     }
     draws = [_draw_set(name, dealt[name], options, official) for name in dealt]
     folds = [_together(list(dealt.values()), fold) for fold in zip(*draws, strict=True)]
+    if not options.validation:
+        folds = [
+            {p: "train" if s == "validation" else s for p, s in fold.items()}
+            for fold in folds
+        ]
     if options.train_share < 1:
         folds = [_share(list(dealt.values()), fold, options) for fold in folds]
     every_clip = itertools.chain(*sets.values())

@@ -66,7 +66,7 @@ def _summary(found: Inspection) -> list[str]:
 def _origin(found: Inspection, codebook: Codebook) -> list[str]:
     flags = dict(found.manifest["flags"])
     num_folds, fold = (flags.pop(name, None) for name in ("num_folds", "fold"))
-    share = flags.pop("train_share", None)
+    share, validates = flags.pop("train_share", None), flags.pop("validation", True)
     versions = [f"{name} {v}" for name, v in found.manifest["versions"].items()]
     return [
         "```sh",
@@ -75,6 +75,7 @@ def _origin(found: Inspection, codebook: Codebook) -> list[str]:
         "",
         *([f"Then fold {fold} of {num_folds} by `motionflow split`."] if fold else []),
         *([f"Of the training sources a share of {share:g} is kept."] if share else []),
+        *([] if validates else ["What would validate trains, too."]),
         f"Written by {', '.join(versions)}; codebook {codebook.fingerprint}.",
     ]
 
