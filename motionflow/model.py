@@ -18,7 +18,7 @@ from motionflow.data import still, video
 from motionflow.film import Film
 from motionflow.generate.animation import Animation
 from motionflow.models import predictor
-from motionflow.models.model_path import find_model, is_export
+from motionflow.models.model_path import PACKED, find_model, is_export
 from motionflow.models.run_dir import STUCK_SHARE, RunDir
 from motionflow.motion import Motion, predict_motion
 
@@ -123,8 +123,9 @@ def load(path: str | os.PathLike) -> Model:
 
 def _remarks(path: Path) -> list[str]:
     """What the history of a model says that its user should know."""
-    if is_export(path):
-        card = path / "assets.extra" / "model_card.json"
+    if is_export(path) or path.name == PACKED:
+        folder = path if path.is_dir() else path.parent
+        card = folder / "assets.extra" / "model_card.json"
         found = json.loads(card.read_text()) if card.is_file() else {}
         result = found.get("training", {}).get("result") or {}
         row = result.get("validation") or result.get("training", {})

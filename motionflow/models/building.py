@@ -3,6 +3,8 @@
 frames [B, S, S, 3] in 0..255 -> Standardize -> network -> logits [B, cells, K]
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,17 @@ def target_view(name: str, data: DataDir) -> DataDir:
 def target_options(name: str, data: DataDir) -> dict[str, int]:
     """What `build_model` must be told of them: dense_size, sequence_length."""
     return {option: getattr(data, option) for option in _EXTRAS.get(name, ())}
+
+
+@contextlib.contextmanager
+def in_float32() -> Iterator[None]:
+    """Inside, networks are built in float32 whatever they are trained in."""
+    policy = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
 
 
 def build_model(

@@ -1,8 +1,10 @@
-"""What a user calls a model -> the folder that holds it.
+"""What a user calls a model -> the folder or file that holds it.
 
+default                  the model in the box
 R, R/checkpoints/best    a run directory, its last weights or those of its best epoch
 X/3                      an exported version
 X                        a folder of versions: the newest
+X/3/model.npz            a network packed in one file
 """
 
 import os
@@ -10,38 +12,44 @@ from pathlib import Path
 
 from motionflow.errors import InputError
 
-SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL, PACKED = "saved_model.pb", "model.npz"
+DEFAULT = "default"  # its name; ./default is a folder of yours
+DEFAULT_FILE = Path(__file__).parent / "default" / PACKED
 
 
 def find_model(path: str | os.PathLike) -> Path:
-    """The run directory or exported version that a path means.
+    """The run directory, exported version or packed file that a path means.
 
     Raises:
-      InputError: it means neither, or the newest version is no SavedModel.
+      InputError: it means none, or the newest version is none that can be loaded.
     """
-    path = Path(path)
-    if is_export(path):
+    path = DEFAULT_FILE if path == DEFAULT else Path(path)
+    if is_export(path) or (path.name == PACKED and path.is_file()):
         return path
+    if (path / PACKED).is_file():
+        return path / PACKED
     run = path.parents[1] if path.parts[-2:] == ("checkpoints", "best") else path
     if (run / "config.json").is_file():
         return path
     if found := versions(path):
         if is_export(found[-1]):
             return found[-1]
+        if (found[-1] / PACKED).is_file():
+            return found[-1] / PACKED
         raise InputError(
             f"{found[-1]} is the newest version and holds no {SAVED_MODEL}: expected "
-            f"an export with --format=saved_model"
+            f"an export with --format=saved_model or --format=packed"
         )
     is_file = "is a file" if path.exists() else "does not exist"
     raise InputError(
         f"{path} {'holds no model' if path.is_dir() else is_file}: expected a run "
         f"directory (with config.json), its checkpoints/best, an exported version "
-        f"(with {SAVED_MODEL}), or a folder of versions"
+        f"(with {SAVED_MODEL} or {PACKED}), or a folder of versions"
     )
 
 
 def is_export(path: Path) -> bool:
-    """Whether a folder is an exported version."""
+    """Whether a folder is a version exported as a program."""
     return (path / SAVED_MODEL).is_file()
 
 

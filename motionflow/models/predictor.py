@@ -17,9 +17,9 @@ from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.data.known import NUM_KNOWN
 from motionflow.errors import InputError
-from motionflow.models import blocks, spatial_softmax
+from motionflow.models import blocks, packed, spatial_softmax
 from motionflow.models.guided import GuidedNetwork
-from motionflow.models.model_path import find_model, is_export
+from motionflow.models.model_path import PACKED, find_model, is_export
 from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
 from motionflow.models.sequence import SequenceNetwork
@@ -146,7 +146,7 @@ def _checked(frames: tf.Tensor | np.ndarray, frame_size: int) -> tf.Tensor:
 
 
 def load(path: str | os.PathLike) -> Predictor:
-    """Loads the last checkpoint of a run directory, or one version of an export.
+    """Loads the last checkpoint of a run, one version of an export, or a packed file.
 
     Args:
       path: see `model_path`. A SavedModel is a program: load only what you trust.
@@ -155,6 +155,9 @@ def load(path: str | os.PathLike) -> Predictor:
       InputError: `path` is no model, or a damaged one.
     """
     path = find_model(path)
+    if path.name == PACKED:
+        network, codebook = packed.read(path)
+        return of_model(network, codebook.centers)
     if not is_export(path):
         return _from_run_dir(RunDir.open(path))
     try:

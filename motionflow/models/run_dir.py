@@ -25,7 +25,7 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
-from motionflow.models.building import build_model
+from motionflow.models.building import build_model, in_float32
 
 # What may change when a run is resumed: how long and on what it runs, not what it is.
 FREE_TO_CHANGE = ("epochs",)
@@ -126,8 +126,13 @@ class RunDir:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The sections of config.json; "model" is what `build_model` takes."""
+        """The sections of config.json."""
         return json.loads(self._config.read_text())
+
+    @property
+    def model_config(self) -> dict[str, Any]:
+        """What `build_model` takes, but for the mean frame."""
+        return _OLDER | self.config["model"]
 
     @property
     def codebook(self) -> Codebook:
@@ -211,13 +216,8 @@ class RunDir:
           InputError: no such checkpoint, or none that can be read.
           AssertionError: the checkpoint lacks a weight of the model.
         """
-        trained_in = keras.mixed_precision.global_policy()
-        keras.mixed_precision.set_global_policy("float32")
-        try:
-            config = _OLDER | self.config["model"]
-            model = build_model(**config, mean_frame=self.mean_frame)
-        finally:
-            keras.mixed_precision.set_global_policy(trained_in)
+        with in_float32():
+            model = build_model(**self.model_config, mean_frame=self.mean_frame)
         is_averaged = self.config.get("training", {}).get("ema_decay", 0) > 0
         weights = tf.train.Checkpoint(**{"average" if is_averaged else "model": model})
         for path in self.checkpoint_paths():

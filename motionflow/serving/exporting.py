@@ -5,6 +5,7 @@
     tflite        R/ -> X/<version>/model.tflite, model-dynamic.tflite,
                         model-float16.tflite, for phones and small computers
     onnx          R/ -> X/<version>/model.onnx
+    packed        R/ -> X/<version>/model.npz, half the size, for this package alone
 
 Each version has its codebook and, in assets.extra, a model card. The server polls the
 folder, so a version appears by one rename and only after it was loaded back and
@@ -15,7 +16,11 @@ import logging
 import os
 from pathlib import Path
 
+import numpy as np
+
 from motionflow.compat import keras
+from motionflow.models import packed
+from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
 from motionflow.serving import (
     folding,
@@ -26,6 +31,8 @@ from motionflow.serving import (
     tflite,
     versions,
 )
+
+_PACKED_BOUND = 0.02  # of a probability, as of TensorFlow Lite's float16
 
 
 def export_model(
@@ -40,7 +47,7 @@ def export_model(
     Args:
       run_dir: run directory of a training, or R/checkpoints/best in it.
       export_dir: folder of versions; created if missing.
-      format_name: "saved_model", "tflite" or "onnx".
+      format_name: "saved_model", "tflite", "onnx" or "packed".
       keep_versions: how many of the newest stay, with this one; 0 keeps all.
       data_licence: for the model card; None for what is known of public data sets.
 
@@ -77,6 +84,21 @@ def _write_onnx(folder: Path, model: keras.Model, run_dir: RunDir) -> None:
     _finish(folder, run_dir, onnx.write(folder, model, run_dir.codebook.centers))
 
 
+def _write_packed(folder: Path, model: Network, run_dir: RunDir) -> None:
+    path, codebook = folder / versions.MAIN_FILES["packed"], run_dir.codebook
+    packed.write(path, model, run_dir.model_config, codebook)
+    back, truth = (
+        portable.graph(network, codebook.centers)
+        for network in (packed.read(path)[0], model)
+    )
+
+    def run(frames: np.ndarray) -> dict[str, np.ndarray]:
+        return {key: value.numpy() for key, value in back(frames).items()}
+
+    written = portable.measure(path, run, truth, _PACKED_BOUND)
+    logging.getLogger(__name__).info(portable.format_table([written]))
+
+
 def _finish(folder: Path, run_dir: RunDir, written: list[portable.Written]) -> None:
     run_dir.codebook.save(folder / "codebook.npz")
     logging.getLogger(__name__).info(portable.format_table(written))
@@ -86,4 +108,5 @@ _WRITERS = {
     "saved_model": _write_saved_model,
     "tflite": _write_tflite,
     "onnx": _write_onnx,
+    "packed": _write_packed,
 }

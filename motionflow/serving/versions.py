@@ -13,13 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from motionflow.errors import InputError
-from motionflow.models.model_path import SAVED_MODEL, versions
+from motionflow.models.model_path import PACKED, SAVED_MODEL, versions
 
 # The file that makes a version of a format what it is.
 MAIN_FILES = {
     "saved_model": SAVED_MODEL,
     "tflite": "model.tflite",
     "onnx": "model.onnx",
+    "packed": PACKED,
 }
 
 

@@ -29,7 +29,7 @@ from motionflow.data.augmentation import NUM_DRAWS, Augmentation
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
 from motionflow.models import trunk
-from motionflow.models.building import build_model
+from motionflow.models.building import build_model, in_float32
 from motionflow.models.dilated_head import JOINED
 from motionflow.training.map_store import MapStore, opened
 from motionflow.training.preparation import augmentation, make_config
@@ -218,12 +218,8 @@ def float32_trunk(
       mean_frame: float32 [S, S, 3].
       model: its trunk's weights are taken.
     """
-    policy = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy("float32")
-    try:
+    with in_float32():
         copy = build_model(**config, mean_frame=mean_frame)
-    finally:
-        keras.mixed_precision.set_global_policy(policy)
     for layer in copy.layers:
         if layer.name.startswith(trunk.TRUNK):
             layer.set_weights(model.get_layer(layer.name).get_weights())
