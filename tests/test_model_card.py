@@ -35,7 +35,8 @@ def run_dir(tmp_path_factory):
 def card(run_dir):
     """The card of a run that knows its data and was evaluated."""
     data_dir = tiny_run.write_data(run_dir.path.parent / "data", (12, 8, 8))
-    options = assessment.Options(batch_size=4, baselines="constant")
+    told = ("none", "arrows1")
+    options = assessment.Options(batch_size=4, baselines="constant", known=told)
     folder = run_dir.path / "evaluation" / "test"
     assessment.assess(run_dir.path, data_dir, "test", folder, options)
     run_dir.write_origin(MANIFEST)
@@ -85,6 +86,20 @@ def test_it_gives_scores_with_intervals_and_the_verdict(card, run_dir, tmp_path)
     assert "95 % interval over clips" in page
     # What it says of which numbers, tests/test_verdict.py checks.
     assert "The model is better than every baseline on" in " ".join(page.split())
+
+
+def test_it_says_what_it_makes_of_what_it_is_told(card, run_dir, tmp_path):
+    path = run_dir.path / "evaluation" / "test" / "metrics.json"
+    blocks_of = json.loads(path.read_text())["known"]["all"]
+    found = card["evaluations"]["test"]["known"]
+    assert list(found) == ["none", "arrows1"]
+    assert [row["best_naive"] for row in found.values()] == ["", "arrows spread"]
+    score = blocks_of["arrows1"]["results"]["model"]["gain_nz"]
+    expected = [score["value"], *score["intervals"]["clip"]]
+    assert found["arrows1"]["scores"]["gain_nz"] == expected
+    cell = "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * value for value in expected))
+    page = written(card, tmp_path)
+    assert f"| {cell} |" in page and "| arrows spread: " in page
 
 
 def test_the_evaluation_of_another_codebook_does_not_count(run_dir, card, tmp_path):

@@ -19,7 +19,7 @@ from motionflow.models import naive
 from motionflow.scoring.known.arrows import draw_batch
 from motionflow.scoring.known.kinds import Kind, tell
 
-PAST, SPREAD, MIXED = "the past goes on", "arrows spread", "both mixed"
+NAIVE = PAST, SPREAD, MIXED = "the past goes on", "arrows spread", "both mixed"
 FACTORS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 WIDTHS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # cells
 MAX_SAMPLES = 2000

@@ -9,13 +9,14 @@ evaluated has no scores.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 import motionflow
+from motionflow.baselines.known import NAIVE
 from motionflow.compat import keras
 from motionflow.models import blocks
 from motionflow.models.run_dir import RunDir
@@ -37,6 +38,7 @@ LIMITS = (
     "Made videos are not evidence of anything: do not use them to say what a person "
     "did or will do.",
 )
+KNOWN_SCORES = ("skill_all", "gain_nz", "gain_all")
 _TEMPLATE = "model_card.md.jinja"
 
 
@@ -103,7 +105,32 @@ def _evaluation(summary: Mapping) -> dict[str, Any]:
             _score(summary, v, place)
             for place, v in zip(verdict.LABELS, verdicts, strict=True)
         ],
+        "known": _known(summary),
     }
+
+
+def _known(summary: Mapping) -> dict[str, Any]:
+    """By what it was told: its scores, and what gains most without a network."""
+    unit, found = summary["intervals"]["unit"], {}
+    for kind, block in summary.get("known", {}).get("all", {}).items():
+        results, gaps = block["results"], block["differences"]
+        gains = {r: results[r]["gain_all"]["value"] for r in NAIVE if r in results}
+        gains = {row: gain for row, gain in gains.items() if gain is not None}
+        best = max(gains, key=lambda row: gains[row], default="")
+        found[kind] = {
+            "scores": {
+                score: _with_bounds(results["model"][score], "value", unit)
+                for score in KNOWN_SCORES
+            },
+            "best_naive": best,
+            "difference": best
+            and _with_bounds(gaps[best]["gain_all"], "difference", unit),
+        }
+    return found
+
+
+def _with_bounds(score: Mapping, key: str, unit: str) -> list[float | None]:
+    return [score[key], *score["intervals"][unit]]
 
 
 def _score(summary: Mapping, found: verdict.Verdict, place: str) -> dict[str, Any]:
@@ -117,6 +144,12 @@ def _score(summary: Mapping, found: verdict.Verdict, place: str) -> dict[str, An
         "best_baseline": found.best,
         "verdict": found.outcome,
     }
+
+
+def _bounded(values: Sequence[float | None]) -> str:
+    """Fractions as percent, with their interval."""
+    value, low, high = (number(v and 100 * v, "{:.1f}") for v in values)
+    return f"{value} [{low}, {high}]"
 
 
 def write(folder: Path, card: Mapping[str, Any]) -> None:
@@ -135,5 +168,7 @@ def write(folder: Path, card: Mapping[str, Any]) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template(_TEMPLATE).render(card=card, number=number)
+    page = environment.get_template(_TEMPLATE).render(
+        card=card, number=number, bounded=_bounded
+    )
     (folder / "model_card.md").write_text(page, encoding="utf-8")
