@@ -55,7 +55,9 @@ setup(
         "Typing :: Typed",
     ],
     packages=find_packages(include=["motionflow", "motionflow.*"]),
-    package_data={"motionflow": ["py.typed", "*/*.jinja", "web/static/*"]},
+    package_data={
+        "motionflow": ["py.typed", "*/*.jinja", "web/static/*", "models/default/*"]
+    },
     entry_points={"console_scripts": ["motionflow = motionflow.__main__:main"]},
     python_requires=">=3.10,<3.14",
     install_requires=[

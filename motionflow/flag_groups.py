@@ -15,7 +15,10 @@ from typing import Any
 from absl import flags
 
 # What a model is, wherever one is taken.
-MODEL = "Run directory (or its checkpoints/best), export, or folder of exports."
+MODEL = (
+    "Run directory (or its checkpoints/best), export, folder of exports; default is "
+    "the model in the box."
+)
 _INDENT = 26  # columns before a flag's text
 _WIDTH = 88
 

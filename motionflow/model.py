@@ -18,7 +18,7 @@ from motionflow.data import still, video
 from motionflow.film import Film
 from motionflow.generate.animation import Animation
 from motionflow.models import predictor
-from motionflow.models.model_path import PACKED, find_model, is_export
+from motionflow.models.model_path import DEFAULT, PACKED, find_model, is_export
 from motionflow.models.run_dir import STUCK_SHARE, RunDir
 from motionflow.motion import Motion, predict_motion
 
@@ -107,12 +107,13 @@ class Model:
         return list(self._remarks)
 
 
-def load(path: str | os.PathLike) -> Model:
+def load(path: str | os.PathLike = DEFAULT) -> Model:
     """Loads a model from wherever one lies.
 
     Args:
-      path: a run directory, its checkpoints/best, an exported version, or a folder of
-        versions (the newest). An export is a program: load only what you trust.
+      path: "default", the model in the box; or a run directory, its checkpoints/best,
+        an exported version, or a folder of versions (the newest). An export is a
+        program: load only what you trust.
 
     Raises:
       InputError: `path` is none of these, or holds a damaged model.

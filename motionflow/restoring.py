@@ -19,6 +19,7 @@ from motionflow.errors import InputError
 from motionflow.film import check_output, write_film
 from motionflow.generate import METHODS, WITH_MODEL, picture_flow, restoration, thinning
 from motionflow.models import predictor
+from motionflow.models.model_path import DEFAULT
 
 FPS = 30.0  # of pictures, which do not say
 _LOG = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Restoring:
     damaged: str | None = None
     replace_duplicates: bool = False
     timestamps: bool = True
-    model: str | os.PathLike | None = None
+    model: str | os.PathLike = DEFAULT
     method: str | None = None
     frames_per_prediction: int | None = None
     max_gap: int | None = None
@@ -206,10 +207,6 @@ def _filler(options: Restoring, plan: thinning.Plan | None) -> restoration.Fille
         elif plan:
             chosen[name] = getattr(plan, name)
     if chosen.get("method", METHODS[0]) in WITH_MODEL:
-        if not options.model:
-            raise InputError(
-                "--model is missing: only the methods flow, blend and repeat need none"
-            )
         model = picture_flow.flow_function(predictor.load(options.model))
         chosen["model"] = model
     return restoration.Filler(**chosen)

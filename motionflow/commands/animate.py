@@ -1,6 +1,6 @@
 """Plays a picture on: a film of what is expected to happen next.
 
-    motionflow animate photo.jpg --model=runs/allconv          -> photo.mp4
+    motionflow animate photo.jpg                               -> photo.mp4
     motionflow animate photos/ --model=runs/allconv --output=films
     motionflow animate 'photos/*.jpg' --model=exported --format=gif
     motionflow animate clip.mp4 --model=runs/allconv --compare
@@ -22,6 +22,7 @@ from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.generate import FORMATS, MODES
+from motionflow.models.model_path import DEFAULT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ SCORES = "frame,predicted_psnr,"  # how its table of scores begins
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Input and output")
-    define.text("model", None, MODEL)
+    define.text("model", DEFAULT, MODEL)
     text = "Picture, video whose last frame is taken, folder of pictures, or pattern."
     define.repeated("input", text)
     define.text(

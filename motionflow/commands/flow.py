@@ -1,6 +1,6 @@
 """Predicts how a picture will move next: a drawing, .flo, or .npy.
 
-    motionflow flow photo.jpg --model=runs/allconv               -> photo-flow.png
+    motionflow flow photo.jpg                                    -> photo-flow.png
     motionflow flow photo.jpg --model=runs/allconv --output=photo.flo
 
 A .png shows the flow over the picture, as colours and arrows. A .flo (Middlebury's
@@ -15,6 +15,7 @@ from absl import flags
 from motionflow import cli
 from motionflow.data.marks import check_replaceable
 from motionflow.flag_groups import MODEL, FlagGroups
+from motionflow.models.model_path import DEFAULT
 
 WORDS = "input"
 MARK = "motionflow flow"
@@ -23,7 +24,7 @@ MARK = "motionflow flow"
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Input and output")
-    define.text("model", None, MODEL)
+    define.text("model", DEFAULT, MODEL)
     define.text("input", None, "Picture, or video whose last frame is taken.")
     text = ".png, .flo or .npy. Default: beside the picture, photo-flow.png."
     define.text("output", None, text)

@@ -37,6 +37,7 @@ from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.generate import METHODS
+from motionflow.models.model_path import DEFAULT
 
 if TYPE_CHECKING:
     from motionflow.generate.thinning import Plan
@@ -49,7 +50,7 @@ PLAN = '"min_psnr"'  # stands in each plan
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Input and output")
-    define.text("model", None, MODEL)
+    define.text("model", DEFAULT, MODEL)
     define.text("input", None, "Video, or folder of numbered pictures.")
     text = "Video or folder, or plan (.json). Default: beside the input."
     define.text("output", None, text)

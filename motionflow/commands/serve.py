@@ -1,5 +1,6 @@
 """Opens a page in the browser where a dropped picture moves.
 
+    motionflow serve
     motionflow serve runs/allconv
 
 Open the address that it prints. The page, its script and its pictures come from this
@@ -10,6 +11,7 @@ pip install 'motionflow[serving]'.
 from absl import flags
 
 from motionflow.flag_groups import MODEL, FlagGroups
+from motionflow.models.model_path import DEFAULT
 
 WORDS = "export_dir"
 
@@ -17,7 +19,7 @@ WORDS = "export_dir"
 def define_flags(values: flags.FlagValues) -> None:
     """Adds this command's flags."""
     define = FlagGroups(values, "Page")
-    define.text("export_dir", "exported", MODEL)
+    define.text("export_dir", DEFAULT, MODEL)
     text = "Address to listen at; 0.0.0.0 opens the page to the network."
     define.text("host", "127.0.0.1", text)
     define.number("port", 8080, "Port; 0: any free one.", 0, 65535)

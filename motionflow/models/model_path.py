@@ -15,6 +15,7 @@ from motionflow.errors import InputError
 SAVED_MODEL, PACKED = "saved_model.pb", "model.npz"
 DEFAULT = "default"  # its name; ./default is a folder of yours
 DEFAULT_FILE = Path(__file__).parent / "default" / PACKED
+DEFAULT_DIGEST = ""
 
 
 def find_model(path: str | os.PathLike) -> Path:

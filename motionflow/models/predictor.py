@@ -19,7 +19,13 @@ from motionflow.data.known import NUM_KNOWN
 from motionflow.errors import InputError
 from motionflow.models import blocks, packed, spatial_softmax
 from motionflow.models.guided import GuidedNetwork
-from motionflow.models.model_path import PACKED, find_model, is_export
+from motionflow.models.model_path import (
+    DEFAULT_DIGEST,
+    DEFAULT_FILE,
+    PACKED,
+    find_model,
+    is_export,
+)
 from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
 from motionflow.models.sequence import SequenceNetwork
@@ -156,7 +162,8 @@ def load(path: str | os.PathLike) -> Predictor:
     """
     path = find_model(path)
     if path.name == PACKED:
-        network, codebook = packed.read(path)
+        digest = DEFAULT_DIGEST if path == DEFAULT_FILE else None
+        network, codebook = packed.read(path, digest)
         return of_model(network, codebook.centers)
     if not is_export(path):
         return _from_run_dir(RunDir.open(path))

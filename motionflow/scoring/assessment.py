@@ -21,7 +21,7 @@ from motionflow.data.picture import write_png
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
-from motionflow.models.model_path import is_export, versions
+from motionflow.models.model_path import PACKED, find_model, is_export
 from motionflow.scoring import examples
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation, pool, score
@@ -64,7 +64,8 @@ def folder_of(model_dir: str | os.PathLike, split: str) -> Path:
     Raises:
       InputError: the model is an export.
     """
-    if is_export(Path(model_dir)) or versions(Path(model_dir)):
+    model = find_model(model_dir)
+    if is_export(model) or model.name == PACKED:
         raise InputError(
             f"{model_dir} is an export, which is read only: name an output_dir"
         )

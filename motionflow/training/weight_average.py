@@ -23,10 +23,16 @@ class WeightAverage:
     """
 
     def __init__(self, model: keras.Model, average: keras.Model, decay: float):
-        self._pairs = list(zip(average.weights, model.weights, strict=True))
         self._decay = decay
-        for averaged, weight in self._pairs:
+        for averaged, weight in zip(average.weights, model.weights, strict=True):
             averaged.assign(weight)
+        # A frozen layer stays what it is.
+        self._pairs = [
+            pair
+            for layers in zip(average.layers, model.layers, strict=True)
+            if layers[1].trainable
+            for pair in zip(*(layer.weights for layer in layers), strict=True)
+        ]
 
     @tf.function
     def update(self, num_updates: tf.Tensor) -> None:
