@@ -56,7 +56,13 @@ setup(
     ],
     packages=find_packages(include=["motionflow", "motionflow.*"]),
     package_data={
-        "motionflow": ["py.typed", "*/*.jinja", "web/static/*", "models/default/*"]
+        "motionflow": [
+            "py.typed",
+            "*/*.jinja",
+            "web/static/*",
+            "models/default/*",
+            "models/default/*/*",
+        ]
     },
     entry_points={"console_scripts": ["motionflow = motionflow.__main__:main"]},
     python_requires=">=3.10,<3.14",

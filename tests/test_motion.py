@@ -78,5 +78,5 @@ def test_the_command(call, tmp_path, monkeypatch):
     assert "a.png is there already and was not made by motionflow flow" in done.err
     assert call(command, "a.png", "--model=m", "--output=a.npy").code == 0
     assert np.load("a.npy").shape == (4, 6, 2)
-    assert "--model is missing" in call(command, "a.png").err
+    assert "--model is missing" in call(command, "a.png", "--model=").err
     assert "there is no file b.png" in call(command, "b.png", "--model=m").err

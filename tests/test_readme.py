@@ -105,7 +105,7 @@ def test_commands_and_snippets(call, clone, monkeypatch):
                 expected = 130 if verb == "serve" else 0
                 assert done.code == expected, (page, verb, words, done.err)
                 count += 1
-    assert count == 42
+    assert count == 43
     for name in (
         *("photo.mp4", "photo-flow.png", "runs/videos/film.mp4", "flow.gif"),
         *("compared.csv", "steps.mp4", "whole.mp4", "clip2.mp4"),

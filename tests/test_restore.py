@@ -214,7 +214,6 @@ def test_a_plan_of_a_video(run):
     "arguments, message",
     [
         ([], "--input is missing"),
-        (["--input=in"], "--model is missing: .* flow, blend and repeat need none"),
         (["--input=none.mp4"], "no file none.mp4"),
         (["--input=in", "--missing=x"], "'x' is no frame number"),
         (["--input=in", "--missing=9"], "frame 9 cannot be missing: 4 frames and 1"),

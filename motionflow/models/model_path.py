@@ -15,7 +15,7 @@ from motionflow.errors import InputError
 SAVED_MODEL, PACKED = "saved_model.pb", "model.npz"
 DEFAULT = "default"  # its name; ./default is a folder of yours
 DEFAULT_FILE = Path(__file__).parent / "default" / PACKED
-DEFAULT_DIGEST = ""
+DEFAULT_DIGEST = "9b7926adb1f39914703646b795b9b04cb2f3e3c3062ea275b8e1dc1a72b030cd"
 
 
 def find_model(path: str | os.PathLike) -> Path:

@@ -78,12 +78,12 @@ def _judge_score(
     best = "-"
     if known:
         winner = (max if larger_is_better else min)(known, key=known.__getitem__)
-        best = f"{_text(known[winner], key)} ({winner})"
+        best = f"{text_of(known[winner], key)} ({winner})"
     label, meaning = LABELS[place]
     return Verdict(
         label=label,
         meaning=meaning,
-        model=_text(_value(summary, MODEL, key, mask), key),
+        model=text_of(_value(summary, MODEL, key, mask), key),
         best=best,
         outcome=next((o for o, members in groups.items() if members), "unknown"),
         text=_in_words(groups, len(names)),
@@ -94,7 +94,8 @@ def _value(summary: Mapping, name: str, key: str, mask: str) -> float | None:
     return summary["results"][name]["masks"][mask][key]
 
 
-def _text(value: float | None, key: str) -> str:
+def text_of(value: float | None, key: str) -> str:
+    """A score as it is printed."""
     return percent(value) if key == "top5" else number(value)
 
 

@@ -138,6 +138,7 @@ def _score(summary: Mapping, found: verdict.Verdict, place: str) -> dict[str, An
     row = summary["results"]["model"]
     return {
         "score": found.label,
+        "key": key,
         "meaning": found.meaning,
         "value": row["masks"][mask][key],
         "interval": row["intervals"]["masks"][mask][key],
@@ -169,6 +170,6 @@ def write(folder: Path, card: Mapping[str, Any]) -> None:
         lstrip_blocks=True,
     )
     page = environment.get_template(_TEMPLATE).render(
-        card=card, number=number, bounded=_bounded
+        card=card, text_of=verdict.text_of, bounded=_bounded
     )
     (folder / "model_card.md").write_text(page, encoding="utf-8")
