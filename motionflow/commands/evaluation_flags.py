@@ -4,6 +4,7 @@ flags -> the arguments of scoring.assessment.assess and report.page.make_report
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -52,10 +53,12 @@ def arguments(
     Raises:
       InputError: an export without an output_dir.
     """
+    from motionflow.models.model_path import DEFAULT
     from motionflow.models.run_dir import RunDir
     from motionflow.scoring import assessment
 
-    model_dir = values.model or values.run_dir
+    name = values.model or values.run_dir
+    model_dir = name if name == DEFAULT else Path(name)
     data_dir, own = values.data_dir, RunDir(model_dir).path / "data"
     if values["data_dir"].using_default_value and (own / "manifest.json").is_file():
         data_dir = str(own)  # of a model that was made from videos

@@ -21,7 +21,7 @@ from motionflow.data.picture import write_png
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
-from motionflow.models.model_path import PACKED, find_model, is_export
+from motionflow.models.model_path import DEFAULT, PACKED, is_export, versions
 from motionflow.scoring import examples
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation, pool, score
@@ -64,8 +64,9 @@ def folder_of(model_dir: str | os.PathLike, split: str) -> Path:
     Raises:
       InputError: the model is an export.
     """
-    model = find_model(model_dir)
-    if is_export(model) or model.name == PACKED:
+    folder = Path(model_dir)
+    is_packed = model_dir == DEFAULT or (folder / PACKED).is_file()
+    if is_packed or is_export(folder) or versions(folder):
         raise InputError(
             f"{model_dir} is an export, which is read only: name an output_dir"
         )
