@@ -100,7 +100,7 @@ def test_commands_and_snippets(call, clone, monkeypatch):
             for verb, *words in commands(content) if kind == "sh" else ():
                 tiny = TINY.get(verb, [])
                 # Of a folder of videos `train` builds the data too.
-                tiny = tiny + LABELS * (words[0] == "videos" and verb == "train")
+                tiny = tiny + LABELS * (words[:1] == ["videos"] and verb == "train")
                 done = call(cli.load_command(verb), *words, *tiny)
                 expected = 130 if verb == "serve" else 0
                 assert done.code == expected, (page, verb, words, done.err)

@@ -1,5 +1,6 @@
 """The page as a command: what it serves, and what it refuses to start with."""
 
+import ast
 import contextlib
 import http.client
 import json
@@ -116,8 +117,8 @@ def test_a_missing_package(package, tmp_path, monkeypatch):
 
 def test_the_page_is_in_the_package():
     setup = (ROOT / "setup.py").read_text()
-    patterns = json.loads(
-        re.search(r'package_data=\{"motionflow": (\[.+?\])', setup)[1]
+    patterns = ast.literal_eval(
+        re.search(r'package_data=\{\s*"motionflow": (\[.+?\])', setup, re.S)[1]
     )
     folder = ROOT / "motionflow"
     packed = {path for pattern in patterns for path in folder.glob(pattern)}
