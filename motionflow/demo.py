@@ -3,4 +3,4 @@
 from motionflow import cli
 
 if __name__ == "__main__":
-    cli.run("serve")
+    cli.run("serve", {"export_dir": "exported"})

@@ -25,18 +25,16 @@ def find_model(path: str | os.PathLike) -> Path:
       InputError: it means none, or the newest version is none that can be loaded.
     """
     path = DEFAULT_FILE if path == DEFAULT else Path(path)
-    if is_export(path) or (path.name == PACKED and path.is_file()):
+    if path.name == PACKED and path.is_file():
         return path
-    if (path / PACKED).is_file():
-        return path / PACKED
+    if version := _loadable(path):
+        return version
     run = path.parents[1] if path.parts[-2:] == ("checkpoints", "best") else path
     if (run / "config.json").is_file():
         return path
     if found := versions(path):
-        if is_export(found[-1]):
-            return found[-1]
-        if (found[-1] / PACKED).is_file():
-            return found[-1] / PACKED
+        if version := _loadable(found[-1]):
+            return version
         raise InputError(
             f"{found[-1]} is the newest version and holds no {SAVED_MODEL}: expected "
             f"an export with --format=saved_model or --format=packed"
@@ -47,6 +45,13 @@ def find_model(path: str | os.PathLike) -> Path:
         f"directory (with config.json), its checkpoints/best, an exported version "
         f"(with {SAVED_MODEL} or {PACKED}), or a folder of versions"
     )
+
+
+def _loadable(version: Path) -> Path | None:
+    """What is loaded of an exported version; None where it holds nothing for us."""
+    if is_export(version):
+        return version
+    return version / PACKED if (version / PACKED).is_file() else None
 
 
 def is_export(path: Path) -> bool:

@@ -95,10 +95,8 @@ class Network(keras.Model):
 
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Keras' own, also from maps on."""
-        if self._after is None:
-            return super().test_step(data)
         inputs, targets = data
-        logits = self._after(inputs, training=False)
+        logits = (self._after or self)(inputs, training=False)
         self.compute_loss(inputs, targets, logits)
         return self.compute_metrics(inputs, targets, logits, None)
 
