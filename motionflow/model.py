@@ -8,6 +8,7 @@ model.animate("photo.jpg")    ->  Film: how it goes on
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 from motionflow.data import still, video
 from motionflow.film import Film
 from motionflow.generate.animation import Animation
+from motionflow.generate.control import Arrow, Control, Place
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT, PACKED, find_model, is_export
 from motionflow.models.run_dir import STUCK_SHARE, RunDir
@@ -45,17 +47,32 @@ class Model:
             f"{network.grid_size} cells, {len(network.centers)} motions)"
         )
 
-    def flow(self, picture: Picture) -> Motion:
+    def flow(
+        self,
+        picture: Picture,
+        *,
+        arrows: Sequence[Arrow] = (),
+        pins: Sequence[Place] = (),
+        mask: Picture | None = None,
+        strength: float = 1.0,
+    ) -> Motion:
         """Predicts how each cell of a picture moves in its next step.
 
         Args:
           picture: a file (of a video its last frame is taken), a PIL image, or an array
             [H, W], [H, W, 3] or [H, W, 4] of uint8; any size.
+          arrows: ((x, y), (x2, y2)), the motion of this step, pixels of the picture.
+          pins: (x, y): what is there stays.
+          mask: see `animate`.
+          strength: see `animate`.
 
         Raises:
-          InputError: it is no picture, or one side is more than 16 times the other.
+          InputError: it is no picture, one side is more than 16 times the other, what
+            is said does not fit it, or the model cannot be told.
         """
-        return predict_motion(self.predictor, still.as_frame(picture))
+        frame = still.as_frame(picture)
+        control = _control(frame, frame, arrows, pins, mask, strength)
+        return predict_motion(self.predictor, frame, control)
 
     def animate(
         self,
@@ -66,12 +83,21 @@ class Model:
         show_flow: bool = False,
         show_arrows: bool = False,
         fps: float = 10.0,
+        arrows: Sequence[Arrow] = (),
+        pins: Sequence[Place] = (),
+        mask: Picture | None = None,
+        strength: float = 1.0,
         **animation: Any,
     ) -> Film:
         """Plays a picture on.
 
         Args:
           picture: as in `flow`.
+          arrows: ((x, y), (x2, y2)) in pixels of the picture: what is at (x, y) is at
+            (x2, y2) when the film ends; in a loop, half way.
+          pins: (x, y): what is there stays.
+          mask: a picture of the same size; only where it is white may anything move.
+          strength: factor on all motion.
           max_size: longer sides are shrunk to this; 0: no bound.
           crop: takes the centre square at the size of the network.
           show_flow: puts the flow beside each frame.
@@ -81,10 +107,13 @@ class Model:
             temperature=1.0, num_futures=0, seed=0: see `Animation`.
 
         Raises:
-          InputError: `picture` is none, or an option of `animation` is refused.
+          InputError: `picture` is none, what is said does not fit it, the model cannot
+            be told, or an option of `animation` is refused.
         """
-        frame = self.fit(still.as_frame(picture), max_size, crop)
-        options = Animation(**animation)
+        whole = still.as_frame(picture)
+        frame = self.fit(whole, max_size, crop)
+        control = _control(whole, frame, arrows, pins, mask, strength)
+        options = Animation(control=control, **animation)
         return Film(self.predictor, frame, options, show_flow, show_arrows, fps)
 
     def fit(self, frame: np.ndarray, max_size: int, crop: bool = False) -> np.ndarray:
@@ -120,6 +149,20 @@ def load(path: str | os.PathLike = DEFAULT) -> Model:
     """
     path = find_model(path)
     return Model(predictor.load(path), _remarks(path))
+
+
+def _control(
+    picture: np.ndarray,
+    frame: np.ndarray,
+    arrows: Sequence[Arrow],
+    pins: Sequence[Place],
+    mask: Picture | None,
+    strength: float,
+) -> Control:
+    """What is said of a picture, of the frame that it is played on with."""
+    white = None if mask is None else still.as_frame(mask).max(axis=-1)
+    control = Control(arrows, pins, white, strength)
+    return control.fitted(picture.shape[:2], frame.shape[:2])
 
 
 def _remarks(path: Path) -> list[str]:

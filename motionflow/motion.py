@@ -13,7 +13,8 @@ import tensorflow as tf
 from motionflow import flow_drawing
 from motionflow.data import picture
 from motionflow.errors import InputError
-from motionflow.generate import picture_flow
+from motionflow.generate import picture_flow, steering
+from motionflow.generate.control import NOTHING, Control
 from motionflow.models.predictor import Predictor
 
 SUFFIXES = (".png", ".flo", ".npy")
@@ -79,22 +80,31 @@ class Motion:
         return cv2.imencode(".png", self.draw()[..., ::-1])[1].tobytes()
 
 
-def predict_motion(predictor: Predictor, frame: np.ndarray) -> Motion:
+def predict_motion(
+    predictor: Predictor, frame: np.ndarray, control: Control = NOTHING
+) -> Motion:
     """Predicts how a picture of any size moves in its next step.
 
     Args:
       predictor: predicts squares.
       frame: uint8 [H, W, 3] RGB.
+      control: what is said of it; its arrows are the motion of this step.
 
     Raises:
-      InputError: one side is more than 16 times the other.
+      InputError: one side is more than 16 times the other, or the model cannot be told.
     """
-    picture_flow.grid_shape(predictor, *frame.shape[:2])  # refuses narrow strips
-    found = picture_flow.step_probabilities(predictor, frame[np.newaxis], 1)[0, 0]
-    flow = picture_flow.decode(found, predictor.centers)
-    size, cells = tf.constant(frame.shape[:2]), tf.constant(found.shape[:2])
-    flow *= picture_flow.pixel_scale(predictor, size, cells)
-    return Motion(frame, flow.numpy(), found.numpy())
+    steering.check(predictor, control)
+    height, width = frame.shape[:2]
+    course = steering.start(control, predictor, (height, width))
+    size = tf.constant([height, width])
+    known = steering.on_grid(predictor, course, 1, control.strength, size)
+    frames = frame[np.newaxis]
+    seen: list[tf.Tensor] = []
+    flow = picture_flow.cell_flow(predictor, frames, known, 1, observe=seen.append)
+    cells = tf.shape(flow)[2:4]
+    flow *= control.strength * picture_flow.pixel_scale(predictor, size, cells)
+    flow *= tf.image.resize(course.weights, cells, "area")
+    return Motion(frame, flow[0, 0].numpy(), seen[0][0, 0].numpy())
 
 
 def check_output(path: str | Path) -> None:

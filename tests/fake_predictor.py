@@ -9,6 +9,7 @@ class FakePredictor:
     frame_size = 64
     grid_size = fine_size = 4
     num_steps = 1
+    takes_known = False
 
     def __init__(self, vector=(2, 0), probability=1.0):
         self.centers = np.float32([[0, 0], vector])

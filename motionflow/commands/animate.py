@@ -3,6 +3,7 @@
     motionflow animate photo.jpg                               -> photo.mp4
     motionflow animate photos/ --model=runs/allconv --output=films
     motionflow animate 'photos/*.jpg' --model=exported --format=gif
+    motionflow animate photo.jpg --arrow=120,80:180,76 --pin=40,200
     motionflow animate clip.mp4 --model=runs/allconv --compare
 
 The input is a picture, a video (its last frame is taken), a folder of pictures, or
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from motionflow import cli
+from motionflow.commands.control_flags import define_control, read_control
 from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
 from motionflow.flag_groups import MODEL, FlagGroups
@@ -81,6 +83,7 @@ def define_flags(values: flags.FlagValues) -> None:
     text = "Draws this many futures, side by side; 0: none is drawn."
     define.number("num_futures", 0, text, at_least=0)
     define.number("seed", 0, "Of the drawn futures.", at_least=0)
+    define_control(define)
     define.group("Film")
     define.number("fps", 10.0, "Frames a second.", at_least=0.1)
     text = "Longer sides are shrunk to this; 0: no bound."
@@ -88,7 +91,7 @@ def define_flags(values: flags.FlagValues) -> None:
     text = "Takes the centre square at the model's size."
     define.switch("crop", False, text)
     define.switch("show_flow", False, "Puts the flow beside each frame.")
-    define.switch("arrows", False, "Draws the flow over the frames.")
+    define.switch("arrows", False, "Draws the predicted flow over the frames.")
     define.group("Comparison with what happened")
     text = "Puts a video's real frames beside the predicted ones."
     define.switch("compare", False, text)
@@ -114,19 +117,20 @@ def main(values: flags.FlagValues) -> int:
     from motionflow.data import still
 
     played = _played(values)
+    control = {} if values.compare else read_control(values)
     plan = filming.plan(values.input, output, values.format)
     for _, target in plan.films:
         check_replaceable(target, MARK, values.overwrite)
     source, target = plan.films[0]
     if plan.is_batch:
-        return _animate_all(values, plan, played)
+        return _animate_all(values, plan, played | control)
     if values.compare:
         scores = target.with_suffix(".csv")
         check_replaceable(scores, MARK, values.overwrite, sign=SCORES)
         _compare(values, source, target, played)
     else:
         frame = still.read_still(source)  # before the model, which takes seconds
-        _animate(values, _load(values), frame, target, played)
+        _animate(values, _load(values), frame, target, played | control)
     return 0
 
 
@@ -136,6 +140,10 @@ def _check_flags(values: flags.FlagValues, is_batch: bool) -> None:
         (values.compare and is_batch, "--compare needs a video as --input"),
         (values.compare and values.num_futures, "--compare shows one future"),
         (values.compare and values.mode == "loop", "--compare: a loop never happened"),
+        (
+            values.compare and _is_told(values),
+            "--compare shows what is predicted by itself: no arrows, pins or masks",
+        ),
         (
             values.start_frame is not None and not values.compare,
             "--start_frame is for --compare",
@@ -162,6 +170,10 @@ def _shown(values: flags.FlagValues) -> dict[str, Any]:
     names = ("max_size", "crop", "show_flow", "fps")
     shown = {name: values[name].value for name in names}
     return shown | {"show_arrows": values.arrows}
+
+
+def _is_told(values: flags.FlagValues) -> bool:
+    return bool(values.arrow or values.pin or values.mask or values.strength != 1)
 
 
 def _load(values: flags.FlagValues) -> "Model":

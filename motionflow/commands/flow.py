@@ -13,6 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from motionflow import cli
+from motionflow.commands.control_flags import define_control, read_control
 from motionflow.data.marks import check_replaceable
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.models.model_path import DEFAULT
@@ -30,6 +31,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define.text("output", None, text)
     text = "Replace a file that this command did not make."
     define.switch("overwrite", False, text)
+    define_control(define)
 
 
 def main(values: flags.FlagValues) -> None:
@@ -42,9 +44,10 @@ def main(values: flags.FlagValues) -> None:
     from motionflow import model, motion
     from motionflow.data import still
 
+    control = read_control(values)
     motion.check_output(output)
     frame = still.read_still(source)  # before the model, which takes seconds
-    found = model.load(values.model).flow(frame)
+    found = model.load(values.model).flow(frame, **control)
     found.save(output, MARK)
     height, width = found.picture.shape[:2]
     rows, columns = found.speed.shape

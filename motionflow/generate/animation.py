@@ -16,6 +16,8 @@ import tensorflow as tf
 
 from motionflow.errors import InputError
 from motionflow.generate import MODES, picture_flow, rollout
+from motionflow.generate.control import NOTHING, Control
+from motionflow.generate.steering import Steering
 from motionflow.models.predictor import Predictor
 
 
@@ -46,6 +48,7 @@ class Animation:
       num_futures: 0 for the one flow that `temperature` gives; else how many futures
         are drawn from the predicted distributions.
       seed: of the futures.
+      control: what is said of the frame; its places are pixels of it.
 
     Raises:
       InputError: an unknown mode, or a temperature beside drawn futures.
@@ -57,6 +60,7 @@ class Animation:
     temperature: float = 1.0
     num_futures: int = 0
     seed: int = 0
+    control: Control = NOTHING
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -84,7 +88,8 @@ class Animation:
           frame: uint8 [H, W, 3], any size.
 
         Raises:
-          InputError: one side of the frame is more than 16 times the other.
+          InputError: one side of the frame is more than 16 times the other, or the
+            model cannot be told what `control` says.
         """
         futures = [self._shots(make, frame) for make in self._makers(predictor, frame)]
         for _ in range(self.num_moments):
@@ -100,14 +105,18 @@ class Animation:
                 "the mode sequence needs a model of sequences, this one predicts one "
                 "step (train --model=sequence)"
             )
+        height, width = frame.shape[:2]
         make = functools.partial(
-            picture_flow.sequence_function,
+            Steering,
             predictor,
+            self.control,
+            (height, width),
+            self.num_predictions,
+            along=self.mode in ("euler", "loop"),
             num_steps=None if is_sequence else 1,
         )
         if not self.num_futures:
             return [functools.partial(make, temperature=self.temperature)]
-        height, width = frame.shape[:2]
         noises = picture_flow.future_noises(
             predictor, (height, width), self.num_futures, self.seed
         )

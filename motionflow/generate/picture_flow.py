@@ -15,7 +15,7 @@ The flow decoded from these distributions is brought to the picture's own size. 
 networks have finer cells, sequences a distribution for each of their steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -62,7 +62,7 @@ def sequence_function(
       temperature: see `decode`.
       noise: see `decode`.
       num_steps: how many of the predictor's steps; None: all.
-      observe: is shown the `step_probabilities` of each prediction.
+      observe: see `cell_flow`.
 
     Returns:
       A function from float32 [B, H, W, 3] to float32 [B, T, H, W, 2]: the flow of the
@@ -73,10 +73,9 @@ def sequence_function(
     def predict(frames: tf.Tensor) -> tf.Tensor:
         if None not in frames.shape[1:3]:
             grid_shape(predictor, *frames.shape[1:3])
-        probabilities = step_probabilities(predictor, frames, num_steps)
-        if observe is not None:
-            observe(probabilities)
-        flow = decode(probabilities, predictor.centers, temperature, noise)
+        flow = cell_flow(
+            predictor, frames, None, num_steps, temperature, noise, observe
+        )
         shape = tf.shape(frames)[1:3]
         flow *= pixel_scale(predictor, shape, tf.shape(flow)[2:4])
         steps = [
@@ -150,39 +149,72 @@ def grid_shape(predictor: Predictor, height: int, width: int) -> tuple[int, int]
     return rows, columns
 
 
-def step_probabilities(
-    predictor: Predictor, frames: tf.Tensor, num_steps: int | None = None
-) -> tf.Tensor:
+def predict_cells(
+    predictor: Predictor,
+    frames: tf.Tensor,
+    num_steps: int | None = None,
+    known: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Predicts the distribution over the codebook in each cell of whole pictures.
 
     Args:
       predictor: predicts squares.
       frames: [B, H, W, 3] in 0..255; in a graph of any size, known or not.
       num_steps: how many of the predictor's steps; None: all.
+      known: float32 [B, rows, columns, 7] for predictors that can be told, see
+        `data.known`; vectors in pixels of the network's frame.
 
     Returns:
-      float32 [B, T, rows, columns, K], `fine_size` cells along the short side.
+      float32 [B, T, rows, columns, K], `fine_size` cells along the short side, and
+      [B, T, rows, columns, 2], what the predicted flow is beside their expectation:
+      zero unless something is told.
     """
     size, grid_size = predictor.frame_size, predictor.fine_size
     cells = scale_sides(tf.shape(frames)[1:3], grid_size)
     scaled = resize(frames, *tf.unstack(_pixels(cells, size / grid_size)))
     starts = [_window_starts(count, grid_size) for count in tf.unstack(cells)]
-    rows, columns = (
-        _pixels(start, size / grid_size)[:, tf.newaxis] + tf.range(size)
-        for start in starts
-    )
-    squares = tf.gather(tf.gather(scaled, rows, axis=1), columns, axis=3)
-    squares = tf.transpose(squares, [1, 3, 0, 2, 4, 5])
-    batch = tf.shape(squares)[:3]
-    found = predictor(tf.reshape(squares, [-1, size, size, 3]))["step_probabilities"]
-    found = found[:, :num_steps]
-    shape = [found.shape[1], grid_size, grid_size, found.shape[-1]]
-    found = tf.reshape(found, tf.concat([batch, shape], 0))
-    rows, columns = (
+    pixels = [_pixels(start, size / grid_size) for start in starts]
+    squares = _split(scaled, pixels, size)
+    told = () if known is None else (_split(known, starts, grid_size),)
+    found = predictor(squares, *told)
+    merging = [
         _merging(count, start, grid_size)
         for count, start in zip(tf.unstack(cells), starts, strict=True)
-    )
-    return tf.einsum("rip,cjq,ijbtpqk->btrck", rows, columns, found)
+    ]
+    probabilities = _merge(found["step_probabilities"][:, :num_steps], *merging)
+    flow = probabilities @ tf.constant(predictor.centers, tf.float32)
+    if known is None:
+        return probabilities, tf.zeros_like(flow)
+    return probabilities, _merge(found["flow"][:, tf.newaxis], *merging) - flow
+
+
+def cell_flow(
+    predictor: Predictor,
+    frames: tf.Tensor,
+    known: tf.Tensor | None = None,
+    num_steps: int | None = None,
+    temperature: float = 1.0,
+    noise: np.ndarray | None = None,
+    observe: Callable[[tf.Tensor], None] | None = None,
+) -> tf.Tensor:
+    """The flow of each cell of whole pictures.
+
+    Args:
+      predictor: see `predict_cells`.
+      frames: see `predict_cells`.
+      known: see `predict_cells`.
+      num_steps: see `predict_cells`.
+      temperature: see `decode`.
+      noise: see `decode`.
+      observe: is shown the probabilities [B, T, rows, columns, K].
+
+    Returns:
+      float32 [B, T, rows, columns, 2], pixels of the network's frame per step.
+    """
+    probabilities, beside = predict_cells(predictor, frames, num_steps, known)
+    if observe is not None:
+        observe(probabilities)
+    return decode(probabilities, predictor.centers, temperature, noise) + beside
 
 
 def decode(
@@ -223,6 +255,25 @@ def _window_starts(num_cells: tf.Tensor, grid_size: int) -> tf.Tensor:
     count = 1 + (2 * rest + grid_size - 1) // grid_size  # 1 + rest / (grid_size / 2)
     gap = rest / tf.maximum(count - 1, 1)  # float64
     return _pixels(tf.range(count), gap)
+
+
+def _split(maps: tf.Tensor, starts: Sequence[tf.Tensor], size: int) -> tf.Tensor:
+    """Squares [B * i * j, size, size, C] of maps, from each row and each column on."""
+    rows, columns = (start[:, tf.newaxis] + tf.range(size) for start in starts)
+    squares = tf.gather(tf.gather(maps, rows, axis=1), columns, axis=3)
+    squares = tf.transpose(squares, [1, 3, 0, 2, 4, 5])
+    return tf.reshape(squares, [-1, size, size, maps.shape[-1]])
+
+
+def _merge(found: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Squares [i * j * B, T, g * g or g, g, C], weighted by `_merging`, to whole maps.
+
+    Returns:
+      [B, T, rows, columns, C].
+    """
+    side, i, j = rows.shape[2], tf.shape(rows)[1], tf.shape(columns)[1]
+    found = tf.reshape(found, [i, j, -1, found.shape[1], side, side, found.shape[-1]])
+    return tf.einsum("rip,cjq,ijbtpqk->btrck", rows, columns, found)
 
 
 def _merging(num_cells: tf.Tensor, starts: tf.Tensor, grid_size: int) -> tf.Tensor:

@@ -1,0 +1,325 @@
+"""Flow that does as it is told, one prediction after the other.
+
+    Control --start--> Course --predict--> flow [B, H, W, 2] --advance--> Course ...
+
+What is told travels with what it holds: an arrow stands where its place has come to,
+its vector is what is left of the way, divided by the predictions that are left. The
+motion that was predicted last is the past of the next prediction. The network hears all
+of this on its grid (`data.known`); between the centres of its cells the flow of a told
+place is mixed with its surroundings', so
+
+    flow(x) <- flow(x) + sum_j w_j exp(-|x - p_j|^2 / 2 cell^2)
+
+with the w_j that give each told place p_j its own vector (interpolation by radial basis
+functions). A place told to be somewhere arrives.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from motionflow.errors import InputError
+from motionflow.generate import picture_flow, warp
+from motionflow.generate.control import Control
+from motionflow.models.predictor import Predictor
+
+# Of the weights' equations: two places next to each other may be told different things.
+_RIDGE = 1e-4
+_LEAST_WEIGHT = 0.25
+
+
+class Course(NamedTuple):
+    """What is told, as far as the film has come.
+
+    Attributes:
+      places: float32 [B, M, 2], x and y of what is told, pixels of the frame.
+      targets: float32 [B, M, 2], where they shall be in the end.
+      arrows, pins: float32 [B, M], 1 for those that are there.
+      past: float32 [B, rows, columns, 3], 1 where it is known and the motion before,
+        pixels of the network's frame per step.
+      weights: float32 [B, H, W, 1], how far each pixel may move; [1, 1, 1, 1] where all
+        may.
+    """
+
+    places: tf.Tensor
+    targets: tf.Tensor
+    arrows: tf.Tensor
+    pins: tf.Tensor
+    past: tf.Tensor
+    weights: tf.Tensor
+
+
+def check(predictor: Predictor, control: Control) -> None:
+    """Refuses arrows and pins for a model that cannot be told.
+
+    Raises:
+      InputError: it cannot.
+    """
+    if control.is_told and not predictor.takes_known:
+        raise InputError(
+            "this model cannot be told what moves, only guided networks can: "
+            "--model=default, the model in the box, is one"
+        )
+
+
+def start(control: Control, predictor: Predictor, size: tuple[int, int]) -> Course:
+    """The course of one film.
+
+    Args:
+      control: of a frame of this size, see `Control.fitted`.
+      predictor: predicts squares.
+      size: height and width of the frame.
+    """
+    told = tf.constant(control.places()[np.newaxis])
+    is_arrow = np.arange(told.shape[1]) < len(control.arrows)
+    arrows = tf.constant(is_arrow[np.newaxis], tf.float32)
+    grid = picture_flow.grid_shape(predictor, *size)
+    past = np.zeros((1, *grid, 3), np.float32)
+    if control.past is not None:
+        is_known = np.isfinite(control.past).all(axis=-1, keepdims=True)
+        motion = np.where(is_known, control.past, 0)
+        past[0] = np.concatenate([is_known, motion], axis=-1)
+    return Course(
+        told[..., :2],
+        told[..., 2:],
+        arrows,
+        1 - arrows,
+        tf.constant(past),
+        tf.constant(control.weights(*size)[np.newaxis]),
+    )
+
+
+def predict(
+    predictor: Predictor,
+    frames: tf.Tensor,
+    course: Course,
+    num_left: int | tf.Tensor,
+    strength: float = 1.0,
+    along: bool = False,
+    **options: Any,
+) -> tf.Tensor:
+    """Flow that does as it is told; in a graph too.
+
+    Args:
+      predictor: predicts squares.
+      frames: float32 [B, H, W, 3] in 0..255.
+      course: of the film up to these frames; nothing is told to a predictor that cannot
+        be told.
+      num_left: predictions up to the end of the film, this one too.
+      strength: factor on all motion.
+      along: one flow serves for all of the film: a told place goes all of its way in
+        it.
+      **options: of `picture_flow.cell_flow`.
+
+    Returns:
+      float32 [B, T, H, W, 2], pixels of the frames per prediction.
+    """
+    size = tf.shape(frames)[1:3]
+    known = on_grid(predictor, course, num_left, strength, size)
+    flow = picture_flow.cell_flow(predictor, frames, known, **options)
+    scale = picture_flow.pixel_scale(predictor, size, tf.shape(flow)[2:4])
+    flow *= strength * scale
+    steps = [
+        course.weights * warp.resize_flow(step, size[0], size[1])
+        for step in tf.unstack(flow, axis=1)
+    ]
+    if known is not None:
+        cell = tf.cast(tf.reduce_min(size), tf.float32) / predictor.grid_size
+        ways = course.places, _vectors(course, num_left), _told(course, size)
+        ways = _ways(course, *ways[1:], cell) if along else ways
+        steps = [keep_places(step, course.weights, *ways, cell) for step in steps]
+    return tf.stack(steps, axis=1)
+
+
+def advance(
+    predictor: Predictor, course: Course, flow: tf.Tensor, strength: float = 1.0
+) -> Course:
+    """The course after frames have moved by `flow` [B, H, W, 2]; in a graph too."""
+    if course.weights.shape[1] != 1:
+        moved, _ = warp.forward(course.weights, flow, "magnitude")
+        course = course._replace(weights=moved)
+    if not predictor.takes_known:
+        return course
+    size, cells = tf.shape(flow)[1:3], tf.shape(course.past)[1:3]
+    scale = picture_flow.pixel_scale(predictor, size, cells)
+    cell = predictor.frame_size / predictor.grid_size
+    coarse = tf.image.resize(flow, cells, "area") / (strength * scale * cell)
+    came_from, _ = warp.invert(coarse, "magnitude")
+    past = tf.concat([tf.ones_like(came_from[..., :1]), -cell * came_from], axis=-1)
+    places = course.places + flow_at(flow, course.places)
+    return course._replace(places=places, past=past)
+
+
+class Steering:
+    """A flow function with a memory: of one film, asked in the film's order.
+
+    Args:
+      predictor: predicts squares.
+      control: of a frame of this size, see `Control.fitted`.
+      size: height and width of the frame.
+      num_predictions: of the film.
+      along: see `predict`: one prediction serves for all of the film.
+      **options: of `picture_flow.cell_flow`.
+
+    Raises:
+      InputError: arrows, pins or a past for a model that cannot be told.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        control: Control,
+        size: tuple[int, int],
+        num_predictions: int,
+        along: bool = False,
+        **options: Any,
+    ):
+        check(predictor, control)
+        self._predictor, self._control = predictor, control
+        self._course = start(control, predictor, size)
+        self._left, self._along, self._options = num_predictions, along, options
+
+    def __call__(self, frames: tf.Tensor) -> tf.Tensor:
+        """Frames float32 [1, H, W, 3] -> flow [1, T, H, W, 2]."""
+        strength = self._control.strength
+        arguments = self._predictor, frames, self._course, self._left, strength
+        flow = predict(*arguments, self._along, **self._options)
+        for step in tf.unstack(flow, axis=1):
+            self._course = advance(self._predictor, self._course, step, strength)
+            self._left -= 1
+        return flow
+
+
+def _vectors(course: Course, num_left: int | tf.Tensor) -> tf.Tensor:
+    """How far each place goes in this prediction, [B, M, 2], pixels of the frame."""
+    return (course.targets - course.places) / tf.cast(num_left, tf.float32)
+
+
+def _told(course: Course, size: tf.Tensor) -> tf.Tensor:
+    """1 for what is told and has not left the frame, [B, M]."""
+    places, end = course.places, tf.cast(size[::-1], tf.float32) - 0.5
+    is_inside = tf.reduce_all((places >= -0.5) & (places < end), axis=-1)
+    return (course.arrows + course.pins) * tf.cast(is_inside, tf.float32)
+
+
+def _ways(
+    course: Course, vectors: tf.Tensor, told: tf.Tensor, cell: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Places on the ways of all that is told, a cell apart, with vectors and `told`."""
+    way = course.targets - course.places
+    num = 1 + tf.math.ceil(tf.norm(way, axis=-1, keepdims=True) / cell)
+    index = tf.range(tf.reduce_max(tf.concat([[[[1.0]]], num], axis=1)))
+    share = tf.minimum(index / tf.maximum(num - 1, 1), 1)
+    places = course.places[:, :, None] + share[..., None] * way[:, :, None]
+    told = told[..., None] * tf.cast(index < num, tf.float32)
+    vectors = tf.broadcast_to(vectors[:, :, None], tf.shape(places))
+    batch = tf.shape(told)[0]
+    places, vectors = (tf.reshape(x, [batch, -1, 2]) for x in (places, vectors))
+    return places, vectors, tf.reshape(told, [batch, -1])
+
+
+def on_grid(
+    predictor: Predictor,
+    course: Course,
+    num_left: int | tf.Tensor,
+    strength: float,
+    size: tf.Tensor,
+) -> tf.Tensor | None:
+    """What a network is told, see `data.known`.
+
+    Of several arrows in a cell it is told the mean; of an arrow and a pin the arrow.
+
+    Args:
+      predictor: see `predict`.
+      course: see `predict`.
+      num_left: see `predict`.
+      strength: see `predict`.
+      size: height and width of the frame.
+
+    Returns:
+      float32 [B, rows, columns, 7]; None for a predictor that cannot be told.
+    """
+    if not predictor.takes_known:
+        return None
+    cells = tf.shape(course.past)[1:3]
+    scale = strength * picture_flow.pixel_scale(predictor, size, cells)
+    vectors = _vectors(course, num_left) / scale
+    share = (course.places + 0.5) / tf.cast(size[::-1], tf.float32)
+    column, row = tf.unstack(
+        tf.cast(share * tf.cast(cells[::-1], tf.float32), tf.int32), axis=-1
+    )
+    is_there = tf.one_hot(row * cells[1] + column, cells[0] * cells[1])
+    is_there *= _told(course, size)[..., None]
+    arrows, pins = course.arrows[..., None], course.pins[..., None]
+    values = tf.concat([arrows, arrows * vectors, pins], axis=-1)
+    sums = tf.matmul(is_there, values, transpose_a=True)
+    sums = tf.reshape(sums, [-1, cells[0], cells[1], 4])
+    is_arrow = tf.minimum(sums[..., :1], 1)
+    mean = tf.math.divide_no_nan(sums[..., 1:3], sums[..., :1])
+    pinned = tf.minimum(sums[..., 3:], 1) * (1 - is_arrow)
+    return tf.concat([is_arrow, mean, pinned, course.past], axis=-1)
+
+
+def keep_places(
+    flow: tf.Tensor,
+    weights: tf.Tensor,
+    places: tf.Tensor,
+    vectors: tf.Tensor,
+    told: tf.Tensor,
+    cell: float | tf.Tensor,
+) -> tf.Tensor:
+    """Flow that is, at each told place, the vector that was told.
+
+    Args:
+      flow: [B, H, W, 2].
+      weights: [B, H, W, 1], 0 to 1, how far each pixel may be changed. Where it is less
+        than a quarter a told place falls short.
+      places: [B, M, 2], x and y.
+      vectors: [B, M, 2].
+      told: [B, M], 1 where something is told.
+      cell: how far a change reaches, pixels.
+    """
+    height, width = tf.unstack(tf.shape(flow)[1:3])
+    axes = [(places[..., 1], height), (places[..., 0], width)]
+    hats = [_hats(*axis) for axis in axes]
+    bells = [_bells(*axis, cell) * told[..., None] for axis in axes]
+    # What each bell [M] is at each place [M], as the flow between pixels is read.
+    reach = tf.reduce_prod(
+        [tf.matmul(*pair, transpose_b=True) for pair in zip(hats, bells, strict=True)],
+        axis=0,
+    )
+    missing = (vectors - flow_at(flow, places)) * told[..., None]
+    missing /= tf.maximum(flow_at(weights, places), _LEAST_WEIGHT)
+    ridge = tf.linalg.diag(1 - told + _RIDGE)
+    shares = tf.linalg.solve(reach * told[..., None] + ridge, missing)
+    rows, columns = bells
+    along = columns[..., None] * shares[:, :, None]
+    along = tf.reshape(along, [-1, tf.shape(places)[1], 2 * width])
+    change = tf.matmul(rows, along, transpose_a=True)
+    return flow + weights * tf.reshape(change, tf.shape(flow))
+
+
+def flow_at(flow: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Maps [B, H, W, C] between their pixels, at [B, M, 2]: bilinear, [B, M, C].
+
+    Beyond the frame it is that of its edge.
+    """
+    height, width = tf.unstack(tf.shape(flow)[1:3])
+    rows, columns = _hats(places[..., 1], height), _hats(places[..., 0], width)
+    size = flow.shape[-1]
+    lines = tf.matmul(rows, tf.reshape(flow, [-1, height, width * size]))
+    lines = tf.reshape(lines, [-1, tf.shape(places)[1], width, size])
+    return tf.reduce_sum(columns[..., None] * lines, axis=2)
+
+
+def _hats(places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Shares of the pixels of an axis, [B, M] -> [B, M, size]."""
+    last = tf.cast(size - 1, tf.float32)
+    places = tf.clip_by_value(places, 0.0, last)[..., None]
+    return tf.nn.relu(1 - tf.abs(places - tf.range(last + 1)))
+
+
+def _bells(places: tf.Tensor, size: tf.Tensor, cell: float) -> tf.Tensor:
+    pixels = tf.range(tf.cast(size, tf.float32))
+    return tf.exp(-((places[..., None] - pixels) ** 2) / (2 * cell**2))
