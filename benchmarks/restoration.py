@@ -117,7 +117,7 @@ def clip_scores(
     """[4], as SCORES; NaN where nothing moves."""
     sums = np.zeros((2, 2, 2))
     for t in places:
-        filled = filler.fill(frames[t], frames[t + size + 1], size)
+        filled = filler.fill([frames[t]], [frames[t + size + 1]], size)
         for i, (frame, _) in enumerate(filled, start=t + 1):
             sums += sums_of(frame, frames[i], moving_pixels(frames[i], frames[i + 1]))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from motionflow.data import video
+from motionflow.data.still import NUM_BEFORE, Moment
 from motionflow.film import check_output, write_film
 from motionflow.film_drawing import draw_film
 from motionflow.generate import comparison
@@ -92,10 +93,13 @@ def compare_film(
     Raises:
       InputError: no video, or nothing follows the start frame.
     """
-    start, real = comparison.real_frames(
-        video.iter_frames(path), animation.num_moments - 1, start_frame
+    start, real, before = comparison.real_frames(
+        video.iter_frames(path), animation.num_moments - 1, start_frame, NUM_BEFORE
     )
+    moment = Moment(real[0], before, video.frame_rate(path))
     real = [model.fit(frame, max_size, crop) for frame in real]
+    told = model.told(animation.control, moment, real[0])
+    animation = dataclasses.replace(animation, control=told)
     moments = animation.play(model.predictor, real[0])
     played = list(itertools.islice(moments, len(real)))
     rows = comparison.compare([shot.frame for (shot,) in played], real, start)

@@ -5,6 +5,7 @@ model.flow("photo.jpg")       ->  Motion: what moves where in the next step
 model.animate("photo.jpg")    ->  Film: how it goes on
 """
 
+import dataclasses
 import json
 import logging
 import os
@@ -13,19 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from motionflow.data import still, video
+from motionflow.data.still import Picture
 from motionflow.film import Film
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Arrow, Control, Place
+from motionflow.generate.measured_past import STEP_SECONDS, measure_past
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT, PACKED, find_model, is_export
 from motionflow.models.run_dir import STUCK_SHARE, RunDir
 from motionflow.motion import Motion, predict_motion
 
 MAX_SIZE = 4096  # pixels of the longer side of a film
-Picture = str | os.PathLike | Image.Image | np.ndarray
 
 
 class Model:
@@ -59,8 +60,8 @@ class Model:
         """Predicts how each cell of a picture moves in its next step.
 
         Args:
-          picture: a file (of a video its last frame is taken), a PIL image, or an array
-            [H, W], [H, W, 3] or [H, W, 4] of uint8; any size.
+          picture: a file, a PIL image, or an array [H, W], [H, W, 3] or [H, W, 4] of
+            uint8; any size. Of a video its last frame goes on as those before it moved.
           arrows: ((x, y), (x2, y2)), the motion of this step, pixels of the picture.
           pins: (x, y): what is there stays.
           mask: see `animate`.
@@ -70,9 +71,10 @@ class Model:
           InputError: it is no picture, one side is more than 16 times the other, what
             is said does not fit it, or the model cannot be told.
         """
-        frame = still.as_frame(picture)
-        control = _control(frame, frame, arrows, pins, mask, strength)
-        return predict_motion(self.predictor, frame, control)
+        moment = still.as_moment(picture)
+        control = Control(arrows, pins, _white(mask), strength)
+        control = self.told(control, moment, moment.frame)
+        return predict_motion(self.predictor, moment.frame, control)
 
     def animate(
         self,
@@ -110,10 +112,10 @@ class Model:
           InputError: `picture` is none, what is said does not fit it, the model cannot
             be told, or an option of `animation` is refused.
         """
-        whole = still.as_frame(picture)
-        frame = self.fit(whole, max_size, crop)
-        control = _control(whole, frame, arrows, pins, mask, strength)
-        options = Animation(control=control, **animation)
+        moment = still.as_moment(picture)
+        frame = self.fit(moment.frame, max_size, crop)
+        control = Control(arrows, pins, _white(mask), strength)
+        options = Animation(control=self.told(control, moment, frame), **animation)
         return Film(self.predictor, frame, options, show_flow, show_arrows, fps)
 
     def fit(self, frame: np.ndarray, max_size: int, crop: bool = False) -> np.ndarray:
@@ -126,6 +128,25 @@ class Model:
             text = "shrunk from %s to %s (max_size=%d)"
             logging.getLogger(__name__).info(text, *sizes, max_size)
         return bounded
+
+    def told(
+        self, control: Control, moment: still.Moment, frame: np.ndarray
+    ) -> Control:
+        """What is said of a moment, and how it moved before, for its fitted frame.
+
+        Raises:
+          InputError: see `Control.fitted`.
+        """
+        before, after = moment.frame.shape[:2], frame.shape[:2]
+        past = None
+        if self.predictor.takes_known and len(moment.before):
+            frames = [*moment.before, moment.frame]
+            if after == 2 * (self.predictor.frame_size,):  # a square, cut out
+                frames = [video.fit_frame(f, after[0]) for f in frames]
+            step = STEP_SECONDS * (moment.fps or 30)
+            past = measure_past(self.predictor, frames, step)
+        control = dataclasses.replace(control, past=past)
+        return control.fitted(before, after)
 
     def remarks(self) -> list[str]:
         """What one should know before one looks at its films.
@@ -151,18 +172,9 @@ def load(path: str | os.PathLike = DEFAULT) -> Model:
     return Model(predictor.load(path), _remarks(path))
 
 
-def _control(
-    picture: np.ndarray,
-    frame: np.ndarray,
-    arrows: Sequence[Arrow],
-    pins: Sequence[Place],
-    mask: Picture | None,
-    strength: float,
-) -> Control:
-    """What is said of a picture, of the frame that it is played on with."""
-    white = None if mask is None else still.as_frame(mask).max(axis=-1)
-    control = Control(arrows, pins, white, strength)
-    return control.fitted(picture.shape[:2], frame.shape[:2])
+def _white(mask: Picture | None) -> np.ndarray | None:
+    """Brightness [H, W] of a mask."""
+    return None if mask is None else still.as_moment(mask).frame.max(axis=-1)
 
 
 def _remarks(path: Path) -> list[str]:

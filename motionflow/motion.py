@@ -103,7 +103,8 @@ def predict_motion(
     flow = picture_flow.cell_flow(predictor, frames, known, 1, observe=seen.append)
     cells = tf.shape(flow)[2:4]
     flow *= control.strength * picture_flow.pixel_scale(predictor, size, cells)
-    flow *= tf.image.resize(course.weights, cells, "area")
+    if control.mask is not None:
+        flow *= tf.image.resize(course.weights, cells, "area")
     return Motion(frame, flow[0, 0].numpy(), seen[0][0, 0].numpy())
 
 

@@ -6,9 +6,10 @@ file, Restoring --plan_video-----> plan.json, a thinned file
 
 import collections
 import dataclasses
+import functools
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ from motionflow.data.frame_sequence import FrameSequence, open_sequence, parse_n
 from motionflow.errors import InputError
 from motionflow.film import check_output, write_film
 from motionflow.generate import METHODS, WITH_MODEL, picture_flow, restoration, thinning
+from motionflow.generate.comparison import FRAMES_PER_PREDICTION
+from motionflow.generate.control import Control
+from motionflow.generate.measured_past import measure_past
+from motionflow.generate.rollout import FlowFunction
+from motionflow.generate.steering import Steering
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT
 
@@ -207,6 +213,28 @@ def _filler(options: Restoring, plan: thinning.Plan | None) -> restoration.Fille
         elif plan:
             chosen[name] = getattr(plan, name)
     if chosen.get("method", METHODS[0]) in WITH_MODEL:
-        model = picture_flow.flow_function(predictor.load(options.model))
-        chosen["model"] = model
-    return restoration.Filler(**chosen)
+        network = predictor.load(options.model)
+        chosen["model"] = picture_flow.flow_function(network)
+        if network.takes_known:
+            step = chosen.get("frames_per_prediction", FRAMES_PER_PREDICTION)
+            chosen["told"] = functools.partial(told_function, network, step)
+    # Which frames are there after a gap no plan knows when it is made.
+    return restoration.Filler(**chosen, looks_ahead=plan is None)
+
+
+def told_function(
+    network: predictor.Predictor, step_frames: int, frames: Sequence[np.ndarray]
+) -> FlowFunction | None:
+    """A flow function that is told how the last of some frames moved; None if unknown.
+
+    Args:
+      network: can be told.
+      step_frames: frames that one prediction takes.
+      frames: uint8 [H, W, 3], one after the other.
+    """
+    past = measure_past(network, frames, step_frames)
+    if past is None:
+        return None
+    height, width = frames[-1].shape[:2]
+    model = Steering(network, Control(past=past), (height, width), num_predictions=1)
+    return lambda now: model(now)[:, 0]

@@ -18,6 +18,7 @@ from motionflow.errors import InputError
 from motionflow.model import Model
 from tests.conftest import moving_square, texture, write_avi
 from tests.fake_predictor import FakePredictor
+from tests.told_predictor import ToldPredictor
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +105,25 @@ def test_a_video_goes_on_from_its_last_frame(run):
     assert len(film) == 1 + 5
     errors = [np.abs(film[0].astype(int) - frame).mean() for frame in frames]
     assert np.argmin(errors) == 5
+
+
+def test_a_video_goes_on_as_it_moved(run, monkeypatch):
+    # A square of 80 pixels that moves by 3 a frame, at 30 a second: in a step by 6.
+    write_avi(Path("clip.avi"), moving_square((3, 0), 6, seed=1))
+    told = ToldPredictor(goes_on=True, size=200, cells=20)
+    monkeypatch.setattr(model, "load", lambda path: Model(told))
+    run("--input=clip.avi", "--output=o", "--num_predictions=2")
+    np.testing.assert_allclose(told.told[0][0, 10, 10:14, 5], 6, atol=0.2)
+    first, *_, last = read_folder("o")
+    # The square, from (75, 60) on, has come 12 pixels further.
+    moved = np.abs(last[80:120, 112:132].astype(int) - first[80:120, 100:120]).mean()
+    stayed = np.abs(last[80:120, 112:132].astype(int) - first[80:120, 112:132]).mean()
+    assert moved < 0.3 * stayed
+    # The same from inside of a video, beside what happened.
+    run("--input=clip.avi", "--output=c.mp4", "--compare", "--start_frame=3")
+    np.testing.assert_allclose(told.told[-1][0, 10, 10:14, 5], 6, atol=0.2)
+    rows = list(csv.DictReader(Path("c.csv").read_text().splitlines()))
+    assert float(rows[1]["predicted_psnr"]) > float(rows[1]["repeated_psnr"]) + 3
 
 
 def test_fps_is_the_videos_rate(run, image):
@@ -242,7 +262,7 @@ def test_comparison_from_a_frame_near_the_end(run, clip, capsys):
         (["--input=photos", "--output=photos"], "--output is --input"),
         (["--input=photos", "--compare"], "--compare needs a video"),
         (["--input=empty"], "empty holds no picture"),
-        (["--input=picture.png", "--compare"], "no frame after its first"),
+        (["--input=picture.png", "--compare"], "no frame after frame 0"),
         (["--input=note.txt", "--compare"], "note.txt holds no frame"),
         (["--input=clip.avi", "--compare", "--num_futures=2"], "shows one future"),
         (["--input=clip.avi", "--compare", "--mode=loop"], "a loop never happened"),

@@ -58,18 +58,22 @@ def test_frames_too_small_for_ssim():
 
 
 def test_which_frames_are_compared():
-    numbers = range(10)
+    def frames(count, *arguments):
+        return comparison.real_frames(iter(range(count)), *arguments)
+
     # The last start that 4 frames follow.
-    assert comparison.real_frames(iter(numbers), 4) == (5, [5, 6, 7, 8, 9])
-    assert comparison.real_frames(iter(numbers), 4, 2) == (2, [2, 3, 4, 5, 6])
+    assert frames(10, 4) == (5, [5, 6, 7, 8, 9], [])
+    assert frames(10, 4, None, 2) == (5, [5, 6, 7, 8, 9], [3, 4])
+    assert frames(10, 4, 2) == (2, [2, 3, 4, 5, 6], [])
+    assert frames(10, 4, 2, 3) == (2, [2, 3, 4, 5, 6], [0, 1])
     # The video ends earlier.
-    assert comparison.real_frames(iter(numbers), 4, 7) == (7, [7, 8, 9])
-    assert comparison.real_frames(iter(numbers), 40) == (0, list(numbers))
+    assert frames(10, 4, 7, 2)[:2] == (7, [7, 8, 9])
+    assert frames(10, 40) == (0, list(range(10)), [])
     for start in (9, 10, 99):
         with pytest.raises(InputError, match=f"no frame after frame {start}"):
-            comparison.real_frames(iter(numbers), 4, start)
-    with pytest.raises(InputError, match="no frame after its first frame"):
-        comparison.real_frames(iter([0]), 4)
+            frames(10, 4, start)
+    with pytest.raises(InputError, match="no frame after frame 0"):
+        frames(1, 4)
 
 
 def test_csv(tmp_path):

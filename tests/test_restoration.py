@@ -32,7 +32,8 @@ def constant(dx):
 
 
 def filled(filler, before, after, num_frames):
-    pairs = list(filler.fill(before, after, num_frames))
+    sides = [[] if frame is None else [frame] for frame in (before, after)]
+    pairs = list(filler.fill(*sides, num_frames))
     return [frame for frame, _ in pairs], [how for _, how in pairs]
 
 
@@ -189,7 +190,7 @@ def test_frames_are_read_as_they_are_needed():
 def test_a_gap_of_nothing_and_odd_sizes(method):
     filler = Filler(method, constant(1))
     first, last = texture(0, 17, 31), texture(1, 17, 31)
-    assert list(filler.fill(first, last, 0)) == []
+    assert list(filler.fill([first], [last], 0)) == []
     found, _ = filled(filler, first, last, 2)
     assert [frame.shape for frame in found] == [(17, 31, 3)] * 2
 
@@ -206,7 +207,7 @@ def test_what_cannot_be_restored_is_said():
         list(restore([(0, frame), (1, frame[:60])], 0, 5, filler))
     tiny = frame[:8, :8]
     with pytest.raises(InputError, match="8x8 are too small for optical flow"):
-        list(Filler("flow").fill(tiny, tiny, 1))
+        list(Filler("flow").fill([tiny], [tiny], 1))
 
 
 @pytest.mark.parametrize(

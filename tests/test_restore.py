@@ -15,9 +15,10 @@ from motionflow.commands import restore
 from motionflow.errors import InputError
 from motionflow.generate import thinning
 from motionflow.models import predictor
-from tests.conftest import texture, write_avi
+from tests.conftest import moving_square, texture, write_avi
 from tests.fake_predictor import FakePredictor
 from tests.test_frame_sequence import write_video
+from tests.told_predictor import ToldPredictor
 
 pytestmark = pytest.mark.slow
 
@@ -291,3 +292,23 @@ def test_only_what_it_made_is_replaced(call, tmp_path, monkeypatch):
         assert (done.code, Path(output).read_text()) == (1, "mine")
         assert f"{output} is there already and was not made by" in done.err
         assert call(restore, *own, "--overwrite").code == 0
+
+
+def test_a_model_that_can_be_told_goes_on_as_the_frames_moved(run, monkeypatch):
+    told = ToldPredictor(goes_on=True, size=200, cells=20)
+    monkeypatch.setattr(predictor, "load", lambda path: told)
+    frames = moving_square((3, 0), 12, seed=1)
+    missing = {0, 1, 6, 7}
+    write_folder("in", frames, sorted(set(range(12)) - missing))
+    run("--input=in", "--output=out")
+    found = read_folder("out")
+    assert len(found) == 10  # the numbers begin with 2
+
+    def error(frame, number):
+        return np.abs(frame.astype(int) - frames[number]).mean()
+
+    for number, copied in ((6, 5), (7, 8)):
+        assert error(found[number - 2], number) < 0.3 * error(frames[copied], number)
+    # Forwards from frames 4 and 5, backwards from 9 and 8: the signs differ.
+    signs = [np.sign(known[0, 10, 10, 5]) for known in told.told]
+    assert signs == [1, -1]

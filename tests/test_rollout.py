@@ -187,7 +187,9 @@ def test_a_gap_is_filled_from_both_sides():
     scene = texture(3, 40, 80).astype(np.float32)
     # A camera that pans: content moves 2 pixels left a frame.
     film = [scene[None, :, 2 * t : 2 * t + 48] for t in range(5)]
-    gap = list(rollout.between(ConstantFlow(-4, 0), film[0], film[4], 3, 2))
+    gap = list(
+        rollout.between(ConstantFlow(-4, 0), ConstantFlow(4, 0), film[0], film[4], 3, 2)
+    )
     assert len(gap) == 3
     for found, expected in zip(gap, film[1:4], strict=True):
         # What enters at the right is in the last frame only.

@@ -6,10 +6,11 @@
     motionflow animate photo.jpg --arrow=120,80:180,76 --pin=40,200
     motionflow animate clip.mp4 --model=runs/allconv --compare
 
-The input is a picture, a video (its last frame is taken), a folder of pictures, or
-several of these. A film starts with the input, at its own size, and goes on with
-num_predictions * frames_per_prediction frames. --compare starts inside a video and puts
-what was predicted beside what really happened, with PSNR and SSIM a frame.
+The input is a picture, a video (its last frame goes on as those before it moved), a
+folder of pictures, or several of these. A film starts with the input, at its own size,
+and goes on with num_predictions * frames_per_prediction frames. --compare starts inside
+a video and puts what was predicted beside what really happened, with PSNR and SSIM a
+frame.
 """
 
 import sys
@@ -27,8 +28,7 @@ from motionflow.generate import FORMATS, MODES
 from motionflow.models.model_path import DEFAULT
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from motionflow.data.still import Moment
     from motionflow.filming import Plan
     from motionflow.model import Model
 
@@ -129,8 +129,8 @@ def main(values: flags.FlagValues) -> int:
         check_replaceable(scores, MARK, values.overwrite, sign=SCORES)
         _compare(values, source, target, played)
     else:
-        frame = still.read_still(source)  # before the model, which takes seconds
-        _animate(values, _load(values), frame, target, played | control)
+        moment = still.read_moment(source)  # before the model, which takes seconds
+        _animate(values, _load(values), moment, target, played | control)
     return 0
 
 
@@ -193,7 +193,7 @@ def _animate_all(values: flags.FlagValues, plan: "Plan", played: dict[str, Any])
     for source, target in plan.films:
         try:
             target.parent.mkdir(exist_ok=True, parents=True)
-            _animate(values, model, still.read_still(source), target, played)
+            _animate(values, model, still.read_moment(source), target, played)
         except InputError as error:
             failed += 1
             print(f"failed: {error}", file=sys.stderr)
@@ -208,11 +208,11 @@ def _animate_all(values: flags.FlagValues, plan: "Plan", played: dict[str, Any])
 def _animate(
     values: flags.FlagValues,
     model: "Model",
-    frame: "np.ndarray",
+    moment: "Moment",
     target: Path,
     played: dict[str, Any],
 ) -> None:
-    film = model.animate(frame, **_shown(values), **played)
+    film = model.animate(moment, **_shown(values), **played)
     with cli.progress_bar(target.name, "frame") as progress:
         film.save(target, progress, MARK)
     print(f"wrote {target}: {len(film)} frames, the first is the input")

@@ -46,8 +46,8 @@ def main(values: flags.FlagValues) -> None:
 
     control = read_control(values)
     motion.check_output(output)
-    frame = still.read_still(source)  # before the model, which takes seconds
-    found = model.load(values.model).flow(frame, **control)
+    moment = still.read_moment(source)  # before the model, which takes seconds
+    found = model.load(values.model).flow(moment, **control)
     found.save(output, MARK)
     height, width = found.picture.shape[:2]
     rows, columns = found.speed.shape

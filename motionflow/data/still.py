@@ -1,14 +1,16 @@
 """The frame to play on: of a picture, of a video, of each picture in a folder.
 
-picture or video --read_still--> uint8 [H, W, 3] RGB
-file, PIL image or array --as_frame--> the same
+picture or video --read_moment--> its (last) frame, uint8 [H, W, 3], and those before
+file, PIL image or array --as_moment--> the same
 folder           --find_pictures--> paths of pictures, and of what is none
 any frame        --bound_size--> the same with a longest side
 """
 
 import collections
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,17 +19,37 @@ from PIL import Image
 from motionflow.data import picture, video
 from motionflow.errors import InputError
 
+NUM_BEFORE = 10  # frames; enough for a step at 120 frames a second
 PICTURE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".avif", ".jp2"),
 )
 
 
-def read_still(path: str | Path) -> np.ndarray:
-    """Reads a picture, or the last frame of a video or animation.
+class Moment(NamedTuple):
+    """A frame to play on, and what came before it.
 
-    Returns:
-      uint8 [H, W, 3] RGB.
+    Attributes:
+      frame: uint8 [H, W, 3] RGB.
+      before: frames of the video just before it, oldest first; none of a picture.
+      fps: frames a second of the video; 0 of a picture.
+    """
+
+    frame: np.ndarray
+    before: Sequence[np.ndarray] = ()
+    fps: float = 0.0
+
+
+Picture = str | os.PathLike | Image.Image | np.ndarray | Moment
+
+
+def read_still(path: str | Path) -> np.ndarray:
+    """The frame of `read_moment`."""
+    return read_moment(path).frame
+
+
+def read_moment(path: str | Path) -> Moment:
+    """Reads a picture, or the last frames of a video or animation.
 
     Raises:
       InputError: the file is missing, damaged or neither of the two.
@@ -36,31 +58,30 @@ def read_still(path: str | Path) -> np.ndarray:
         raise InputError(f"there is no file {path}")
     # A picture that is damaged or too large is not tried as a video.
     if picture.is_picture(path):
-        return picture.read_image(path)
+        return Moment(picture.read_image(path))
     try:
-        (last,) = collections.deque(video.iter_frames(path), maxlen=1)
+        *before, last = collections.deque(video.iter_frames(path), NUM_BEFORE + 1)
     except InputError as error:
         raise InputError(f"{path} is neither a picture nor a video") from error
-    return last
+    return Moment(last, before, video.frame_rate(path))
 
 
-def as_frame(source: str | os.PathLike | Image.Image | np.ndarray) -> np.ndarray:
+def as_moment(source: Picture) -> Moment:
     """A picture, in whatever form a caller has it.
 
     Args:
-      source: a file, see `read_still`; a PIL image; or uint8 [H, W], [H, W, 3] (RGB) or
-        [H, W, 4] (transparency is laid over white).
-
-    Returns:
-      uint8 [H, W, 3] RGB.
+      source: a file, see `read_moment`; a PIL image; or uint8 [H, W], [H, W, 3] (RGB)
+        or [H, W, 4] (transparency is laid over white).
 
     Raises:
       InputError: no picture, or an array of another shape or dtype.
     """
+    if isinstance(source, Moment):
+        return source
     if isinstance(source, Image.Image):
-        return picture.from_image(source)
+        return Moment(picture.from_image(source))
     if not isinstance(source, np.ndarray):
-        return read_still(Path(source))
+        return read_moment(Path(source))
     if source.dtype != np.uint8 or not 2 <= source.ndim <= 3 or not source.size:
         raise InputError(
             f"the picture is an array of {source.dtype} {list(source.shape)}, expected "
@@ -70,7 +91,7 @@ def as_frame(source: str | os.PathLike | Image.Image | np.ndarray) -> np.ndarray
         raise InputError(
             f"the picture has {source.shape[2]} channels, expected RGB or RGBA"
         )
-    return picture.from_image(Image.fromarray(source))
+    return Moment(picture.from_image(Image.fromarray(source)))
 
 
 def find_pictures(folder: str | Path) -> tuple[list[Path], list[Path]]:

@@ -96,6 +96,14 @@ def iter_frames(path: str | Path, decoder: str = "opencv") -> Iterator[np.ndarra
     yield from frames
 
 
+def frame_rate(path: str | Path) -> float:
+    """Frames a second, by the container; 0 where it does not say."""
+    capture = _open(path)
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    capture.release()
+    return float(rate) if np.isfinite(rate) and rate > 0 else 0.0
+
+
 def _check_file(path: str | Path) -> None:
     if not Path(path).is_file():  # a pipe would be waited for
         raise InputError(f"there is no file {path}")

@@ -16,10 +16,10 @@ So `FRAMES_PER_PREDICTION` frames to a prediction keep the default's pace, on vi
 the training videos' frame rate.
 """
 
+import collections
 import csv
 import itertools
 import os
-from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -52,8 +52,11 @@ class FrameScores(NamedTuple):
 
 
 def real_frames(
-    frames: Iterable[np.ndarray], num_following: int, start: int | None = None
-) -> tuple[int, list[np.ndarray]]:
+    frames: Iterable[np.ndarray],
+    num_following: int,
+    start: int | None = None,
+    num_before: int = 0,
+) -> tuple[int, list[np.ndarray], list[np.ndarray]]:
     """Takes a start frame and up to `num_following` frames after it from a video.
 
     Args:
@@ -61,23 +64,26 @@ def real_frames(
       num_following: how many frames are predicted.
       start: number of the start frame; None takes the last that has `num_following`
         frames after it, or the first of a video that is too short.
+      num_before: how many frames before the start frame to keep, too.
 
     Returns:
-      number of the start frame; the frames, the start frame first.
+      number of the start frame; the frames from it on; up to `num_before` before it.
 
     Raises:
       InputError: no frame follows the start frame.
     """
+    # Without a start frame the last frames of the video, with one those up to its last.
+    end = None if start is None else start + num_following + 1
+    kept = collections.deque(
+        itertools.islice(enumerate(frames), end), num_before + 1 + num_following
+    )
     if start is None:
-        numbered = deque(enumerate(frames), maxlen=num_following + 1)
-    else:
-        numbered = list(
-            itertools.islice(enumerate(frames), start, start + num_following + 1)
-        )
-    if len(numbered) < 2:
-        place = "its first frame" if start is None else f"frame {start}"
-        raise InputError(f"the video has no frame after {place} to compare with")
-    return numbered[0][0], [frame for _, frame in numbered]
+        start = max(0, kept[-1][0] - num_following) if kept else 0
+    before = [frame for number, frame in kept if number < start]
+    found = [frame for number, frame in kept if number >= start]
+    if len(found) < 2:
+        raise InputError(f"the video has no frame after frame {start} to compare with")
+    return start, found, before
 
 
 def compare(

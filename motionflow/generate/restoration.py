@@ -27,7 +27,7 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -54,12 +54,18 @@ class Filler:
       frames_per_prediction: m, how many frames one predicted motion takes.
       max_gap: the longest gap that moving pixels fill; longer ones, of which a model
         knows nothing and flow little, repeat the frame before them.
+      told: from several frames, the last of which is played on, to a flow function that
+        is told how they moved, None where that is not known; itself None for a model
+        that cannot be told.
+      looks_ahead: whether it may see several frames after a gap, for `told`.
     """
 
     method: str = "predicted"
     model: rollout.FlowFunction | None = None
     frames_per_prediction: int = 2
     max_gap: int = 8
+    told: Callable[[Sequence[np.ndarray]], rollout.FlowFunction | None] | None = None
+    looks_ahead: bool = True
 
     def __post_init__(self) -> None:
         """Refuses what no gap could be filled with."""
@@ -73,14 +79,22 @@ class Filler:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
 
+    @property
+    def num_seen(self) -> int:
+        """Frames on each side of a gap that are worth having."""
+        return 2 * self.frames_per_prediction + 1 if self.told else 1
+
     def fill(
-        self, before: np.ndarray | None, after: np.ndarray | None, num_frames: int
+        self,
+        before: Sequence[np.ndarray],
+        after: Sequence[np.ndarray],
+        num_frames: int,
     ) -> Filled:
         """Yields the frames of one gap, each with how it came.
 
         Args:
-          before: uint8 [H, W, 3], the good frame before the gap; None at the start.
-          after: the good frame behind it; None at the end. One of the two is given.
+          before: uint8 [H, W, 3], the good frames up to the gap; none at the start.
+          after: the good frames behind it; none at the end. One of the two is given.
           num_frames: that are missing.
 
         Yields:
@@ -89,15 +103,26 @@ class Filler:
         """
         if num_frames < 1:
             return
-        how, reason = self._choose(before, after, num_frames)
-        start = after if before is None else before
-        end = before if after is None else after
+        first = before[-1] if len(before) else None
+        last = after[0] if len(after) else None
+        how, reason = self._choose(first, last, num_frames)
+        start = last if first is None else first
+        end = first if last is None else last
         assert start is not None and end is not None, "one of the two is given"
-        if how in ("forward", "backward"):
-            frames = self._played(start, num_frames, backwards=how == "backward")
+        if how == "forward":
+            frames = self._played(before, num_frames)
+        elif how == "backward":
+            frames = self._played(after[::-1], num_frames, backwards=True)
+            frames = list(frames)[::-1]
         elif how == "symmetric":
-            arguments = start[np.newaxis], end[np.newaxis], num_frames
-            frames = rollout.between(self._move, *arguments, self.frames_per_prediction)
+            frames = rollout.between(
+                self._onward(before),
+                self._onward(after[::-1], backwards=True),
+                start[np.newaxis],
+                end[np.newaxis],
+                num_frames,
+                self.frames_per_prediction,
+            )
         elif how == "flow":
             frames = _along_flow(start, end, num_frames, self._compute)
         elif how == "blend":
@@ -128,26 +153,30 @@ class Filler:
         return ("symmetric" if predicts else self.method), ""
 
     def _played(
-        self, frame: np.ndarray, num_frames: int, backwards: bool
+        self, frames: Sequence[np.ndarray], num_frames: int, backwards: bool = False
     ) -> Iterable[tf.Tensor]:
-        """The frames after `frame`, or those before it, in the order of the video."""
-
-        def reverse(frames: tf.Tensor) -> tf.Tensor:
-            return -self._move(frames)
-
-        frames = rollout.iterate(
-            reverse if backwards else self._move,
-            frame[np.newaxis],
+        """What follows the last of some frames, in their order."""
+        film = rollout.iterate(
+            self._onward(frames, backwards),
+            frames[-1][np.newaxis],
             math.ceil(num_frames / self.frames_per_prediction),
             self.frames_per_prediction,
         )
-        frames = itertools.islice(frames, num_frames)
-        return list(frames)[::-1] if backwards else frames
+        return itertools.islice(film, num_frames)
 
-    @property
-    def _move(self) -> rollout.FlowFunction:
-        assert self.model is not None, "refused for methods with a model"
-        return self.model
+    def _onward(
+        self, frames: Sequence[np.ndarray], backwards: bool = False
+    ) -> rollout.FlowFunction:
+        """Moves the last of some frames on in their order, be it against the video's.
+
+        A model that is told nothing speaks of the video's order.
+        """
+        model = self.model
+        assert model is not None, "refused for methods with a model"
+        told = self.told(frames) if self.told and len(frames) > 1 else None
+        if told:
+            return told
+        return (lambda now: -model(now)) if backwards else model
 
     @functools.cached_property
     def _compute(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -171,21 +200,36 @@ def restore(
     Raises:
       InputError: there is no good frame; sizes differ; a number is out of order.
     """
-    before, expected = None, first
-    for number, frame in numbered:
+    before: list[np.ndarray] = []
+    expected = first
+    for run in _runs(numbered, filler.num_seen if filler.looks_ahead else 1):
+        number, frame = run[0]
         if not expected <= number <= last:
             raise InputError(
                 f"frame number {number} where {expected} to {last} are expected"
             )
-        if before is not None and frame.shape != before.shape:
-            sizes = "{1}x{0} and {4}x{3}".format(*before.shape, *frame.shape)
+        if before and frame.shape != before[-1].shape:
+            sizes = "{1}x{0} and {4}x{3}".format(*before[-1].shape, *frame.shape)
             raise InputError(f"the frames have several sizes: {sizes}")
-        yield from filler.fill(before, frame, number - expected)
+        yield from filler.fill(before, [good for _, good in run], number - expected)
         yield frame, KEPT
-        before, expected = frame, number + 1
-    if before is None:
+        before = [*before, frame] if number == expected else [frame]
+        before, expected = before[-filler.num_seen :], number + 1
+    if not before:
         raise InputError("there is no good frame to restore others from")
-    yield from filler.fill(before, None, last + 1 - expected)
+    yield from filler.fill(before, [], last + 1 - expected)
+
+
+def _runs(
+    numbered: Iterable[tuple[int, np.ndarray]], length: int
+) -> Iterator[list[tuple[int, np.ndarray]]]:
+    """Each good frame with those that follow without a gap, `length` at most."""
+    frames = iter(numbered)
+    ahead = list(itertools.islice(frames, length))
+    while ahead:
+        first = ahead[0][0]
+        yield [one for i, one in enumerate(ahead) if one[0] == first + i]
+        ahead = [*ahead[1:], *itertools.islice(frames, 1)]
 
 
 def _as_bytes(frame: tf.Tensor | np.ndarray) -> np.ndarray:

@@ -184,7 +184,8 @@ def generate_futures(
 
 
 def between(
-    model: FlowFunction,
+    onward: FlowFunction,
+    backward: FlowFunction,
     first: tf.Tensor,
     last: tf.Tensor,
     num_frames: int,
@@ -193,7 +194,8 @@ def between(
     """Fills a gap: predicted forwards from its first frame and backwards from its last.
 
     Args:
-      model: as in `generate`; called once for each of the two.
+      onward: as in `generate`; called once for the first frame.
+      backward: called once for the last: where its pixels were.
       first: [B, H, W, 3] before the gap.
       last: [B, H, W, 3] after it.
       num_frames: that are missing between the two.
@@ -203,9 +205,11 @@ def between(
       float32 [B, H, W, 3], `num_frames` times.
     """
     start, end = (
-        _with_flow(model, frames, frames_per_prediction) for frames in (first, last)
+        _with_flow(model, frames, frames_per_prediction)
+        for model, frames in ((onward, first), (backward, last))
     )
-    return itertools.islice(_blended(start, end, num_frames + 1), num_frames)
+    ends = start, (end[0], -end[1])
+    return itertools.islice(_blended(*ends, num_frames + 1), num_frames)
 
 
 def to_uint8(frames: tf.Tensor | np.ndarray) -> np.ndarray:

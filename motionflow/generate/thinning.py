@@ -110,12 +110,15 @@ def choose(
     """
     frames = iter(frames)
     window = list(itertools.islice(frames, 1))
+    before: list[np.ndarray] = []
     while window:
+        before = [*before, window[0]][-filler.num_seen :]
         window += itertools.islice(frames, filler.max_gap + 2 - len(window))
-        run = _longest_run(window, filler, min_psnr)
+        run = _longest_run(before, window[1:], filler, min_psnr)
         yield None
         yield from run
         window = window[1 + len(run) :]
+        before = [] if run else before
 
 
 def make_plan(frames: Iterable[np.ndarray], filler: Filler, min_psnr: float) -> Plan:
@@ -170,14 +173,17 @@ def psnr(restored: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _longest_run(
-    window: list[np.ndarray], filler: Filler, min_psnr: float
+    before: list[np.ndarray],
+    window: list[np.ndarray],
+    filler: Filler,
+    min_psnr: float,
 ) -> list[float]:
-    """PSNR of the frames that can go behind the window's first; [] for none."""
+    """PSNR of the frames that can go behind those before; [] for none."""
     longest: list[float] = []
-    for length in range(1, min(filler.max_gap + 1, len(window))):
+    for length in range(1, min(filler.max_gap, len(window)) + 1):
         # A window that is not full ends with the video: its tail has no other side.
-        after = window[length + 1] if length + 1 < len(window) else None
-        found = _run(window[0], window[1 : length + 1], after, filler, min_psnr)
+        after = window[length : length + 1]
+        found = _run(before, window[:length], after, filler, min_psnr)
         if len(found) < length:
             break
         longest = found
@@ -185,9 +191,9 @@ def _longest_run(
 
 
 def _run(
-    before: np.ndarray,
+    before: list[np.ndarray],
     truth: list[np.ndarray],
-    after: np.ndarray | None,
+    after: list[np.ndarray],
     filler: Filler,
     min_psnr: float,
 ) -> list[float]:

@@ -1,0 +1,53 @@
+"""How the places of a frame moved just before, as a network is told.
+
+frames of a video, the last one is played on --measure_past--> [rows, columns, 2]
+
+Measured as for training (`data.samples`): optical flow (DIS) from the last frame back
+to one before, the camera's motion taken out, its sign turned, on the network's grid.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from motionflow.data.continuity import marked_steps
+from motionflow.data.flow import make_flow_function
+from motionflow.data.stabilize import StabilizedFlow, UnstableCamera
+from motionflow.generate import picture_flow
+from motionflow.models.predictor import Predictor
+
+STEP_SECONDS = 2 / 30  # of a step, by labels of HMDB-51's videos
+
+
+def measure_past(
+    predictor: Predictor, frames: Sequence[np.ndarray], step_frames: float
+) -> np.ndarray | None:
+    """Measures how the last of some frames came to be.
+
+    Args:
+      predictor: predicts squares.
+      frames: uint8 [H, W, 3], one after the other; frames that repeat the one before
+        do not count.
+      step_frames: frames of the video that one prediction takes.
+
+    Returns:
+      float32 [rows, columns, 2], pixels of the network's frame per step. None where it
+      is not known: too few frames, a cut among them, a camera that cannot be followed.
+    """
+    grid = picture_flow.grid_shape(predictor, *frames[-1].shape[:2])
+    pixels = predictor.frame_size // predictor.grid_size
+    size = grid[1] * pixels, grid[0] * pixels
+    small = (cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames)
+    steps = list(marked_steps(small, skip_duplicates=True))
+    steps = steps[-1 - max(1, round(step_frames)) :]
+    span = steps[-1].index - steps[0].index
+    if not span or any(step.mark for step in steps[1:]):
+        return None
+    last, first = (cv2.cvtColor(steps[i].frame, cv2.COLOR_RGB2GRAY) for i in (-1, 0))
+    try:
+        back = StabilizedFlow(make_flow_function("dis"))(last, first)
+    except UnstableCamera:
+        return None
+    blocks = back.reshape(grid[0], pixels, grid[1], pixels, 2)
+    return -blocks.mean(axis=(1, 3), dtype=np.float32) * (step_frames / span)
