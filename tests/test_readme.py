@@ -105,9 +105,10 @@ def test_commands_and_snippets(call, clone, monkeypatch):
                 expected = 130 if verb == "serve" else 0
                 assert done.code == expected, (page, verb, words, done.err)
                 count += 1
-    assert count == 43
+    assert count == 44
     for name in (
         *("photo.mp4", "photo-flow.png", "runs/videos/film.mp4", "flow.gif"),
+        "told.mp4",
         *("compared.csv", "steps.mp4", "whole.mp4", "clip2.mp4"),
         *("runs/report/report.html", "runs/compared/strip_frames.png", "mine.png"),
         *("exported/1/saved_model.pb", "exported-onnx/1/model.onnx"),
