@@ -198,6 +198,62 @@ def test_a_gap_is_filled_from_both_sides():
         assert np.abs(gap[2] - film[3]).mean() < np.abs(alone - film[3]).mean()
 
 
+# Large pictures, whose smooth flow is inverted on a coarse grid.
+
+
+def large(seed=0):
+    return texture(seed, 260, 330)[None].astype(np.float32)
+
+
+@pytest.mark.parametrize("mode", ["recursive", "composed", "euler"])
+@pytest.mark.parametrize("dx, dy", [(0, 0), (6, 2)])
+def test_large_pictures_move_by_whole_pixels_exactly(mode, dx, dy):
+    video = moved_by(large(), ConstantFlow(dx, dy), 2, 2, mode)
+    for k in range(4):
+        pad = ((0, 0), (dy * (k + 1) // 2, 0), (dx * (k + 1) // 2, 0), (0, 0))
+        expected = np.pad(large(), pad, mode="edge")[:, :260, :330]
+        np.testing.assert_array_equal(rollout.to_uint8(video[:, k]), expected)
+
+
+@pytest.mark.parametrize("mode", ["recursive", "composed", "euler"])
+def test_large_pictures_turn_as_they_should(mode):
+    # A turn by i w a prediction, z -> z (1 + i w / 2) in a frame.
+    center, w = (329 + 259j) / 2, 0.06
+    z = np.arange(330) + 1j * np.arange(260)[:, None] - center
+    flow = 1j * w * z
+
+    def picture(z):
+        return 127 + 60 * np.sin(z.real / 4 + z.imag / 9) * np.cos(z.imag / 6)
+
+    start = np.float32(picture(z))[None, ..., None].repeat(3, axis=-1)
+    flow = np.float32(np.stack([flow.real, flow.imag], axis=-1))[None]
+    video = moved_by(start, lambda frames: flow, 1, 2, mode)
+    steps = (1 + 0.5j * w) ** 2 if mode == "euler" else 1 + 1j * w
+    error = np.abs(video[0, 1, ..., 0] - picture(z / steps))
+    assert error[20:-20, 20:-20].max() < 2
+
+
+def test_large_gaps_are_filled_up_to_the_border():
+    scene = texture(3, 250, 300).astype(np.float32)
+    film = [scene[None, :, 6 * t : 6 * t + 260] for t in range(5)]
+    gap = list(rollout.between(ConstantFlow(-12, 0), film[0], film[4], 3, 2))
+    for found, expected in zip(gap, film[1:4], strict=True):
+        np.testing.assert_allclose(found, expected, atol=1)
+
+
+def test_large_pictures_of_any_size_in_a_graph(capfd):
+    coarse = np.random.default_rng(1).normal(0, 3, (1, 5, 6, 2)).astype(np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
+    def play(frames):
+        return rollout.generate(lambda frames: coarse, frames, 2, 1)
+
+    for frames in (large(), large()[:, :250, :270]):
+        expected = rollout.generate(lambda frames: coarse, frames, 2, 1)
+        np.testing.assert_allclose(play(frames), expected, atol=0.1)
+    assert not capfd.readouterr().err  # TensorFlow has nothing to complain about
+
+
 def test_an_unknown_mode_is_refused():
     with pytest.raises(InputError, match="'magic'.*recursive, composed"):
         rollout.generate(ConstantFlow(1, 0), noise(), mode="magic")

@@ -316,6 +316,76 @@ def test_colors_out_are_mixtures_of_colors_in(seed):
     assert frames.min() - 1e-3 <= warped.min() and warped.max() <= frames.max() + 1e-3
 
 
+# Shorter ways.
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (1, 50), (50, 2), (50, 99)])
+def test_read_is_backward(height, width):
+    frames = noise(0, 2, height, width, 3)
+    np.testing.assert_array_equal(
+        warp.read(frames, constant_flow(0, 0, height, width).repeat(2, axis=0)), frames
+    )
+    flow = noise(1, 2, height, width, 2) / 10 - 12
+    expected = warp.backward(frames, flow)
+    np.testing.assert_allclose(warp.read(frames, flow), expected, atol=1e-2)
+
+
+def turn(points, degrees=5.0, bend=6.0):
+    """Where points [..., 2] of a large picture go: turned and bent, or back again."""
+    center = np.array([240, 130])
+    x, y = np.moveaxis(points - center, -1, 0)
+    if degrees > 0:
+        x = x + bend * np.sin(y / 40)
+    x, y = np.moveaxis(np.stack([x, y], -1) @ np.transpose(rotation(degrees)), -1, 0)
+    if degrees < 0:
+        x = x - bend * np.sin(y / 40)
+    return np.stack([x, y], -1) + center
+
+
+def inverse_of(flow, seen):
+    """The inverse, found on a grid whose shape is kept in `seen`."""
+
+    def function(field):
+        seen.append(tuple(field.shape[1:3]))
+        return warp.invert(field, "magnitude")[0]
+
+    return warp.smoothly(function, tf.constant(flow, tf.float32)).numpy()
+
+
+def test_smooth_motion_is_inverted_on_a_coarse_grid():
+    points = np.stack(np.meshgrid(np.arange(480.0), np.arange(260.0)), axis=-1)
+    np.testing.assert_allclose(turn(turn(points), -5), points, atol=1e-9)
+    seen = []
+    found = inverse_of((turn(points) - points)[None], seen)
+    assert seen == [(130, 240)]
+    came = turn(points, -5)
+    inner = np.all((came > 2) & (came < [477, 257]), axis=-1)
+    error = np.linalg.norm(found[0] - (came - points), axis=-1)[inner]
+    assert inner.mean() > 0.8 and error.max() < 0.05
+
+
+def test_an_occluding_figure_keeps_its_edge():
+    frames, flow = noise(0, 1, 250, 260, 3), constant_flow(0, 0, 250, 260)
+    flow[0, 100:120, 80:110] = [7, 3]
+    seen = []
+    inverse = inverse_of(flow, seen)
+    assert seen == [(250, 260)]
+    moved = warp.read(frames, inverse)
+    np.testing.assert_allclose(
+        moved[0, 103:123, 87:117], frames[0, 100:120, 80:110], atol=1e-2
+    )
+    still = np.ones((250, 260), bool)
+    still[100:123, 80:117] = False
+    np.testing.assert_array_equal(moved[0].numpy()[still], frames[0][still])
+
+
+def test_small_pictures_are_inverted_at_their_size():
+    seen = []
+    for height, width in ((200, 200), (1, 900), (239, 500)):
+        inverse_of(constant_flow(1, 2, height, width), seen)
+    assert seen == [(200, 200), (1, 900), (239, 500)]
+
+
 # Shapes, types, graphs, gradients.
 
 

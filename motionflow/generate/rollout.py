@@ -217,7 +217,6 @@ def to_uint8(frames: tf.Tensor | np.ndarray) -> np.ndarray:
     return np.rint(frames).clip(0, 255).astype(np.uint8)
 
 
-@tf.function(reduce_retracing=True)
 def meet(
     first: tf.Tensor,
     there: tf.Tensor,
@@ -239,11 +238,18 @@ def meet(
     Returns:
       float32 [B, H, W, 3].
     """
-    early, early_coverage = warp.forward(first, there, _IMPORTANCE)
-    late, late_coverage = warp.forward(last, back, _IMPORTANCE)
-    before = (1.0 - time) * tf.clip_by_value(early_coverage, _HOLE, 1.0)
-    after = time * tf.clip_by_value(late_coverage, _HOLE, 1.0)
+    found = _inverse(tf.concat([there, back], axis=0))
+    return _mixed(warp.read(tf.concat([first, last], axis=0), found), found, time)
+
+
+@tf.function(reduce_retracing=True)
+def _mixed(moved: tf.Tensor, found: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
+    """Mixes the two halves of a batch that was moved to where `found` says."""
+    reach = tf.minimum(found[..., 2], warp.inside(found))
+    before, after = tf.split(tf.clip_by_value(reach, _HOLE, 1.0), 2)
+    before, after = (1.0 - time) * before, time * after
     share = (after / (before + after))[..., tf.newaxis]
+    early, late = tf.split(moved, 2)
     return early + share * (late - early)
 
 
@@ -302,25 +308,47 @@ def _moved(
     frames: tf.Tensor, offset: tf.Tensor, flow: tf.Tensor
 ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
     """The report's step: the moved frame is the next state."""
-    moved, _ = warp.forward(frames, flow, _IMPORTANCE)
+    moved = _forward(frames, flow)
     return moved, (moved, offset)
 
 
-@tf.function(reduce_retracing=True)
 def _composed(
     frames: tf.Tensor, offset: tf.Tensor, flow: tf.Tensor
 ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
     """Moves the frame `frames(x + offset(x))`, keeping where its colours come from."""
-    inverse, _ = warp.invert(flow, _IMPORTANCE)
-    offset = inverse + warp.backward(offset, inverse)
-    return warp.backward(frames, offset), (frames, offset)
+    offset = _offset_after(offset, flow)
+    return warp.read(frames, offset), (frames, offset)
+
+
+@tf.function(reduce_retracing=True)
+def _offset_after(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+    def compose(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+        inverse, _ = warp.invert(flow, _IMPORTANCE)
+        return inverse + warp.backward(offset, inverse)
+
+    return warp.smoothly(compose, offset, flow)
+
+
+@tf.function(reduce_retracing=True)
+def _inverse(flow: tf.Tensor) -> tf.Tensor:
+    """Where pixels came from, and as a third component the coverage."""
+
+    def invert(flow: tf.Tensor) -> tf.Tensor:
+        inverse, coverage = warp.invert(flow, _IMPORTANCE)
+        return tf.concat([inverse, coverage[..., tf.newaxis]], axis=-1)
+
+    return warp.smoothly(invert, flow)
+
+
+def _forward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+    return warp.read(frames, _inverse(flow))
 
 
 def _integrated(
     frames: tf.Tensor, flow: tf.Tensor, num_frames: int
 ) -> Iterator[tf.Tensor]:
     for displacement in _displacements(flow, num_frames):
-        yield warp.forward(frames, displacement, _IMPORTANCE)[0]
+        yield _forward(frames, displacement)
 
 
 def _displacements(flow: tf.Tensor, num_frames: int) -> Iterator[tf.Tensor]:
@@ -349,4 +377,7 @@ def _blended(
 
 @tf.function(reduce_retracing=True)
 def _carried_on(displacement: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    return displacement + warp.backward(flow, displacement)
+    def carry(displacement: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+        return displacement + warp.backward(flow, displacement)
+
+    return warp.smoothly(carry, displacement, flow)

@@ -16,9 +16,14 @@ where the pixels came *from* in place of their colours, which keeps textures sha
    four vectors as f(p), and is exact wherever the flow is affine.
 4. look up: the colour at y is that of the original frame at p.
 
+Films take two shorter ways: `smoothly` inverts flow that has no edges, such as a
+network's, on a coarser grid than the pixels'; `read` looks up faster.
+
 All of it is float32 whatever the precision policy, pure TensorFlow, differentiable, and
 takes any size, known or not when it is traced.
 """
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -34,6 +39,13 @@ _SMALLEST_AREA, _LARGEST_AREA = 0.05, 50.0
 _SURE = 1e-3
 # Far outside of every frame, so that no cell with such a corner passes for untorn.
 _NOWHERE = 1e6
+# Sides n of which k / n * n is k for all whole k, rounded or not (Kahan's theorem).
+_SIDES = sorted({2**i + 2**j for i in range(24) for j in range(24)})
+# The coarse grid has every sixth pixel, more of a picture whose short side would have
+# fewer than these points.
+_COARSEST, _POINTS = 6, 120
+# It serves fields that it shows to so many pixels, root mean square.
+_SMOOTH = 0.015
 
 
 @tf.function(reduce_retracing=True)
@@ -50,6 +62,35 @@ def backward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """
     vectors, _ = _finite(flow)
     return _look_up(tf.cast(frames, tf.float32), _pixels(tf.shape(flow)) + vectors)
+
+
+def read(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+    """`backward` of finite flow, faster where the frames' size is known.
+
+    Whole pixels have no gradient by the flow. Components of it beyond two are ignored.
+    """
+    if None in frames.shape:
+        return backward(frames, flow[..., :2])
+    # One crop for each pixel, of one pixel. Its place is a share of the side.
+    height, width = frames.shape[1:3]
+    below, right = (
+        next(n for n in _SIDES if n >= side - 1) for side in (height, width)
+    )
+    wider = [[0, 0], [0, below + 1 - height], [0, right + 1 - width], [0, 0]]
+    boxes, batch = _boxes(flow, tf.constant([right, below], tf.float32))
+    found = tf.image.crop_and_resize(tf.pad(frames, wider), boxes, batch, [1, 1])
+    return tf.reshape(found, frames.shape)
+
+
+@tf.function(reduce_retracing=True)
+def _boxes(flow: tf.Tensor, sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Places as `crop_and_resize` takes them, [B * H * W, 4], and whose they are."""
+    shape = tf.shape(flow)
+    places = _pixels(shape) + tf.transpose(flow, [3, 0, 1, 2])[:2]
+    places = tf.clip_by_value(places, 0.0, _last_pixel(flow))
+    places = tf.reshape(places, [2, -1]) / sides[:, tf.newaxis]
+    batch = tf.repeat(tf.range(shape[0]), shape[1] * shape[2])
+    return tf.transpose(tf.gather(places, [1, 0, 1, 0])), batch
 
 
 @tf.function(reduce_retracing=True)
@@ -123,6 +164,59 @@ def invert(
     weights = usable * _importance(importance, vectors)
     inverse, coverage = _invert(vectors, usable, weights, pixels, num_steps)
     return tf.transpose(inverse, [1, 2, 3, 0]), coverage
+
+
+def smoothly(function: Callable[..., tf.Tensor], *fields: tf.Tensor) -> tf.Tensor:
+    """What a function makes of fields, found on a coarse grid where they are smooth.
+
+    Where they have edges, as flow at an occlusion, and where pictures are small, the
+    function is given the fields as they are.
+
+    Args:
+      function: from vectors [B, h, w, 2] in pixels of any grid to others on that grid;
+        a third component has no unit.
+      *fields: vectors float32 [B, H, W, 2] in pixels.
+
+    Returns:
+      float32 [B, H, W, 2 or 3], in pixels.
+    """
+    shape = tf.shape(fields[0])[1:3]
+    stride = tf.clip_by_value(tf.reduce_min(shape) // _POINTS, 1, _COARSEST)
+    # Corners stay corners: what is linear stays so up to the border.
+    points = (shape - 1) // stride + 1
+
+    def resize(field: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        return tf.raw_ops.ResizeBilinear(images=field, size=size, align_corners=True)
+
+    def is_smooth() -> tf.Tensor:
+        # Of large pictures, half way between the points, where they say least.
+        size = tf.where(stride < 4, shape, 2 * points - 1)
+        again = [resize(resize(field, points), size) for field in fields]
+        misfit = tf.stack(again) - tf.stack([resize(field, size) for field in fields])
+        return tf.reduce_all(tf.reduce_mean(misfit**2, [2, 3, 4]) < _SMOOTH**2)
+
+    def on_coarse_grid() -> tf.Tensor:
+        scale = tf.cast((points - 1) / (shape - 1), tf.float32)[::-1]
+        found = function(*[scale * resize(field, points) for field in fields])
+        scale = tf.concat([scale, [1.0]], 0)[: found.shape[-1]]
+        return resize(found / scale, shape)
+
+    is_coarse = tf.cond(stride > 1, is_smooth, lambda: False)
+    return tf.cond(is_coarse, on_coarse_grid, lambda: function(*fields))
+
+
+def inside(flow: tf.Tensor) -> tf.Tensor:
+    """Whether `x + flow(x)` is in the frame: 1, less beyond its border, 0 a pixel on.
+
+    Args:
+      flow: [B, H, W, 2] in pixels.
+
+    Returns:
+      float32 [B, H, W].
+    """
+    places = _pixels(tf.shape(flow)) + tf.transpose(flow, [3, 0, 1, 2])[:2]
+    beyond = tf.abs(places - tf.clip_by_value(places, 0.0, _last_pixel(flow)))
+    return tf.reduce_prod(tf.maximum(1.0 - beyond, 0.0), axis=0)
 
 
 def resize_flow(flow: tf.Tensor, height: int, width: int) -> tf.Tensor:
