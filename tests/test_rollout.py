@@ -236,7 +236,11 @@ def test_large_pictures_turn_as_they_should(mode):
 def test_large_gaps_are_filled_up_to_the_border():
     scene = texture(3, 250, 300).astype(np.float32)
     film = [scene[None, :, 6 * t : 6 * t + 260] for t in range(5)]
-    gap = list(rollout.between(ConstantFlow(-12, 0), film[0], film[4], 3, 2))
+    gap = list(
+        rollout.between(
+            ConstantFlow(-12, 0), ConstantFlow(12, 0), film[0], film[4], 3, 2
+        )
+    )
     for found, expected in zip(gap, film[1:4], strict=True):
         np.testing.assert_allclose(found, expected, atol=1)
 

@@ -27,6 +27,7 @@ from motionflow.models.predictor import Predictor
 # Of the weights' equations: two places next to each other may be told different things.
 _RIDGE = 1e-4
 _LEAST_WEIGHT = 0.25
+_ITERATIONS = 3  # to where the flow's content came from
 
 
 class Course(NamedTuple):
@@ -145,8 +146,10 @@ def advance(
     scale = picture_flow.pixel_scale(predictor, size, cells)
     cell = predictor.frame_size / predictor.grid_size
     coarse = tf.image.resize(flow, cells, "area") / (strength * scale * cell)
-    came_from, _ = warp.invert(coarse, "magnitude")
-    past = tf.concat([tf.ones_like(came_from[..., :1]), -cell * came_from], axis=-1)
+    moved = coarse
+    for _ in range(_ITERATIONS):  # what is at y now moved by flow(y - moved(y))
+        moved = warp.backward(coarse, -moved)
+    past = tf.concat([tf.ones_like(moved[..., :1]), cell * moved], axis=-1)
     places = course.places + flow_at(flow, course.places)
     return course._replace(places=places, past=past)
 
