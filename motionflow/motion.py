@@ -13,7 +13,7 @@ import tensorflow as tf
 from motionflow import flow_drawing
 from motionflow.data import picture
 from motionflow.errors import InputError
-from motionflow.generate import picture_flow, steering
+from motionflow.generate import steering
 from motionflow.generate.control import NOTHING, Control
 from motionflow.models.predictor import Predictor
 
@@ -96,15 +96,11 @@ def predict_motion(
     steering.check(predictor, control)
     height, width = frame.shape[:2]
     course = steering.start(control, predictor, (height, width))
-    size = tf.constant([height, width])
-    known = steering.on_grid(predictor, course, 1, control.strength, size)
-    frames = frame[np.newaxis]
     seen: list[tf.Tensor] = []
-    flow = picture_flow.cell_flow(predictor, frames, known, 1, observe=seen.append)
-    cells = tf.shape(flow)[2:4]
-    flow *= control.strength * picture_flow.pixel_scale(predictor, size, cells)
+    arguments = predictor, frame[np.newaxis], course, 1, control.strength
+    flow = steering.cell_flow(*arguments, num_steps=1, observe=seen.append)
     if control.mask is not None:
-        flow *= tf.image.resize(course.weights, cells, "area")
+        flow *= tf.image.resize(course.weights, tf.shape(flow)[2:4], "area")
     return Motion(frame, flow[0, 0].numpy(), seen[0][0, 0].numpy())
 
 

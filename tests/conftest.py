@@ -109,6 +109,15 @@ def steps_run_dir(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def guided_run_dir(tmp_path_factory) -> Path:
+    """That of a guided network."""
+    from tests import tiny_run
+
+    folder = tmp_path_factory.mktemp("session") / "run"
+    return tiny_run.write_run(folder, "guided")
+
+
+@pytest.fixture(scope="session")
 def version(run_dir, tmp_path_factory) -> Path:
     """Version 1 of the export of `run_dir`; read it only."""
     from motionflow.serving.exporting import export_model
@@ -123,6 +132,15 @@ def steps_version(steps_run_dir, tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("session") / "exported"
     return export_model(steps_run_dir, folder)
+
+
+@pytest.fixture(scope="session")
+def guided_version(guided_run_dir, tmp_path_factory) -> Path:
+    """That of `guided_run_dir`."""
+    from motionflow.serving.exporting import export_model
+
+    folder = tmp_path_factory.mktemp("session") / "exported"
+    return export_model(guided_run_dir, folder)
 
 
 class Done(NamedTuple):

@@ -66,9 +66,36 @@ def test_what_does_not_fit_is_refused(tmp_path, change, words):
         measured(tmp_path, change)
 
 
-@pytest.mark.parametrize(
+FILES = pytest.mark.parametrize(
     "module, name", [(tflite, "model.tflite"), (onnx, "model.onnx")]
 )
+
+
+@FILES
+def test_files_of_a_network_that_can_be_told_are_told(
+    module, name, guided_run_dir, tmp_path
+):
+    if module is onnx:
+        pytest.importorskip("tf2onnx")
+        pytest.importorskip("onnxruntime")
+    format_name = module.__name__.split(".")[-1]
+    version = export_model(guided_run_dir, tmp_path, format_name)
+    frames, known = served.pictures(3, 64, 64), portable.example_known(3, 4)
+    run, model = module.open_runner(version / name), predictor.load(guided_run_dir)
+    for told in (known, np.zeros_like(known)):
+        found, expected = run(frames, told), model(frames, told)
+        np.testing.assert_allclose(found["flow"], expected["flow"], atol=1e-3)
+        np.testing.assert_allclose(
+            found["probabilities"].reshape(3, 16, 5),
+            expected["probabilities"],
+            atol=1e-4,
+        )
+    # The arrow's cell keeps its vector; zeros say nothing.
+    np.testing.assert_allclose(run(frames, known)["flow"][0, 0, 0], [3, -1], atol=1e-4)
+    np.testing.assert_allclose(found["flow"], model(frames)["flow"], atol=1e-3)
+
+
+@FILES
 def test_files_of_a_dense_sequence_say_all_of_its_steps(
     module, name, steps_run_dir, tmp_path
 ):

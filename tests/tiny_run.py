@@ -15,6 +15,7 @@ from motionflow.training.settings import Settings
 FRAME_SIZE, GRID_SIZE = 64, 3  # allconv: 64 -> 3
 STEPS_SIZE, STEPS_GRID = 72, 4  # dense networks: 72 -> 4 -> 36
 STEPS = {"dense_size": 36, "sequence_length": 3}
+GUIDED_GRID = 4  # of a trunk that halves 64 four times
 CENTERS = np.array([[0, 0], [2, 0], [-2, 0], [0, 3], [0, -3]], np.float32)
 
 
@@ -83,20 +84,28 @@ def settings(data_dir, run_dir, **changes):
 def write_run(path, name="allconv"):
     """Writes the run directory of a network with random weights.
 
-    A `dense_sequence` has frames of STEPS_SIZE, a grid of STEPS_GRID, and STEPS.
+    A `dense_sequence` has frames of STEPS_SIZE, a grid of STEPS_GRID, and STEPS; a
+    `guided` network has a grid of GUIDED_GRID.
     """
     model_config = {"name": name, "num_clusters": 5, "width": 0.1, "dropout": 0.3}
     size, model_config["grid_size"] = FRAME_SIZE, GRID_SIZE
     if name == "dense_sequence":
         size, model_config["grid_size"] = STEPS_SIZE, STEPS_GRID
         model_config |= STEPS
+    elif name == "guided":
+        model_config |= {"grid_size": GUIDED_GRID, "head": "dilated"}
     mean_frame = np.full((size, size, 3), 127, np.float32)
     keras.utils.set_random_seed(0)
     model = build_model(mean_frame=mean_frame, **model_config)
     if name == "dense_sequence":
         model.get_layer("steps").centers.assign(CENTERS)
-    random = np.random.default_rng(0)
-    for weight in model.trainable_weights:
+    random, weights = np.random.default_rng(0), model.trainable_weights
+    if name == "guided":
+        model.get_layer("guidance").centers.assign(CENTERS)
+        # Noise all along so deep a trunk would drown the frame.
+        heads = map(model.get_layer, ("scores", "gates", "guidance"))
+        weights = [weight for layer in heads for weight in layer.trainable_weights]
+    for weight in weights:
         weight.assign_add(random.normal(0, 0.1, weight.shape))
     run_dir = RunDir(path)
     config = {"model": model_config, "training": {}, "data": {}}

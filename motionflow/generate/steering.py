@@ -117,20 +117,45 @@ def predict(
       float32 [B, T, H, W, 2], pixels of the frames per prediction.
     """
     size = tf.shape(frames)[1:3]
-    known = on_grid(predictor, course, num_left, strength, size)
-    flow = picture_flow.cell_flow(predictor, frames, known, **options)
-    scale = picture_flow.pixel_scale(predictor, size, tf.shape(flow)[2:4])
-    flow *= strength * scale
+    flow = cell_flow(predictor, frames, course, num_left, strength, **options)
     steps = [
         course.weights * warp.resize_flow(step, size[0], size[1])
         for step in tf.unstack(flow, axis=1)
     ]
-    if known is not None:
+    if predictor.takes_known:
         cell = tf.cast(tf.reduce_min(size), tf.float32) / predictor.grid_size
         ways = course.places, _vectors(course, num_left), _told(course, size)
         ways = _ways(course, *ways[1:], cell) if along else ways
         steps = [keep_places(step, course.weights, *ways, cell) for step in steps]
     return tf.stack(steps, axis=1)
+
+
+def cell_flow(
+    predictor: Predictor,
+    frames: tf.Tensor,
+    course: Course,
+    num_left: int | tf.Tensor,
+    strength: float = 1.0,
+    **options: Any,
+) -> tf.Tensor:
+    """What the network makes of what is told, on its grid; in a graph too.
+
+    Args:
+      predictor: see `predict`.
+      frames: see `predict`.
+      course: see `predict`.
+      num_left: see `predict`.
+      strength: see `predict`.
+      **options: of `picture_flow.cell_flow`.
+
+    Returns:
+      float32 [B, T, rows, columns, 2], pixels of the frames per prediction.
+    """
+    size = tf.shape(frames)[1:3]
+    known = on_grid(predictor, course, num_left, strength, size)
+    flow = picture_flow.cell_flow(predictor, frames, known, **options)
+    cells = tf.shape(flow)[2:4]
+    return flow * strength * picture_flow.pixel_scale(predictor, size, cells)
 
 
 def advance(
@@ -201,9 +226,14 @@ def _vectors(course: Course, num_left: int | tf.Tensor) -> tf.Tensor:
 
 def _told(course: Course, size: tf.Tensor) -> tf.Tensor:
     """1 for what is told and has not left the frame, [B, M]."""
-    places, end = course.places, tf.cast(size[::-1], tf.float32) - 0.5
-    is_inside = tf.reduce_all((places >= -0.5) & (places < end), axis=-1)
-    return (course.arrows + course.pins) * tf.cast(is_inside, tf.float32)
+    is_there = tf.cast(is_inside(course.places, size), tf.float32)
+    return (course.arrows + course.pins) * is_there
+
+
+def is_inside(places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Whether places [B, M, 2] lie in a frame of this height and width, [B, M]."""
+    end = tf.cast(size[::-1], tf.float32) - 0.5
+    return tf.reduce_all((places >= -0.5) & (places < end), axis=-1)
 
 
 def _ways(

@@ -92,8 +92,8 @@ def _write_packed(folder: Path, model: Network, run_dir: RunDir) -> None:
         for network in (packed.read(path)[0], model)
     )
 
-    def run(frames: np.ndarray) -> dict[str, np.ndarray]:
-        return {key: value.numpy() for key, value in back(frames).items()}
+    def run(*inputs: np.ndarray) -> dict[str, np.ndarray]:
+        return {key: value.numpy() for key, value in back(*inputs).items()}
 
     written = portable.measure(path, run, truth, _PACKED_BOUND)
     logging.getLogger(__name__).info(portable.format_table([written]))

@@ -2,6 +2,7 @@
 
 frames [B, S, S, 3] -> flow, speed, codes, confidence, probabilities, on the grid;
                        and of dense networks and sequences the flow of all steps
+and what is known [B, g, g, 7] -> the same, of a network that can be told
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ NAMES = ("flow", "speed", "codes", "confidence", "probabilities")
 
 def forecast_function(
     model: keras.Model, centers: np.ndarray
-) -> Callable[[tf.Tensor], Forecast]:
+) -> Callable[..., Forecast]:
     """Makes a function from frames to all that is told about them.
 
     Args:
@@ -26,7 +27,8 @@ def forecast_function(
       centers: float32 [K, 2], the codebook, in pixels of the frame.
 
     Returns:
-      A function from frames [B, S, S, 3] in 0..255 to
+      A function from frames [B, S, S, 3] in 0..255 and, of a network that can be told,
+      what is known, see `data.known`, to
         flow: float32 [B, g, g, 2], dx right and dy down, pixels per prediction.
         speed: float32 [B, g, g], its length.
         codes: int32 [B, g, g], the most probable flow vector's number.
@@ -38,9 +40,14 @@ def forecast_function(
     grid = [-1, grid_size, grid_size]
     num_clusters, says_more = len(centers), (num_steps, fine_size) != (1, grid_size)
 
-    def forecast(frames: tf.Tensor) -> Forecast:
-        logits = model(tf.cast(frames, tf.float32), training=False)
+    def forecast(frames: tf.Tensor, known: tf.Tensor | None = None) -> Forecast:
+        frames, told = tf.cast(frames, tf.float32), {}
+        if known is None:
+            logits = model(frames, training=False)
+        else:
+            logits, told["flow"] = model.told(frames, known, training=False)
         found = spatial_softmax.predictions(logits, centers, grid_size, num_steps)
+        found |= told
         flow, steps = found["flow"], found["step_probabilities"] @ centers
         more = {"steps": tf.reshape(steps, [-1, num_steps, fine_size, fine_size, 2])}
         probabilities = tf.reshape(found["probabilities"], [*grid, num_clusters])

@@ -1,6 +1,6 @@
 """Model -> ONNX, for ONNX Runtime and what else reads it.
 
-model, codebook -> model.onnx, float32; `image` as its input, see `portable`
+model, codebook -> model.onnx, float32; `image` (and `known`) as in `portable`
 """
 
 import importlib.util
@@ -51,7 +51,7 @@ def open_runner(path: Path) -> portable.Runner:
     """Opens a file with ONNX Runtime, on all cores.
 
     Returns:
-      A function from uint8 [N, S, S, 3] to the outputs by their names.
+      A function from the inputs, in their order, to the outputs by their names.
     """
     import onnxruntime
 
@@ -59,6 +59,10 @@ def open_runner(path: Path) -> portable.Runner:
         str(path), providers=["CPUExecutionProvider"]
     )
     names = [output.name for output in session.get_outputs()]
-    return lambda frames: dict(
-        zip(names, session.run(names, {"image": frames}), strict=True)
-    )
+    inputs = [one.name for one in session.get_inputs()]
+
+    def run(*values: np.ndarray) -> dict[str, np.ndarray]:
+        fed = dict(zip(inputs, values, strict=True))
+        return dict(zip(names, session.run(names, fed), strict=True))
+
+    return run

@@ -4,6 +4,8 @@
                                confidence, probabilities, see `forecast`
     file, its runner --measure--> Written
 
+A network that can be told also takes `known` float32 [N, g, g, 7], see `data.known`:
+zeros where nothing is known.
 Frames are of the network's size, as a camera gives them: uint8. Resizing is left to the
 caller (`data.video.fit_frame`), since the runtimes resize otherwise than training did.
 """
@@ -18,10 +20,12 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.data.known import NUM_KNOWN, pack_known
+from motionflow.models.guided import GuidedNetwork
 from motionflow.serving.forecast import forecast_function
 from motionflow.tables import markdown_table
 
-Runner = Callable[[np.ndarray], dict[str, np.ndarray]]
+Runner = Callable[..., dict[str, np.ndarray]]
 _NUM_TIMED = 10
 
 
@@ -49,15 +53,18 @@ class Written:
 
 
 def graph(model: keras.Model, centers: np.ndarray) -> tf.types.experimental.Callable:
-    """The function that is converted, with `image` as its one input.
+    """The function that is converted: of `image`, and `known` if it can be told.
 
     Args:
       model: from frames [B, S, S, 3] to logits.
       centers: float32 [K, 2].
     """
     shape = [None, *model.input_shape[1:]]
-    spec = tf.TensorSpec(shape, tf.uint8, name="image")
-    return tf.function(forecast_function(model, centers), input_signature=[spec])
+    specs = [tf.TensorSpec(shape, tf.uint8, name="image")]
+    if isinstance(model, GuidedNetwork):
+        shape = [None, model.grid_size, model.grid_size, NUM_KNOWN]
+        specs.append(tf.TensorSpec(shape, tf.float32, name="known"))
+    return tf.function(forecast_function(model, centers), input_signature=specs)
 
 
 def measure(
@@ -67,7 +74,7 @@ def measure(
 
     Args:
       path: the file.
-      run: from uint8 [N, S, S, 3] to the outputs by their names.
+      run: from the inputs, in their order, to the outputs by their names.
       function: from `graph`.
       bound: the largest difference of a probability that is let pass.
 
@@ -75,9 +82,11 @@ def measure(
       RuntimeError: an output is missing, of another shape or type, a probability is
         off by more than the bound, or a batch answers otherwise than its frames.
     """
-    frames = _frames(function.input_signature[0].shape[1])
-    expected = {key: value.numpy() for key, value in function(frames).items()}
-    batched = run(frames)
+    image, *more = function.input_signature
+    inputs = [_frames(image.shape[1])]
+    inputs += [example_known(len(inputs[0]), spec.shape[1]) for spec in more]
+    expected = {key: value.numpy() for key, value in function(*inputs).items()}
+    batched = run(*inputs)
     for key, wanted in expected.items():
         found = batched.get(key)
         if found is None or (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
@@ -85,7 +94,8 @@ def measure(
             raise RuntimeError(
                 f"{path.name}: {key} is {got}, expected {wanted.dtype} {wanted.shape}"
             )
-    singly = np.concatenate([run(frame[None])["probabilities"] for frame in frames])
+    rows = [[value[i : i + 1] for value in inputs] for i in range(len(inputs[0]))]
+    singly = np.concatenate([run(*row)["probabilities"] for row in rows])
     worst = max(
         float(np.abs(found - expected["probabilities"]).max())
         for found in (batched["probabilities"], singly)
@@ -102,7 +112,7 @@ def measure(
         mean_flow_error=float(np.linalg.norm(difference, axis=-1).mean()),
         probability_error=worst,
         equal_codes=float((batched["codes"] == expected["codes"]).mean()),
-        milliseconds=_time(run, frames[:1]),
+        milliseconds=_time(run, rows[0]),
     )
 
 
@@ -136,10 +146,23 @@ def _frames(size: int) -> np.ndarray:
     return np.concatenate([noise, smooth])
 
 
-def _time(run: Runner, frame: np.ndarray) -> float:
+def example_known(num: int, grid_size: int) -> np.ndarray:
+    """What frames are told by turns: an arrow and a pin, the past, nothing.
+
+    Returns:
+      float32 [num, grid_size, grid_size, 7].
+    """
+    shape = num, grid_size, grid_size
+    arrows, past = np.full((2, *shape, 2), np.nan)
+    pins = np.zeros(shape, bool)
+    arrows[::3, 0, 0], pins[::3, -1, -1], past[1::3] = (3, -1), True, (-2, 1)
+    return pack_known(shape, arrows=arrows, pins=pins, past=past)
+
+
+def _time(run: Runner, row: Sequence[np.ndarray]) -> float:
     times = []
     for _ in range(_NUM_TIMED):
         start = time.perf_counter()
-        run(frame)
+        run(*row)
         times.append(time.perf_counter() - start)
     return 1000 * float(np.median(times))

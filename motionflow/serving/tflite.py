@@ -5,7 +5,7 @@
                        model-float16.tflite   weights of 16 bits: half
 
 Built-in operations only, so that the plain runtime is enough. The signature
-`serving_default` takes `image`, see `portable`.
+`serving_default` takes `image` (and `known`), see `portable`.
 """
 
 import os
@@ -68,13 +68,19 @@ def open_runner(path: Path) -> portable.Runner:
     """Opens a file with the interpreter, on all cores.
 
     Returns:
-      A function from uint8 [N, S, S, 3] to the outputs by their names.
+      A function from the inputs, in their order, to the outputs by their names.
     """
     with warnings.catch_warnings(), stderr_held_back():  # says what it runs on
         # It moves to a package of its own, with the same class.
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated")
         interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
         runner = interpreter.get_signature_runner("serving_default")
-        image = runner.get_input_details()["image"]
-        runner(image=np.zeros(image["shape"], image["dtype"]))
-    return lambda frames: {k: v.copy() for k, v in runner(image=frames).items()}
+        inputs = runner.get_input_details()
+        runner(**{k: np.zeros(v["shape"], v["dtype"]) for k, v in inputs.items()})
+
+    def run(*values: np.ndarray) -> dict[str, np.ndarray]:
+        # Names are in alphabetical order: `image`, `known`.
+        fed = dict(zip(sorted(inputs), values, strict=True))
+        return {key: value.copy() for key, value in runner(**fed).items()}
+
+    return run
