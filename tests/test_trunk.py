@@ -5,8 +5,12 @@ import pytest
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import trunk
+from motionflow.models import packed, trunk
 from motionflow.models.building import build_model
+from motionflow.models.model_path import DEFAULT_FILE
+
+# Of the model in the box: the middle of the first filter, red, green and blue.
+STEM = [1.2259, 1.9868, 0.2694]
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +85,22 @@ def test_what_is_no_file_of_arrays(model, tmp_path):
     np.save(tmp_path / "one.npy", np.ones(3))
     with pytest.raises(InputError, match=r"cannot read .*one.npy"):
         trunk.load(model, tmp_path / "one.npy")
+
+
+def test_the_trunk_of_the_model_in_the_box():
+    frames = np.zeros((64, 64, 3), np.float32)
+    model = build_model("efficientnet", mean_frame=frames, num_clusters=5, grid_size=4)
+    head = model.get_layer("look_in").get_weights()
+    trunk.load(model, "default")
+    box, _ = packed.read(DEFAULT_FILE)
+    for layer in model.layers:
+        if layer.name.startswith(trunk.TRUNK):
+            expected = box.get_layer(layer.name).get_weights()
+            for found, values in zip(layer.get_weights(), expected, strict=True):
+                np.testing.assert_array_equal(found, values)
+    stem = model.get_layer("trunk_stem").get_weights()[0]
+    np.testing.assert_allclose(stem[1, 1, :, 0], STEM, rtol=1e-3)
+    np.testing.assert_array_equal(model.get_layer("look_in").get_weights(), head)
 
 
 def test_freezing_leaves_the_head():

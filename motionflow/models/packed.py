@@ -20,9 +20,9 @@ from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models.building import build_model, in_float32
 from motionflow.models.network import Network
+from motionflow.models.trunk import PACKED_WEIGHT
 
 _SMALL = 4096  # numbers; fewer keep float32
-_WEIGHT = "weight/"  # before the names of weights
 
 
 def write(
@@ -36,7 +36,7 @@ def write(
       config: see `RunDir.model_config`.
       codebook: that it was trained with.
     """
-    arrays = {_WEIGHT + weight.name: weight.numpy() for weight in _floats(model)}
+    arrays = {PACKED_WEIGHT + weight.name: weight.numpy() for weight in _floats(model)}
     assert len(arrays) == len(_floats(model)), "two weights of one name"
     for name, values in arrays.items():
         if values.size >= _SMALL:
@@ -79,7 +79,7 @@ def read(path: Path, digest: str | None = None) -> tuple[Network, Codebook]:
         with in_float32():
             model = build_model(**config, mean_frame=mean_frame)
         for weight in _floats(model):
-            weight.assign(arrays[_WEIGHT + weight.name].astype(np.float32))
+            weight.assign(arrays[PACKED_WEIGHT + weight.name].astype(np.float32))
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path} is no model of `motionflow export --format=packed`, or a damaged "

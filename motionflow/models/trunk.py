@@ -1,10 +1,11 @@
 """A network's trunk: layers whose weights may come from a file, and may stand still.
 
-    efficientnet_lite0.npz -> layers named "trunk_..." -> [frozen, up to some block]
+    model.npz, efficientnet_lite0.npz -> layers named "trunk_..." -> [some frozen]
 
 The file holds an array for each weight under "<layer>/<weight>", as Keras names them:
-"trunk_stem/kernel", "trunk_stem_norm/gamma". Layers of its block n have names that
-begin with "trunk_block<n>_".
+"trunk_stem/kernel", "trunk_stem_norm/gamma". A packed network, as the model in the box
+is one, holds the rest of its weights beside them. Layers of its block n have names
+that begin with "trunk_block<n>_".
 """
 
 import os
@@ -17,9 +18,11 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
+from motionflow.models.model_path import DEFAULT, DEFAULT_FILE
 
 # How the names of a trunk's layers with weights begin.
 TRUNK = "trunk_"
+PACKED_WEIGHT = "weight/"  # before the names of weights in a packed network
 
 
 def freeze(model: keras.Model, train_from: int = -1) -> None:
@@ -59,7 +62,8 @@ def load(model: keras.Model, path: str | os.PathLike) -> None:
 
     Args:
       model: changed in place.
-      path: an .npz of exactly the trunk's arrays.
+      path: an .npz of exactly the trunk's arrays; a packed network, whose trunk is
+        taken; or `DEFAULT`.
 
     Raises:
       InputError: the network has no trunk; the file is none, or its arrays are not the
@@ -100,13 +104,19 @@ def _block_number(layer: keras.layers.Layer) -> int:
 
 def _read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     try:
-        with np.load(path) as file:  # a TypeError: a single array
-            return dict(file)
+        with np.load(DEFAULT_FILE if path == DEFAULT else path) as file:
+            arrays = dict(file)  # a TypeError: a single array
     except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"cannot read {path}: {error}; expected the .npz of "
-            f"`motionflow convert-efficientnet`"
+            f"cannot read {path}: {error}; expected {DEFAULT}, a packed model.npz or "
+            f"the .npz of `motionflow convert-efficientnet`"
         ) from None
+    packed = {
+        name.removeprefix(PACKED_WEIGHT).partition(":")[0]: values
+        for name, values in arrays.items()
+        if name.startswith(PACKED_WEIGHT + TRUNK)
+    }
+    return packed or arrays
 
 
 def _difference(

@@ -46,8 +46,9 @@ class Settings:
     literal_head: bool = _model(False, "allconv: batch norm and ReLU on the scores.")
     pretrained: str | None = _run(
         None,
-        "efficientnet, guided: start from the weights in this .npz, see "
-        "`motionflow convert-efficientnet`.",
+        "efficientnet, guided: start from the trunk of the model in the box (default), "
+        "of another packed model.npz, or of the .npz of `motionflow "
+        "convert-efficientnet`.",
     )
     head: str = _model(
         "",
