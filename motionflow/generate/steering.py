@@ -4,8 +4,9 @@
 
 What is told travels with what it holds: an arrow stands where its place has come to,
 its vector is what is left of the way, divided by the predictions that are left. The
-motion that was predicted last is the past of the next prediction. The network hears all
-of this on its grid (`data.known`); between the centres of its cells the flow of a told
+measured past of a video goes along, too; what was predicted is not told as the past of
+the next prediction, for then it shrinks from one to the next. The network hears all of
+this on its grid (`data.known`); between the centres of its cells the flow of a told
 place is mixed with its surroundings', so
 
     flow(x) <- flow(x) + sum_j w_j exp(-|x - p_j|^2 / 2 cell^2)
@@ -27,7 +28,6 @@ from motionflow.models.predictor import Predictor
 # Of the weights' equations: two places next to each other may be told different things.
 _RIDGE = 1e-4
 _LEAST_WEIGHT = 0.25
-_ITERATIONS = 3  # to where the flow's content came from
 
 
 class Course(NamedTuple):
@@ -37,8 +37,8 @@ class Course(NamedTuple):
       places: float32 [B, M, 2], x and y of what is told, pixels of the frame.
       targets: float32 [B, M, 2], where they shall be in the end.
       arrows, pins: float32 [B, M], 1 for those that are there.
-      past: float32 [B, rows, columns, 3], 1 where it is known and the motion before,
-        pixels of the network's frame per step.
+      past: float32 [B, rows, columns, 3], 1 where it is known and the motion before the
+        film, pixels of the network's frame per step; it goes along with what it holds.
       weights: float32 [B, H, W, 1], how far each pixel may move; [1, 1, 1, 1] where all
         may.
     """
@@ -158,25 +158,29 @@ def cell_flow(
     return flow * strength * picture_flow.pixel_scale(predictor, size, cells)
 
 
-def advance(
-    predictor: Predictor, course: Course, flow: tf.Tensor, strength: float = 1.0
-) -> Course:
-    """The course after frames have moved by `flow` [B, H, W, 2]; in a graph too."""
+def advance(predictor: Predictor, course: Course, flow: tf.Tensor) -> Course:
+    """The course after frames have moved by `flow` [B, H, W, 2]; in a graph too.
+
+    All but its past, see `carry_past`.
+    """
     if course.weights.shape[1] != 1:
         moved, _ = warp.forward(course.weights, flow, "magnitude")
         course = course._replace(weights=moved)
     if not predictor.takes_known:
         return course
+    return course._replace(places=course.places + flow_at(flow, course.places))
+
+
+def carry_past(course: Course, flow: tf.Tensor) -> Course:
+    """The course, its past where `flow` [B, H, W, 2] has moved what it belongs to."""
     size, cells = tf.shape(flow)[1:3], tf.shape(course.past)[1:3]
-    scale = picture_flow.pixel_scale(predictor, size, cells)
-    cell = predictor.frame_size / predictor.grid_size
-    coarse = tf.image.resize(flow, cells, "area") / (strength * scale * cell)
-    moved = coarse
-    for _ in range(_ITERATIONS):  # what is at y now moved by flow(y - moved(y))
-        moved = warp.backward(coarse, -moved)
-    past = tf.concat([tf.ones_like(moved[..., :1]), cell * moved], axis=-1)
-    places = course.places + flow_at(flow, course.places)
-    return course._replace(places=places, past=past)
+    pixels = tf.cast(size[::-1] / cells[::-1], tf.float32)  # of a cell
+    coarse = tf.image.resize(flow, cells, "area") / pixels
+    came_from, _ = warp.invert(coarse, "magnitude")
+    known, past = tf.split(warp.backward(course.past, came_from), [1, 2], axis=-1)
+    is_known = tf.cast(known > 0.5, tf.float32)
+    past = is_known * tf.math.divide_no_nan(past, known)
+    return course._replace(past=tf.concat([is_known, past], axis=-1))
 
 
 class Steering:
@@ -214,7 +218,9 @@ class Steering:
         arguments = self._predictor, frames, self._course, self._left, strength
         flow = predict(*arguments, self._along, **self._options)
         for step in tf.unstack(flow, axis=1):
-            self._course = advance(self._predictor, self._course, step, strength)
+            if self._control.past is not None:
+                self._course = carry_past(self._course, step)
+            self._course = advance(self._predictor, self._course, step)
             self._left -= 1
         return flow
 
