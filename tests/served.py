@@ -12,6 +12,8 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
+from motionflow.serving import portable
+
 LOADER = Path(__file__).with_name("cpp_loader.py")
 
 
@@ -40,22 +42,46 @@ def encoded(frame, **options):
     return file.getvalue()
 
 
-def requests(batch, frame_size):
-    """Inputs of each signature for a batch; pictures of several sizes."""
+def said(batch):
+    """An arrow for each picture of a batch, a pin for the first; padding behind."""
+    arrows = np.full((batch, 2, 4), -7, np.float32)
+    arrows[:, 0] = 20, 30, 26, 27
+    return {
+        "arrows": arrows,
+        "num_arrows": np.ones(batch, np.int32),
+        "pins": np.full((batch, 1, 2), 50, np.float32),
+        "num_pins": np.int32(np.arange(batch) < 1),
+    }
+
+
+def requests(batch, frame_size, grid_size=None):
+    """Inputs of each signature for a batch; pictures of several sizes.
+
+    With a grid size, of a network that can be told.
+    """
     wide = pictures(batch, frame_size + 20, 2 * frame_size + 5)
     square = pictures(batch, frame_size, frame_size, seed=1)
     files = [encoded(f, format=("PNG", "JPEG")[i % 2]) for i, f in enumerate(wide)]
-    return {
+    numbers = {
+        "num_predictions": np.full(batch, 2, np.int32),
+        "frames_per_prediction": np.full(batch, 3, np.int32),
+    }
+    floats = {"image": square.astype(np.float32) + 0.25}
+    told = {}
+    if grid_size:
+        known = portable.example_known(batch, grid_size)
+        told = {
+            "known": floats | {"known": known},
+            "guided": {"image": wide} | said(batch),
+            "guided_rollout": {"image": wide} | said(batch) | numbers,
+        }
+    return told | {
         "serving_default": {"image": square},
         "predict_bytes": {"image_bytes": np.array(files, object)},
         "probabilities": {"image": wide},
         "steps": {"image": wide},
-        "rollout": {
-            "image": wide,
-            "num_predictions": np.full(batch, 2, np.int32),
-            "frames_per_prediction": np.full(batch, 3, np.int32),
-        },
-        "frames": {"image": square.astype(np.float32) + 0.25},
+        "rollout": {"image": wide} | numbers,
+        "frames": floats,
     }
 
 

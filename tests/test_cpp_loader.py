@@ -9,17 +9,24 @@ import pytest
 import tensorflow as tf
 
 from motionflow.serving import gate
-from tests import served
+from tests import served, tiny_run
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "name, size, batches", [("version", 64, (1, 3)), ("steps_version", 72, (2,))]
+    "name, sizes, batches",
+    [
+        ("version", (64,), (1, 3)),
+        ("steps_version", (72,), (2,)),
+        ("guided_version", (64, tiny_run.GUIDED_GRID), (1, 3)),
+    ],
 )
-def test_every_signature_answers_as_in_python(name, size, batches, request, tmp_path):
+def test_every_signature_answers_as_in_python(name, sizes, batches, request, tmp_path):
     version = request.getfixturevalue(name)
-    asked = [item for batch in batches for item in served.requests(batch, size).items()]
+    asked = [
+        item for batch in batches for item in served.requests(batch, *sizes).items()
+    ]
     assert {name for name, _ in asked} == set(served.signature_defs(version))
     process, answers = served.run_loader(version, asked, tmp_path)
     assert process.returncode == 0, process.stderr[-2000:]
@@ -80,17 +87,92 @@ MESSAGES = {
 
 
 def test_what_does_not_fit_is_an_error_that_says_so(version, tmp_path):
-    asked = [
-        *BAD.values(),
-        ("serving_default", served.requests(1, 64)["serving_default"]),
-    ]
-    process, answers = served.run_loader(version, asked, tmp_path)
+    check_refusals(version, BAD, MESSAGES, tmp_path)
+
+
+def check_refusals(version, bad, messages, folder):
+    good = "serving_default", served.requests(1, 64)["serving_default"]
+    process, answers = served.run_loader(version, [*bad.values(), good], folder)
     assert process.returncode == 0, process.stderr[-2000:]
     *failed, last = answers
-    for name, answer in zip(BAD, failed, strict=True):
+    for name, answer in zip(bad, failed, strict=True):
         assert isinstance(answer, str), f"{name}: no error"
-        assert MESSAGES[name] in answer, f"{name}: {answer}"
+        assert messages[name] in answer, f"{name}: {answer}"
     assert isinstance(last, dict)  # the session goes on
+
+
+def told_request(shape=(2, 64, 64, 3), num_arrows=(1, 2), num_pins=(1, 0), **said):
+    """Two arrows and a pin a picture, on a line; other rows at their place."""
+    arrows = np.float32([[8, 8, 12, 8], [20, 8, 20, 12]])
+    said = {"arrows": [arrows, arrows], "pins": np.full((2, 1, 2), 40)} | said
+    return "guided", {
+        "image": np.zeros(shape, np.uint8),
+        "arrows": np.float32(said["arrows"]),
+        "num_arrows": np.int32(num_arrows),
+        "pins": np.float32(said["pins"]),
+        "num_pins": np.int32(num_pins),
+    }
+
+
+def as_film(request, n=1):
+    """The same request for a film."""
+    inputs = request[1]
+    more = np.full(len(inputs["image"]), n, np.int32)
+    numbers = {"num_predictions": more, "frames_per_prediction": more}
+    return "guided_rollout", inputs | numbers
+
+
+BAD_TOLD = {
+    "more than M": (told_request(num_arrows=(1, 3)), "num_arrows is not from 0 to"),
+    "more than P": (told_request(num_pins=(2, 0)), "num_pins is not from 0 to"),
+    "below 0": (told_request(num_arrows=(-1, 0)), "num_arrows is not from 0 to"),
+    "one count": (told_request(num_pins=(1,)), "pins and num_pins must hold one row"),
+    "one row": (
+        told_request(arrows=np.ones((1, 2, 4))),
+        "arrows and num_arrows must hold one row an image",
+    ),
+    "rank": (told_request(arrows=np.ones((2, 4))), "expected shape [?,?,4]"),
+    "numbers of a pin": (told_request(pins=np.ones((2, 1, 3))), "shape [?,?,2]"),
+    "outside": (
+        told_request(pins=[[[40, 64]], [[0, 0]]]),
+        "begins outside of the image",
+    ),
+    "far outside": (
+        told_request(arrows=[[[-3, 8, 9, 9]], [[9, 9, 9, 9]]], num_arrows=(1, 1)),
+        "begins outside of the image",
+    ),
+    "no number": (
+        told_request(arrows=np.full((2, 1, 4), np.nan), num_arrows=(0, 1)),
+        "or is no number",
+    ),
+    "one place": (told_request(pins=np.full((2, 1, 2), 8)), "stand at one place"),
+    "no number at the end": (
+        told_request(arrows=np.full((2, 1, 4), [8, 8, np.inf, 8]), num_arrows=(0, 1)),
+        "or is no number",
+    ),
+    "too many": (told_request(pins=np.zeros((2, 1001, 2))), "more than 1000 rows"),
+    "strip": (told_request((2, 8, 200, 3)), "a side of more than 16 others"),
+}
+BAD_FILM = {
+    "film: " + key: (as_film(request), words)
+    for key, (request, words) in BAD_TOLD.items()
+} | {
+    "too many frames": (as_film(told_request(), 40), "more than 1000 frames:] [1600]"),
+    "no predictions": (as_film(told_request(), 0), "num_predictions is below 1"),
+}
+
+
+def test_what_does_not_fit_in_what_is_told_is_an_error(guided_version, tmp_path):
+    bad = BAD_TOLD | BAD_FILM
+    requests, messages = (
+        {name: pair[i] for name, pair in bad.items()} for i in range(2)
+    )
+    check_refusals(guided_version, requests, messages, tmp_path)
+    # Places that are padding may be anything, and an arrow may end outside.
+    arrows = np.float32([[[8, 8, 90, -5], [np.nan] * 4]] * 2)
+    good = told_request(arrows=arrows, num_arrows=(1, 0))
+    _, answers = served.run_loader(guided_version, [good], tmp_path)
+    assert np.isfinite(answers[0]["flow"]).all()
 
 
 def save(folder, function):

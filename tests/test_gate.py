@@ -16,8 +16,9 @@ def save(folder, function, spec=SPEC):
     return folder
 
 
-def test_an_export_has_nothing_to_object_to(version):
-    assert gate.violations(version) == []
+@pytest.mark.parametrize("name", ["version", "guided_version"])
+def test_an_export_has_nothing_to_object_to(name, request):
+    assert gate.violations(request.getfixturevalue(name)) == []
 
 
 @tf.function(jit_compile=True)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import motionflow
 from motionflow import cli
 from motionflow.commands import query
 from motionflow.data import picture, video
@@ -22,6 +23,18 @@ def server(version):
 @pytest.fixture(params=["grpc", "rest"])
 def address(request, server):
     return f"--{request.param}={server[1 if request.param == 'grpc' else 2]}"
+
+
+@pytest.fixture(scope="module")
+def guided_server(guided_version):
+    with serving_server.serve(guided_version) as one:
+        yield one
+
+
+@pytest.fixture(params=["grpc", "rest"])
+def guided_address(request, guided_server):
+    place = 1 if request.param == "grpc" else 2
+    return f"--{request.param}={guided_server[place]}"
 
 
 @pytest.fixture
@@ -70,6 +83,63 @@ def test_the_printed_speed_is_the_servers(ask, server, photo, tmp_path, capsys):
     answer = server[0].predict("predict_bytes", {"image_bytes": data})
     fastest = np.linalg.norm(answer["flow"].numpy(), axis=-1).max()
     assert f"fastest {fastest:.2f} pixels of 64" in capsys.readouterr().out
+
+
+def test_arrows_and_pins(ask, guided_address, guided_run_dir, photo, tmp_path, capsys):
+    model = motionflow.load(guided_run_dir)
+    outputs = tmp_path / "flow.png", tmp_path / "film.gif"
+    ask(
+        guided_address,
+        f"--input={photo}",
+        f"--output={outputs[0]},{outputs[1]}",
+        "--arrow=20,30:32,24",
+        "--arrow=70,60:70,50",
+        "--pin=40,70",
+        "--num_predictions=2",
+        "--frames_per_prediction=1",
+    )
+    said = {
+        "arrows": [((20, 30), (32, 24)), ((70, 60), (70, 50))],
+        "pins": [(40, 70)],
+    }
+    motion = model.flow(photo, **said)
+    printed = capsys.readouterr().out
+    assert f"fastest {motion.speed.max():.2f} pixels of the picture" in printed
+    drawn = picture.read_image(outputs[0]).astype(int)
+    assert np.abs(drawn - motion.draw()).mean() < 0.1
+    options = {"num_predictions": 2, "frames_per_prediction": 1}
+    model.animate(photo, **said, **options).save(tmp_path / "own.gif")
+    found, own = (
+        np.int32(list(video.iter_frames(path)))
+        for path in (outputs[1], tmp_path / "own.gif")
+    )
+    # A level of difference may choose another of a GIF's colours.
+    assert found.shape == (3, 80, 100, 3) and np.abs(found - own).mean() < 0.5
+    assert np.abs(found[2] - found[0]).mean() > 5
+
+
+def test_places_are_those_of_the_whole_picture(ask, guided_server, photo, tmp_path):
+    seen, predict = [], guided_server[0].predict
+
+    def watched(signature, inputs):
+        seen.append(inputs)
+        return predict(signature, inputs)
+
+    guided_server[0].predict = watched
+    own = [f"--grpc={guided_server[1]}", f"--input={photo}", "--max_size=50"]
+    try:
+        ask(*own, f"--output={tmp_path / 'a.png'}", "--pin=40.5,60.5")
+    finally:
+        del guided_server[0].predict
+    (inputs,) = seen
+    np.testing.assert_allclose(inputs["pins"], [[[20, 30]]])
+    assert inputs["arrows"].shape == (1, 1, 4) and inputs["num_arrows"] == [0]
+
+
+def test_a_network_that_cannot_be_told_says_so(ask, address, photo, tmp_path):
+    own = [address, f"--input={photo}", f"--output={tmp_path / 'a.png'}"]
+    with pytest.raises(InputError, match="guided"):
+        ask(*own, "--pin=40,60")
 
 
 def test_health_is_an_exit_code(ask, address, server, capsys):
@@ -121,11 +191,13 @@ def test_large_pictures_are_shrunk_before_they_are_sent(ask, server, photo, tmp_
         (["--grpc=localhost:1", "--input=a.jpg", "--output=no/a.png"], "no folder no"),
         (["--grpc=localhost:1", "--input=a.jpg", "--output=a.avi"], "must end in"),
         (["--grpc=localhost:1", "--input=none.jpg"], "there is no file none.jpg"),
+        (["--grpc=localhost:1", "--input=PHOTO", "--pin=9"], "is not of the form"),
+        (["--grpc=localhost:1", "--input=PHOTO", "--pin=100,9"], "outside of the"),
     ],
 )
-def test_wrong_flags_are_refused_before_anybody_is_asked(ask, arguments, words):
+def test_wrong_flags_are_refused_before_anybody_is_asked(ask, photo, arguments, words):
     with pytest.raises(InputError, match=words):
-        ask(*arguments)
+        ask(*(text.replace("PHOTO", str(photo)) for text in arguments))
 
 
 def test_the_command_says_when_nobody_listens(call, photo):

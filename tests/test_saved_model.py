@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from motionflow.models.run_dir import RunDir
 from motionflow.serving import saved_model
 from motionflow.serving.exporting import export_model
 from tests import tiny_run
@@ -45,6 +46,18 @@ def test_an_export_that_answers_otherwise_never_appears(
     with pytest.raises(RuntimeError, match="of the export is off by"):
         export_model(run_dir, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_told_otherwise_is_found(guided_version, guided_run_dir, monkeypatch):
+    inputs, run = saved_model.told.inputs, RunDir.open(guided_run_dir)
+
+    def without_pins(control):
+        said = inputs(control)
+        return said | {"num_pins": 0 * said["num_pins"]}
+
+    monkeypatch.setattr(saved_model.told, "inputs", without_pins)
+    with pytest.raises(RuntimeError, match="guided.* of the export is off by"):
+        saved_model.check(guided_version, run.load_model(), run.codebook.centers)
 
 
 def test_what_the_server_would_refuse_never_appears(run_dir, tmp_path, monkeypatch):

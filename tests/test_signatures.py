@@ -6,40 +6,51 @@ import tensorflow as tf
 
 from motionflow.data import video
 from motionflow.generate import picture_flow, rollout
+from motionflow.model import Model
 from motionflow.models import predictor
 from tests import served, tiny_run
 
 pytestmark = pytest.mark.slow
 
-FORECAST = {
-    "flow": ([None, 3, 3, 2], "float32"),
-    "speed": ([None, 3, 3], "float32"),
-    "codes": ([None, 3, 3], "int32"),
-    "confidence": ([None, 3, 3], "float32"),
-}
 PICTURE = {"image": ([None, None, None, 3], "uint8")}
-# Names, shapes and types are public: clients break when they change.
-PUBLIC = {
-    "serving_default": (PICTURE, FORECAST),
-    "predict_bytes": ({"image_bytes": ([None], "string")}, FORECAST),
-    "probabilities": (PICTURE, {"probabilities": ([None, 3, 3, 5], "float32")}),
-    "steps": (PICTURE, {"steps": ([None, 1, 3, 3, 2], "float32")}),
-    "rollout": (
-        PICTURE
-        | dict.fromkeys(
-            ("num_predictions", "frames_per_prediction"), ([None], "int32")
-        ),
-        {"frames": ([None, None, None, None, 3], "uint8")},
-    ),
-    "frames": (
-        {"image": ([None, 64, 64, 3], "float32")},
-        {
-            "flow": ([None, 3, 3, 2], "float32"),
-            "probabilities": ([None, 3, 3, 5], "float32"),
-            "codes": ([None, 3, 3], "int32"),
-        },
-    ),
+NUMBERS = dict.fromkeys(("num_predictions", "frames_per_prediction"), ([None], "int32"))
+SAID = {
+    "arrows": ([None, None, 4], "float32"),
+    "num_arrows": ([None], "int32"),
+    "pins": ([None, None, 2], "float32"),
+    "num_pins": ([None], "int32"),
 }
+FILM = {"frames": ([None, None, None, None, 3], "uint8")}
+
+
+# Names, shapes and types are public: clients break when they change.
+def public(grid, can_be_told):
+    cells = [None, grid, grid]
+    codes, flow = (cells, "int32"), ([*cells, 2], "float32")
+    probabilities = ([*cells, 5], "float32")
+    forecast = {"flow": flow, "speed": (cells, "float32"), "codes": codes}
+    forecast["confidence"] = (cells, "float32")
+    everything = {"flow": flow, "probabilities": probabilities, "codes": codes}
+    frames = {"image": ([None, 64, 64, 3], "float32")}
+    told = {
+        "known": (frames | {"known": ([*cells, 7], "float32")}, everything),
+        "guided": (
+            PICTURE | SAID,
+            {
+                "flow": ([None, None, None, 2], "float32"),
+                "speed": ([None, None, None], "float32"),
+            },
+        ),
+        "guided_rollout": (PICTURE | SAID | NUMBERS, FILM),
+    }
+    return (told if can_be_told else {}) | {
+        "serving_default": (PICTURE, forecast),
+        "predict_bytes": ({"image_bytes": ([None], "string")}, forecast),
+        "probabilities": (PICTURE, {"probabilities": probabilities}),
+        "steps": (PICTURE, {"steps": ([None, 1, grid, grid, 2], "float32")}),
+        "rollout": (PICTURE | NUMBERS, FILM),
+        "frames": (frames, everything),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +58,8 @@ def model(run_dir):
     return predictor.load(run_dir)
 
 
-@pytest.fixture(scope="module")
-def signatures(version):
+def signatures_of(version):
+    """Functions of arrays by their names; the objects themselves as "specs"."""
     exported = tf.saved_model.load(str(version))
     return {
         name: lambda f=f, exported=exported, **inputs: {
@@ -61,15 +72,28 @@ def signatures(version):
     } | {"specs": exported.signatures}
 
 
-def test_the_signatures_are_the_public_interface(signatures):
+@pytest.fixture(scope="module")
+def signatures(version):
+    return signatures_of(version)
+
+
+@pytest.fixture(scope="module")
+def guided(guided_version):
+    return signatures_of(guided_version)
+
+
+@pytest.mark.parametrize(
+    "name, grid, told", [("signatures", 3, False), ("guided", 4, True)]
+)
+def test_the_signatures_are_the_public_interface(name, grid, told, request):
     found = {
         name: tuple(
             {key: (list(spec.shape), spec.dtype.name) for key, spec in specs.items()}
             for specs in (f.structured_input_signature[1], f.structured_outputs)
         )
-        for name, f in signatures["specs"].items()
+        for name, f in request.getfixturevalue(name)["specs"].items()
     }
-    assert found == PUBLIC
+    assert found == public(grid, told)
 
 
 def check_forecast(answer, frames, model):
@@ -150,3 +174,93 @@ def test_the_predictor_of_an_export_and_of_its_run_agree(model, version):
         assert exported(frames)[key].shape == value.shape
     assert (exported.frame_size, exported.grid_size) == (64, 3)
     np.testing.assert_array_equal(exported.centers, tiny_run.CENTERS)
+
+
+# --- of a network that can be told ------------------------------------------------
+
+# Of two pictures of 70x121; between the centres of cells, not all of one sort.
+ARROWS = [[((30, 30), (40, 36)), ((81.5, 20), (70, 24))], [((60, 50), (60, 38))]]
+PINS = [[(100, 60)], []]
+
+
+@pytest.fixture(scope="module")
+def told_model(guided_run_dir):
+    return Model(predictor.load(guided_run_dir))
+
+
+@pytest.fixture(scope="module")
+def wide():
+    return served.pictures(2, 70, 121)
+
+
+def said(arrows=ARROWS, pins=PINS, padding=(0, 0)):
+    """What is said of each picture; rows of no meaning behind."""
+    inputs = {}
+    for name, rows, size, more in (
+        ("arrows", arrows, 4, padding[0]),
+        ("pins", pins, 2, padding[1]),
+    ):
+        most = max(map(len, rows)) + more
+        values = np.full((len(rows), most, size), np.nan, np.float32)
+        values[:, ::2] = 1e9
+        for row, places in zip(values, rows, strict=True):
+            row[: len(places)] = np.reshape(places, (-1, size))
+        inputs |= {name: values, f"num_{name}": np.int32([len(x) for x in rows])}
+    return inputs
+
+
+def numbers(n, m, batch=2):
+    names = "num_predictions", "frames_per_prediction"
+    return {k: np.full(batch, v, np.int32) for k, v in zip(names, (n, m), strict=True)}
+
+
+def test_told_flow_is_that_of_the_model(guided, told_model, wide):
+    answer = guided["guided"](image=wide, **said())
+    for i in range(2):
+        motion = told_model.flow(wide[i], arrows=ARROWS[i], pins=PINS[i])
+        np.testing.assert_allclose(answer["flow"][i], motion.flow, atol=1e-4)
+        np.testing.assert_allclose(answer["speed"][i], motion.speed, atol=1e-4)
+    # Pixels of the image: the cell of an arrow moves as the arrow says.
+    assert answer["flow"].shape == (2, 4, 7, 2)
+    np.testing.assert_allclose(answer["flow"][0, 1, 1], [10, 6], atol=1e-4)
+
+
+@pytest.mark.parametrize("n, m", [(1, 1), (3, 2)])
+def test_a_told_film_is_that_of_the_model(guided, told_model, wide, n, m):
+    film = guided["guided_rollout"](image=wide, **said(), **numbers(n, m))["frames"]
+    for i in range(2):
+        own = told_model.animate(
+            wide[i],
+            arrows=ARROWS[i],
+            pins=PINS[i],
+            num_predictions=n,
+            frames_per_prediction=m,
+        )
+        expected = np.int32(list(own)[1:])
+        np.testing.assert_allclose(film[i], expected, atol=1)
+        assert np.abs(expected[-1] - wide[i]).mean() > 0.5  # something moves
+
+
+def test_padding_and_the_other_pictures_of_a_batch_change_nothing(guided, wide):
+    batch = said(padding=(3, 2))
+    for name, more in (("guided", {}), ("guided_rollout", numbers(2, 1))):
+        found = guided[name](image=wide, **batch, **more)
+        for i in range(2):
+            alone = said(ARROWS[i : i + 1], PINS[i : i + 1])
+            ones = {key: value[:1] for key, value in more.items()}
+            one = guided[name](image=wide[i : i + 1], **alone, **ones)
+            for key, value in one.items():
+                atol = 1 if key == "frames" else 1e-4
+                np.testing.assert_allclose(
+                    np.float32(found[key][i]), value[0], atol=atol
+                )
+
+
+def test_nothing_need_be_said(guided, told_model, wide):
+    nothing = said([[], []], [[], []])
+    assert nothing["arrows"].shape == (2, 0, 4)
+    flow = guided["guided"](image=wide, **nothing)["flow"]
+    np.testing.assert_allclose(flow[0], told_model.flow(wide[0]).flow, atol=1e-4)
+    film = guided["guided_rollout"](image=wide, **nothing, **numbers(2, 1))["frames"]
+    own = told_model.animate(wide[1], num_predictions=2, frames_per_prediction=1)
+    np.testing.assert_allclose(film[1], np.int32(list(own)[1:]), atol=1)

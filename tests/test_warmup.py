@@ -16,7 +16,13 @@ def read_requests(version):
         yield log.predict_log.request
 
 
-def test_each_signature_is_warmed_up_at_batch_1_and_8(version):
+@pytest.fixture(params=["version", "guided_version"])
+def any_version(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_each_signature_is_warmed_up_at_batch_1_and_8(any_version):
+    version = any_version
     found = [
         (r.model_spec.signature_name, t.tensor_shape.dim[0].size)
         for r in read_requests(version)
@@ -26,7 +32,8 @@ def test_each_signature_is_warmed_up_at_batch_1_and_8(version):
     assert set(found) == {(name, batch) for name in names for batch in (1, 8)}
 
 
-def test_the_requests_are_answered(version, tmp_path):
+def test_the_requests_are_answered(any_version, tmp_path):
+    version = any_version
     asked = [
         (
             r.model_spec.signature_name,

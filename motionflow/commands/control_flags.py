@@ -1,4 +1,4 @@
-"""Flags that say how a picture moves: arrows, pins, a mask, a strength."""
+"""Flags that say how a picture moves: arrows and pins; a mask, a strength."""
 
 import re
 from pathlib import Path
@@ -13,8 +13,8 @@ _NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
 _PLACE = f"{_NUMBER},{_NUMBER}"
 
 
-def define_control(define: FlagGroups) -> None:
-    """Adds the flags to a command."""
+def define_told(define: FlagGroups) -> None:
+    """Adds those of arrows and pins to a command."""
     define.group("What moves (a model that can be told, such as the one in the box)")
     define.repeated(
         "arrow",
@@ -22,26 +22,38 @@ def define_control(define: FlagGroups) -> None:
         "end. May be repeated.",
     )
     define.repeated("pin", "x,y: what is there stays. May be repeated.")
+
+
+def define_control(define: FlagGroups) -> None:
+    """Adds all of them."""
+    define_told(define)
     text = "Picture of the input's size: only where it is white anything moves."
     define.text("mask", None, text)
     define.number("strength", 1.0, "Factor on all motion.", at_least=0.01)
 
 
+def read_told(values: flags.FlagValues) -> dict[str, Any]:
+    """Arrows and pins, as arguments of `Model.animate` and `Control`.
+
+    Raises:
+      InputError: an arrow or pin of another form.
+    """
+    arrows = [_numbers("arrow", f"{_PLACE}:{_PLACE}", text) for text in values.arrow]
+    return {
+        "arrows": [((x, y), (x2, y2)) for x, y, x2, y2 in arrows],
+        "pins": [tuple(_numbers("pin", _PLACE, text)) for text in values.pin],
+    }
+
+
 def read_control(values: flags.FlagValues) -> dict[str, Any]:
-    """What the flags say, as arguments of `Model.animate`.
+    """What all the flags say, as arguments of `Model.animate`.
 
     Raises:
       InputError: an arrow or pin of another form, or a mask that is not there.
     """
     if values.mask and not Path(values.mask).is_file():
         raise InputError(f"--mask={values.mask}: there is no such file")
-    arrows = [_numbers("arrow", f"{_PLACE}:{_PLACE}", text) for text in values.arrow]
-    return {
-        "arrows": [((x, y), (x2, y2)) for x, y, x2, y2 in arrows],
-        "pins": [tuple(_numbers("pin", _PLACE, text)) for text in values.pin],
-        "mask": values.mask,
-        "strength": values.strength,
-    }
+    return read_told(values) | {"mask": values.mask, "strength": values.strength}
 
 
 def _numbers(name: str, pattern: str, text: str) -> list[float]:

@@ -2,12 +2,14 @@
 
     motionflow query photo.jpg --grpc=localhost:8500 --output=flow.png,film.mp4
     motionflow query photo.jpg --rest=http://localhost:8501
+    motionflow query photo.jpg --grpc=localhost:8500 --arrow=120,80:180,76 --pin=40,200
     motionflow query --grpc=localhost:8500 --health --wait
     motionflow query photo.jpg --grpc=localhost:8500 --benchmark=200
 
 A .png shows the flow of the picture's centre square, which is what the network sees: as
 arrows, and in colours. A .mp4 or .gif plays the whole picture on. Films are large: ask
-for them by gRPC.
+for them by gRPC. Where arrows or pins say how the picture moves, a .png shows the flow
+of the whole picture.
 """
 
 import os
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from motionflow import cli
+from motionflow.commands.control_flags import define_told, read_told
 from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
 from motionflow.flag_groups import FlagGroups
@@ -54,6 +57,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define.number("num_predictions", 5, "How often the flow is predicted.", 1)
     define.number("frames_per_prediction", 5, "Frames that divide each motion.", 1)
     define.number("fps", 10.0, "Frames a second.", at_least=0.1)
+    define_told(define)
     define.group("Benchmark")
     text = "Sends so many requests and prints how long they took."
     define.number("benchmark", 0, text, at_least=0)
@@ -95,13 +99,17 @@ def make_client(values: flags.FlagValues) -> "Client":
 
 def _ask(values: flags.FlagValues, client: "Client", outputs: list[Path]) -> None:
     from motionflow.data import still
-    from motionflow.serving import asking
+    from motionflow.generate.control import Control
+    from motionflow.serving import asking, told
 
     if not values.benchmark:
         for output in outputs:
             asking.check_output(output)
             check_replaceable(output, MARK, values.overwrite)
-    frame = still.bound_size(still.read_still(values.input), values.max_size)
+    whole = still.read_still(values.input)
+    frame = still.bound_size(whole, values.max_size)
+    control = Control(**read_told(values)).fitted(whole.shape[:2], frame.shape[:2])
+    said = told.inputs(control) if control.is_told else {}
     data = asking.file_bytes(Path(values.input), frame)
     if values.benchmark:
         total, threads = values.benchmark, values.concurrency
@@ -117,10 +125,13 @@ def _ask(values: flags.FlagValues, client: "Client", outputs: list[Path]) -> Non
     numbers: dict[str, Any] = {name: values[name].value for name in names}
     for output in outputs:
         if output.suffix == ".png":
-            size = values.frame_size
-            text = asking.write_flow(client, data, frame, output, size, MARK)
+            if said:
+                text = asking.write_told_flow(client, frame, said, output, MARK)
+            else:
+                size = values.frame_size
+                text = asking.write_flow(client, data, frame, output, size, MARK)
             print(f"wrote {output}: {text}")
         else:
             fps = values.fps
-            count = asking.write_film(client, frame, output, fps, MARK, **numbers)
+            count = asking.write_film(client, frame, said, output, fps, MARK, **numbers)
             print(f"wrote {output}: {count} frames, the first is the input")

@@ -77,20 +77,23 @@ def generate(
 
 
 def generate_in_graph(
-    model: FlowFunction,
+    model: Callable[[tf.Tensor, Any], tuple[tf.Tensor, Any]],
     frames: tf.Tensor,
     num_predictions: tf.Tensor,
     frames_per_prediction: tf.Tensor,
     num_steps: int = 1,
+    state: Any = (),
 ) -> tf.Tensor:
     """`generate` in the mode `sequence`, of numbers that only a graph knows.
 
     Args:
-      model: from frames to [B, T, h, w, 2]; with T = 1 this is the mode `composed`.
+      model: from frames and a state to flow [B, T, H, W, 2] and the next state; with
+        T = 1 this is the mode `composed`.
       frames: [B, H, W, 3], uint8 or float in 0..255, any size.
       num_predictions: n, int32 scalar, at least 1.
       frames_per_prediction: m, int32 scalar, at least 1.
       num_steps: T.
+      state: of the first prediction; tensors, nested, whose shapes stay.
 
     Returns:
       uint8 [B, n * m, H, W, 3], without the input itself.
@@ -105,25 +108,26 @@ def generate_in_graph(
         moved: tf.Tensor,
         offset: tf.Tensor,
         steps: tf.Tensor,
+        state: Any,
         film: tf.TensorArray,
-    ) -> tuple[tf.Tensor, ...]:
+    ) -> tuple[Any, ...]:
         k, number = t % frames_per_prediction, t // frames_per_prediction % num_steps
         offset = tf.cond(k == 0, lambda: moved, lambda: offset)
-        steps = tf.cond(
+        steps, state = tf.cond(
             (k == 0) & (number == 0),
-            lambda: tf.stack(_steps(model, current), axis=1),
-            lambda: steps,
+            lambda: model(current, state),
+            lambda: (steps, state),
         )
         share = tf.cast((k + 1) / frames_per_prediction, tf.float32)
         current, (_, moved) = _composed(first, offset, share * steps[:, number])
         as_bytes = tf.cast(tf.round(tf.clip_by_value(current, 0.0, 255.0)), tf.uint8)
-        return t + 1, current, moved, offset, steps, film.write(t, as_bytes)
+        return t + 1, current, moved, offset, steps, state, film.write(t, as_bytes)
 
     film = tf.TensorArray(tf.uint8, num_frames, element_shape=frames.shape)
     *_, film = tf.while_loop(
         lambda t, *_: t < num_frames,
         step,
-        (0, first, still, still, tf.stack([still] * num_steps, axis=1), film),
+        (0, first, still, still, tf.stack([still] * num_steps, axis=1), state, film),
         parallel_iterations=1,
     )
     return tf.transpose(film.stack(), [1, 0, 2, 3, 4])

@@ -16,7 +16,7 @@ import numpy as np
 from motionflow import film_drawing, flow_drawing
 from motionflow.data import picture, video
 from motionflow.errors import InputError
-from motionflow.serving.client import Client
+from motionflow.serving.client import Arrays, Client
 from motionflow.tables import markdown_table
 
 _DRAWN = 400  # pixels a side of the flow picture, at least
@@ -75,19 +75,44 @@ def write_flow(
             flow_drawing.flow_panel(flow, side, side, fastest),
         ]
     )
-    try:
-        picture.write_png(output, drawn, mark)
-    except OSError as error:
-        raise InputError(f"{output} cannot be written: {error}") from error
+    _write_png(output, drawn, mark)
     return (
         f"fastest {answer['speed'].max():.2f} pixels of {frame_size}, mean confidence "
         f"{answer['confidence'].mean():.2f}"
     )
 
 
+def write_told_flow(
+    client: Client, frame: np.ndarray, said: Arrays, output: Path, mark: str = ""
+) -> str:
+    """Asks for flow that does as it is told and draws it on the whole picture.
+
+    Args:
+      client: whom to ask.
+      frame: uint8 [H, W, 3].
+      said: see `told.inputs`; arrows are the motion of one step.
+      output: .png.
+      mark: see `data.marks`.
+
+    Returns:
+      In words, how much moves.
+    """
+    answer = client.predict("guided", {"image": frame[np.newaxis], **said})
+    _write_png(output, flow_drawing.draw_motion(frame, answer["flow"][0]), mark)
+    return f"fastest {answer['speed'].max():.2f} pixels of the picture"
+
+
+def _write_png(output: Path, drawn: np.ndarray, mark: str) -> None:
+    try:
+        picture.write_png(output, drawn, mark)
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error}") from error
+
+
 def write_film(
     client: Client,
     frame: np.ndarray,
+    said: Arrays,
     output: Path,
     fps: float,
     mark: str = "",
@@ -98,6 +123,7 @@ def write_film(
     Args:
       client: whom to ask.
       frame: uint8 [H, W, 3].
+      said: how it moves, see `told.inputs`; empty: nothing.
       output: .mp4 or .gif.
       fps: frames a second.
       mark: see `data.marks`.
@@ -107,7 +133,8 @@ def write_film(
       How many frames the film has.
     """
     arrays = {name: np.array([value], np.int32) for name, value in numbers.items()}
-    answer = client.predict("rollout", {"image": frame[np.newaxis], **arrays})
+    signature = "guided_rollout" if said else "rollout"
+    answer = client.predict(signature, {"image": frame[np.newaxis], **said, **arrays})
     frames = answer["frames"][0]
     video.write_video(output, itertools.chain([frame], frames), fps, mark)
     return 1 + len(frames)

@@ -15,11 +15,13 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
-from motionflow.data.known import pack_known
 from motionflow.generate import picture_flow, rollout
+from motionflow.generate.animation import Animation
+from motionflow.generate.control import Control
 from motionflow.models import predictor
-from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE
-from motionflow.serving import gate, warmup
+from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE, Predictor
+from motionflow.motion import predict_motion
+from motionflow.serving import gate, portable, told, warmup
 from motionflow.serving.signatures import make_signatures
 
 TOLERANCE = 1e-5
@@ -73,58 +75,47 @@ def check(folder: Path, model: keras.Model, centers: np.ndarray) -> None:
     side = model.input_shape[1]
     frames = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), np.uint8)
     files = [tf.io.encode_png(frame) for frame in frames]
-    two = tf.constant([2, 2])
+    image, floats = tf.constant(frames), tf.constant(frames, tf.float32)
+    numbers = {"num_predictions": [2, 2], "frames_per_prediction": [2, 2]}
+    known = portable.example_known(2, model.grid_size)
+    arrow = (side / 4, side / 4), (side / 2, side / 3)
+    control = Control([arrow], [(3 * side / 4, side / 2)])
+    said = {k: np.repeat(v, 2, axis=0) for k, v in told.inputs(control).items()}
     inputs = {
-        "serving_default": {"image": tf.constant(frames)},
+        "serving_default": {"image": image},
         "predict_bytes": {"image_bytes": tf.stack(files)},
-        "probabilities": {"image": tf.constant(frames)},
-        "steps": {"image": tf.constant(frames)},
-        "rollout": {
-            "image": tf.constant(frames),
-            "num_predictions": two,
-            "frames_per_prediction": two,
-        },
-        FRAMES_SIGNATURE: {"image": tf.constant(frames, tf.float32)},
-        KNOWN_SIGNATURE: {
-            "image": tf.constant(frames, tf.float32),
-            "known": _known(model.grid_size),
-        },
+        "probabilities": {"image": image},
+        "steps": {"image": image},
+        "rollout": {"image": image} | numbers,
+        FRAMES_SIGNATURE: {"image": floats},
+        KNOWN_SIGNATURE: {"image": floats, "known": known},
+        "guided": {"image": image} | said,
+        "guided_rollout": {"image": image} | said | numbers,
     }
-    untold = _expected(model, centers, frames)
+    predict = predictor.of_model(model, centers)
+    expected = dict.fromkeys(inputs, _expected(predict, frames))
+    if predict.takes_known:
+        expected[KNOWN_SIGNATURE] = _expected(predict, frames, known)
+        said_so = _expected_of_said(predict, frames, control)
+        expected |= dict.fromkeys(("guided", "guided_rollout"), said_so)
     for name, signature in exported.signatures.items():
-        expected = untold
-        if name == KNOWN_SIGNATURE:
-            expected = _expected(model, centers, frames, _known(model.grid_size))
-        for key, answer in signature(**inputs[name]).items():
-            place, answer = f"{name}: {key}", answer.numpy()
-            if name == "rollout":
-                _compare(place, answer, expected["film"], tolerance=1)
-            elif key == "codes":
+        fed = {key: tf.constant(value) for key, value in inputs[name].items()}
+        for key, answer in signature(**fed).items():
+            place, answer, truth = f"{name}: {key}", answer.numpy(), expected[name]
+            if key == "codes":
                 # Of two classes that are equally probable, either will do.
-                picked = _picked(expected["probabilities"], answer)
-                _compare(place, picked, expected["confidence"])
+                picked = _picked(truth["probabilities"], answer)
+                _compare(place, picked, truth["confidence"])
             else:
-                _compare(place, answer, expected[key])
-
-
-def _known(grid_size: int) -> tf.Tensor:
-    """An arrow and a pin for the first of two frames, a past for the second."""
-    arrows, past = np.full((2, 2, grid_size, grid_size, 2), np.nan)
-    arrows[0, 0, 0], past[1] = (3, -1), (-2, 1)
-    pins = np.zeros((2, grid_size, grid_size), bool)
-    pins[0, -1, -1] = True
-    shape = (2, grid_size, grid_size)
-    return tf.constant(pack_known(shape, arrows=arrows, pins=pins, past=past))
+                tolerance = 1 if key == "frames" else TOLERANCE
+                _compare(place, answer, truth[key], tolerance)
 
 
 def _expected(
-    model: keras.Model,
-    centers: np.ndarray,
-    frames: np.ndarray,
-    known: tf.Tensor | None = None,
+    predict: Predictor, frames: np.ndarray, known: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """What the Keras model says, by the names of the outputs."""
-    predict = predictor.of_model(model, centers)
+    centers = predict.centers
     found = {key: value.numpy() for key, value in predict(frames, known).items()}
     grid, num_clusters = found["flow"].shape[:3], len(centers)
     flow, steps = picture_flow.flow_function(predict), found["step_probabilities"]
@@ -139,7 +130,21 @@ def _expected(
         "probabilities": found["probabilities"].reshape(*grid, num_clusters),
         "step_probabilities": steps,
         "steps": (steps @ centers).reshape(fine),
-        "film": rollout.generate(flow, frames, 2, 2, mode).numpy(),
+        "frames": rollout.generate(flow, frames, 2, 2, mode).numpy(),
+    }
+
+
+def _expected_of_said(
+    predict: Predictor, frames: np.ndarray, control: Control
+) -> dict[str, np.ndarray]:
+    """The same where somebody said how each picture moves."""
+    flow = np.stack([predict_motion(predict, frame, control).flow for frame in frames])
+    film = Animation(2, 2, control=control)
+    films = [[shot.frame for (shot,) in film.play(predict, frame)] for frame in frames]
+    return {
+        "flow": flow,
+        "speed": np.linalg.norm(flow, axis=-1),
+        "frames": np.array(films, np.float32)[:, 1:],
     }
 
 

@@ -13,6 +13,14 @@
     known             image float32 [N, S, S, 3],   -> flow, probabilities, codes; of a
                       known float32 [N, g, g, 7]       network that can be told only,
                                                        see `data.known`
+    guided            image uint8 [N, H, W, 3],     -> flow, speed, on the grid of the
+                      arrows float32 [N, M, 4],        whole picture; of such a network
+                      num_arrows int32 [N],            only, as the next
+                      pins float32 [N, P, 2],
+                      num_pins int32 [N]
+    guided_rollout    the same,                     -> frames
+                      num_predictions int32 [N],
+                      frames_per_prediction int32 [N]
 
     flow            float32 [N, g, g, 2]      dx right, dy down, pixels of the S x S
                                               frame per prediction
@@ -25,15 +33,28 @@
                                               s > g for dense networks
     frames          uint8 [N, T, H, W, 3]     what follows the image; T is the two
                                               numbers' product
+    of `guided`:
+    flow            float32 [N, rows,         dx right, dy down, pixels of the image per
+                             columns, 2]      prediction; g cells along its short side
+    speed           float32 [N, rows,         its length
+                             columns]
 
 `serving_default`, `predict_bytes`, `probabilities` and `steps` fit a picture as
 training did: its short side becomes S, and the centre square is taken; flow is flow of
 that square.
-`rollout` covers the whole picture. `frames` is for frames that were warped.
+`rollout`, `guided` and `guided_rollout` cover the whole picture. `frames` is for frames
+that were warped.
+
+An arrow is x, y, x2, y2 in pixels of the image, x to the right, y down, counted from
+the centre of the first: what is at (x, y) moves to (x2, y2), in one prediction in
+`guided`, by the end of the film in `guided_rollout`. What is at a pin (x, y) stays. The
+first num_arrows and num_pins rows of an image count, the others are padding. M and P
+may be 0, over REST 1, since JSON knows no such shape. The answers are those of
+`Model.flow` and `Model.animate`.
 
 These names are public. Everything has a leading batch dimension, since batching and
-the row format of REST need one; `rollout` takes its two numbers once an image, equal in
-all of them. What does not fit is an InvalidArgumentError, never a silent answer.
+the row format of REST need one; roll-outs take their two numbers once an image, equal
+in all of them. What does not fit is an InvalidArgumentError, never a silent answer.
 """
 
 from collections.abc import Callable
@@ -43,10 +64,10 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.known import NUM_KNOWN
-from motionflow.generate import fitting, picture_flow, rollout
+from motionflow.generate import fitting, picture_flow, rollout, steering
 from motionflow.models import predictor
 from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE
-from motionflow.serving import picture_bytes
+from motionflow.serving import picture_bytes, told
 from motionflow.serving.forecast import Forecast, forecast_function
 
 MAX_FRAMES = 1000  # of a roll-out
@@ -85,7 +106,14 @@ def make_signatures(
     if functions.predictor.takes_known:
         shape = [None, *2 * [functions.predictor.grid_size], NUM_KNOWN]
         known = tf.TensorSpec(shape, tf.float32, name="known")
-        traced[KNOWN_SIGNATURE] = functions.known, [frames, known]
+        traced |= {
+            KNOWN_SIGNATURE: (functions.known, [frames, known]),
+            "guided": (functions.guided, [_PICTURE, *told.SPECS]),
+            "guided_rollout": (
+                functions.guided_rollout,
+                [_PICTURE, *told.SPECS, *numbers],
+            ),
+        }
     return {
         name: tf.function(function).get_concrete_function(*specs)
         for name, (function, specs) in traced.items()
@@ -146,35 +174,54 @@ class _Functions:
         num_predictions: tf.Tensor,
         frames_per_prediction: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        image = _checked_picture(image)
-        batch, height, width, _ = tf.unstack(tf.shape(image))
-        counts = [
-            _common_number(values, name, batch)
-            for values, name in (
-                (num_predictions, "num_predictions"),
-                (frames_per_prediction, "frames_per_prediction"),
-            )
-        ]
-        total = tf.cast(counts[0], tf.int64) * tf.cast(counts[1], tf.int64)
-        num_bytes = tf.cast(tf.size(image), tf.int64) * total
-        aspect = picture_flow.MAX_ASPECT
-        checks = [
-            tf.debugging.Assert(
-                total <= MAX_FRAMES, [f"more than {MAX_FRAMES} frames:", total]
-            ),
-            tf.debugging.Assert(
-                num_bytes <= MAX_BYTES, [f"more than {MAX_BYTES} bytes:", num_bytes]
-            ),
-            tf.debugging.Assert(
-                tf.maximum(height, width) <= aspect * tf.minimum(height, width),
-                [f"image has a side of more than {aspect} others:", height, width],
-            ),
-        ]
-        with tf.control_dependencies(checks):
-            image = tf.identity(image)
-        model = picture_flow.sequence_function(self.predictor)
-        num_steps = self.predictor.num_steps
-        film = rollout.generate_in_graph(model, image, counts[0], counts[1], num_steps)
+        image, n, m = _checked_film(image, num_predictions, frames_per_prediction)
+        predict = picture_flow.sequence_function(self.predictor)
+        film = rollout.generate_in_graph(
+            lambda frames, state: (predict(frames), state),
+            image,
+            n,
+            m,
+            self.predictor.num_steps,
+        )
+        return {"frames": film}
+
+    def guided(
+        self,
+        image: tf.Tensor,
+        arrows: tf.Tensor,
+        num_arrows: tf.Tensor,
+        pins: tf.Tensor,
+        num_pins: tf.Tensor,
+    ) -> Forecast:
+        image = _checked_whole(image)
+        said = arrows, num_arrows, pins, num_pins
+        course = told.course(self.predictor, image, *said)
+        flow = steering.cell_flow(self.predictor, image, course, 1)[:, 0]
+        return {"flow": flow, "speed": tf.norm(flow, axis=-1)}
+
+    def guided_rollout(
+        self,
+        image: tf.Tensor,
+        arrows: tf.Tensor,
+        num_arrows: tf.Tensor,
+        pins: tf.Tensor,
+        num_pins: tf.Tensor,
+        num_predictions: tf.Tensor,
+        frames_per_prediction: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        image, n, m = _checked_film(image, num_predictions, frames_per_prediction)
+        said = arrows, num_arrows, pins, num_pins
+        course = told.course(self.predictor, image, *said)
+
+        def predict(
+            frames: tf.Tensor, state: tuple[steering.Course, tf.Tensor]
+        ) -> tuple[tf.Tensor, tuple[steering.Course, tf.Tensor]]:
+            course, num_left = state
+            flow = steering.predict(self.predictor, frames, course, num_left)
+            course = steering.advance(self.predictor, course, flow[:, 0])
+            return flow, (course, num_left - 1)
+
+        film = rollout.generate_in_graph(predict, image, n, m, state=(course, n))
         return {"frames": film}
 
     def _answer(self, frames: tf.Tensor) -> Forecast:
@@ -194,6 +241,45 @@ def _checked_picture(image: tf.Tensor) -> tf.Tensor:
     )
     with tf.control_dependencies([holds_pixels]):
         return tf.identity(image)
+
+
+def _checked_whole(image: tf.Tensor) -> tf.Tensor:
+    """A picture that is answered for as a whole."""
+    image = _checked_picture(image)
+    height, width = tf.unstack(tf.shape(image)[1:3])
+    aspect = picture_flow.MAX_ASPECT
+    is_no_strip = tf.debugging.Assert(
+        tf.maximum(height, width) <= aspect * tf.minimum(height, width),
+        [f"image has a side of more than {aspect} others:", height, width],
+    )
+    with tf.control_dependencies([is_no_strip]):
+        return tf.identity(image)
+
+
+def _checked_film(
+    image: tf.Tensor, num_predictions: tf.Tensor, frames_per_prediction: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The picture, and the two numbers as scalars."""
+    image = _checked_whole(image)
+    n, m = (
+        _common_number(values, name, tf.shape(image)[0])
+        for values, name in (
+            (num_predictions, "num_predictions"),
+            (frames_per_prediction, "frames_per_prediction"),
+        )
+    )
+    total = tf.cast(n, tf.int64) * tf.cast(m, tf.int64)
+    num_bytes = tf.cast(tf.size(image), tf.int64) * total
+    checks = [
+        tf.debugging.Assert(
+            total <= MAX_FRAMES, [f"more than {MAX_FRAMES} frames:", total]
+        ),
+        tf.debugging.Assert(
+            num_bytes <= MAX_BYTES, [f"more than {MAX_BYTES} bytes:", num_bytes]
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.identity(image), n, m
 
 
 def _common_number(values: tf.Tensor, name: str, batch: tf.Tensor) -> tf.Tensor:

@@ -50,16 +50,23 @@ def requests(
     yield "predict_bytes", {"image_bytes": files}
     yield "probabilities", {"image": image}
     yield "steps", {"image": image}
-    yield (
-        "rollout",
-        {"image": image, "num_predictions": ones, "frames_per_prediction": ones},
-    )
+    numbers = {"num_predictions": ones, "frames_per_prediction": ones}
+    yield "rollout", {"image": image} | numbers
     frames = {"image": tf.make_tensor_proto(_GREY, tf.float32, size)}
     yield FRAMES_SIGNATURE, frames
     if grid_size:
         shape = [batch, grid_size, grid_size, NUM_KNOWN]
         known = tf.make_tensor_proto(0, tf.float32, shape)
         yield KNOWN_SIGNATURE, frames | {"known": known}
+        said = {
+            "image": image,
+            "arrows": tf.make_tensor_proto(0, tf.float32, [batch, 1, 4]),
+            "num_arrows": ones,
+            "pins": tf.make_tensor_proto(1, tf.float32, [batch, 1, 2]),
+            "num_pins": ones,
+        }
+        yield "guided", said
+        yield "guided_rollout", said | numbers
 
 
 def _file(index: int, frame_size: int) -> bytes:
