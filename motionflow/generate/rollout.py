@@ -242,14 +242,16 @@ def meet(
     Returns:
       float32 [B, H, W, 3].
     """
-    found = _inverse(tf.concat([there, back], axis=0))
-    return _mixed(warp.read(tf.concat([first, last], axis=0), found), found, time)
+    frames, flow = tf.concat([first, last], 0), tf.concat([there, back], 0)
+    inverse = _inverse(flow)
+    return _mixed(warp.read(frames, inverse), inverse, time)
 
 
 @tf.function(reduce_retracing=True)
-def _mixed(moved: tf.Tensor, found: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
-    """Mixes the two halves of a batch that was moved to where `found` says."""
-    reach = tf.minimum(found[..., 2], warp.inside(found))
+def _mixed(moved: tf.Tensor, inverse: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
+    """Mixes the two halves of a batch that was moved, by how far they reach."""
+    # The coarse grid has no sharp border.
+    reach = tf.minimum(inverse[..., 2], warp.inside(inverse))
     before, after = tf.split(tf.clip_by_value(reach, _HOLE, 1.0), 2)
     before, after = (1.0 - time) * before, time * after
     share = (after / (before + after))[..., tf.newaxis]
@@ -312,7 +314,7 @@ def _moved(
     frames: tf.Tensor, offset: tf.Tensor, flow: tf.Tensor
 ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
     """The report's step: the moved frame is the next state."""
-    moved = _forward(frames, flow)
+    moved = warp.read(frames, _inverse(flow))
     return moved, (moved, offset)
 
 
@@ -344,15 +346,11 @@ def _inverse(flow: tf.Tensor) -> tf.Tensor:
     return warp.smoothly(invert, flow)
 
 
-def _forward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    return warp.read(frames, _inverse(flow))
-
-
 def _integrated(
     frames: tf.Tensor, flow: tf.Tensor, num_frames: int
 ) -> Iterator[tf.Tensor]:
     for displacement in _displacements(flow, num_frames):
-        yield _forward(frames, displacement)
+        yield warp.read(frames, _inverse(displacement))
 
 
 def _displacements(flow: tf.Tensor, num_frames: int) -> Iterator[tf.Tensor]:
@@ -379,9 +377,5 @@ def _blended(
     yield end[0]
 
 
-@tf.function(reduce_retracing=True)
 def _carried_on(displacement: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    def carry(displacement: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-        return displacement + warp.backward(flow, displacement)
-
-    return warp.smoothly(carry, displacement, flow)
+    return displacement + warp.read(flow, displacement)

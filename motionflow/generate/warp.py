@@ -43,7 +43,7 @@ _NOWHERE = 1e6
 _SIDES = sorted({2**i + 2**j for i in range(24) for j in range(24)})
 # The coarse grid has every sixth pixel, more of a picture whose short side would have
 # fewer than these points.
-_COARSEST, _POINTS = 6, 120
+_COARSEST, _POINTS = 6, 150
 # It serves fields that it shows to so many pixels, root mean square.
 _SMOOTH = 0.015
 
@@ -65,9 +65,9 @@ def backward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
 
 
 def read(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    """`backward` of finite flow, faster where the frames' size is known.
+    """`backward`, faster where the frames' size is known.
 
-    Whole pixels have no gradient by the flow. Components of it beyond two are ignored.
+    The flow has no gradient at whole pixels; a third component is ignored.
     """
     if None in frames.shape:
         return backward(frames, flow[..., :2])
@@ -85,8 +85,8 @@ def read(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
 @tf.function(reduce_retracing=True)
 def _boxes(flow: tf.Tensor, sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Places as `crop_and_resize` takes them, [B * H * W, 4], and whose they are."""
-    shape = tf.shape(flow)
-    places = _pixels(shape) + tf.transpose(flow, [3, 0, 1, 2])[:2]
+    shape, (vectors, _) = tf.shape(flow), _finite(flow)
+    places = _pixels(shape) + vectors[:2]
     places = tf.clip_by_value(places, 0.0, _last_pixel(flow))
     places = tf.reshape(places, [2, -1]) / sides[:, tf.newaxis]
     batch = tf.repeat(tf.range(shape[0]), shape[1] * shape[2])
