@@ -234,6 +234,7 @@ def test_large_pictures_turn_as_they_should(mode):
 
 
 def test_large_gaps_are_filled_up_to_the_border():
+    scene = texture(3, 310, 350).astype(np.float32)
     film = [scene[None, :, 6 * t : 6 * t + 310] for t in range(5)]
     gap = list(
         rollout.between(
