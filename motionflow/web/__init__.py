@@ -1,6 +1,7 @@
-"""The page that predicts a picture's motion while you watch.
+"""The page on which a picture moves as you draw on it.
 
-picture file --answer--> numbers, two pictures and a video, as JSON
+picture file --answer.picture--> the picture as the page shows it
+picture, mask, Wishes --answer.film--> films, two drawings and numbers, as JSON
 browser <--app (Flask)--> answer
 page.html.jinja, static/: what the browser gets; nothing of it comes from elsewhere
 """

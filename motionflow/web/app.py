@@ -1,18 +1,20 @@
 """The page's addresses.
 
 GET  /                         the page
-GET  /static/...               its script and style
+GET  /static/...               its scripts and style
 GET  /example.png?number=3     a drawn person, another for each number
 GET  /legend/<name>.png        what the colours mean: wheel, confidence
-POST /predict?mode=loop&...    a JPEG or PNG as the body -> `answer.answer` as JSON
+POST /picture                  any picture as the body -> `answer.picture` as JSON
+POST /film                     a form: picture, mask (files), wishes (JSON), kind:
+                               preview or film -> `answer.film` as JSON; gif -> a GIF
 
-A picture comes as the body itself: a form's file would be written to disk on its way.
-Every refusal is JSON {"error": a sentence}.
+The picture comes with each request, so that none is kept here. The files of a form stay
+in memory. Every refusal is JSON {"error": a sentence}.
 """
 
 import functools
 import io
-from typing import Any
+from typing import IO
 
 import flask
 import jinja2
@@ -24,14 +26,15 @@ from motionflow import visualize
 from motionflow.data.drawn import make_clip
 from motionflow.errors import InputError
 from motionflow.model import Model
-from motionflow.web import answer, upload
-from motionflow.web.turns import BusyError, Turns
+from motionflow.web import answer, upload, wishes
+from motionflow.web.turns import BusyError, GoneError, Turns
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 MAX_WAITING = 3
+KINDS = ("preview", "film", "gif")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
-    "style-src 'self'; img-src 'self' data: blob:; media-src data:; "
+    "style-src 'self'; img-src 'self' data: blob:; media-src blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -43,6 +46,19 @@ _EXAMPLE_MOMENT = 31  # frame of a clip
 _NUM_EXAMPLES = 6  # one of each action
 
 
+class _Request(flask.Request):
+    """One whose files are not written to disk on their way."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        return io.BytesIO()
+
+
 def make_app(model: Model, local_only: bool = True) -> flask.Flask:
     """Makes the page's program.
 
@@ -52,11 +68,18 @@ def make_app(model: Model, local_only: bool = True) -> flask.Flask:
         name was pointed at 127.0.0.1 would send its own.
     """
     app = flask.Flask(__name__, template_folder=".")
+    app.request_class = _Request
     app.config["MAX_CONTENT_LENGTH"] = upload.MAX_BYTES
     app.jinja_env.autoescape = True  # Flask's own choice looks at the suffix
     app.jinja_env.undefined = jinja2.StrictUndefined
-    turns = Turns(MAX_WAITING)
+    _add_guards(app, local_only)
+    _add_page(app, model)
+    _add_answers(app, model)
+    _add_refusals(app)
+    return app
 
+
+def _add_guards(app: flask.Flask, local_only: bool) -> None:
     @app.before_request
     def check_sender() -> None:
         if local_only and _host_name(flask.request.host) not in LOCAL_NAMES:
@@ -70,15 +93,24 @@ def make_app(model: Model, local_only: bool = True) -> flask.Flask:
         response.headers.update(_HEADERS)
         return response
 
+
+def _host_name(host: str) -> str:
+    return host if host.endswith("]") else host.rsplit(":", 1)[0]
+
+
+def _add_page(app: flask.Flask, model: Model) -> None:
     @app.get("/")
     def page() -> str:
         return flask.render_template(
             "page.html.jinja",
-            predictor=model.predictor,
+            can_be_told=model.predictor.takes_known,
+            remarks=model.remarks(),
             max_megabytes=upload.MAX_BYTES // 2**20,
             longest_side=upload.LONGEST_SIDE,
-            most_predictions=answer.MOST_PREDICTIONS,
-            defaults=answer.Options(),
+            gif_side=answer.GIF_SIDE,
+            seconds_per_prediction=answer.FRAMES_PER_PREDICTION / answer.FPS,
+            wishes=wishes,
+            defaults=wishes.Wishes(),
         )
 
     @app.get("/example.png")
@@ -94,33 +126,34 @@ def make_app(model: Model, local_only: bool = True) -> flask.Flask:
     def confidence() -> flask.Response:
         return _png(answer.confidence_scale())
 
-    @app.post("/predict")
-    def predict() -> dict:
-        options = _options(flask.request.args)
+
+def _add_answers(app: flask.Flask, model: Model) -> None:
+    films, pictures = Turns(MAX_WAITING), Turns(MAX_WAITING)
+
+    @app.post("/picture")
+    def picture() -> dict:
         data = flask.request.get_data(cache=False)
-        upload.check_kind(data)
-        with turns.take():
-            return answer.answer(model, data, options)
+        with pictures.take():  # a large one takes much memory
+            return answer.picture(model, data)
 
-    _add_refusals(app)
-    return app
-
-
-def _host_name(host: str) -> str:
-    return host if host.endswith("]") else host.rsplit(":", 1)[0]
-
-
-def _options(values: dict[str, str]) -> answer.Options:
-    chosen: dict[str, Any] = {}
-    for name, kind in (("num_predictions", int), ("mode", str), ("temperature", float)):
-        if name in values:
-            try:
-                chosen[name] = kind(values[name])
-            except ValueError as error:
-                raise InputError(
-                    f"{name} is {values[name]!r}, expected a number"
-                ) from error
-    return answer.Options(**chosen)
+    @app.post("/film")
+    def film() -> dict | flask.Response:
+        # The server looks whether the browser is still there.
+        environment = flask.request.environ
+        is_gone = environment.get("waitress.client_disconnected", lambda: False)
+        kind = flask.request.form.get("kind", "film")
+        if kind not in KINDS:
+            raise InputError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
+        wished = wishes.read(flask.request.form.get("wishes", "{}"))
+        files = {name: file.read() for name, file in flask.request.files.items()}
+        with films.take(is_gone):
+            frame, _ = upload.read_frame(files.get("picture", b""))
+            mask = upload.read_frame(files["mask"])[0] if "mask" in files else None
+            asked = model, frame, mask, wished
+            if kind == "gif":
+                found = answer.gif(*asked, is_gone)
+                return flask.Response(found, mimetype="image/gif")
+            return answer.film(*asked, kind == "preview", is_gone)
 
 
 @functools.cache
@@ -146,8 +179,12 @@ def _add_refusals(app: flask.Flask) -> None:
 
     @app.errorhandler(BusyError)
     def busy(error: BusyError) -> tuple[dict, int, dict]:
-        text = "Busy: others wait for their prediction already. Try again in a minute."
+        text = "Busy: others wait for their film already. Try again in a minute."
         return {"error": text}, 503, {"Retry-After": "30"}
+
+    @app.errorhandler(GoneError)
+    def gone(error: GoneError) -> tuple[dict, int]:
+        return {"error": "Nobody waits for this film any more."}, 400
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> tuple[dict, int]:

@@ -4,6 +4,7 @@ a model, an address --serve--> the page, until Ctrl-C
 """
 
 import os
+import threading
 from collections.abc import Callable
 
 from motionflow.errors import InputError
@@ -32,13 +33,15 @@ def serve(
     try:
         import waitress
 
+        from motionflow.web import answer
         from motionflow.web.app import make_app
     except ImportError as error:
         raise InputError(
             f"the page needs {error.name}: pip install 'motionflow[serving]'"
         ) from error
     local_only = host in ("localhost", "127.0.0.1", "::1")
-    app = make_app(load(model), local_only)
+    loaded = load(model)
+    app = make_app(loaded, local_only)
     try:
         server = waitress.create_server(
             app,
@@ -48,6 +51,7 @@ def serve(
             inbuf_overflow=_MEMORY,
             outbuf_overflow=_MEMORY,
             max_request_body_size=_MEMORY,
+            channel_request_lookahead=1,  # sees a browser that leaves, see `app`
             ident=None,
         )
     except (OSError, ValueError) as error:
@@ -56,5 +60,7 @@ def serve(
     listens = vars(server).get("effective_listen") or [server.getsockname()]
     name = f"[{host}]" if ":" in host else host
     announce(f"http://{name}:{listens[0][1]}")
+    # The page is open meanwhile; who is quick waits for it like for another visitor.
+    threading.Thread(target=answer.warm_up, args=[loaded], daemon=True).start()
     server.run()
     raise KeyboardInterrupt("the page is closed")  # which the server answered by that

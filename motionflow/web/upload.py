@@ -1,31 +1,24 @@
 """A file that somebody sends -> a frame of bounded size, or a plain refusal.
 
-bytes --check_kind--> begins like a JPEG or PNG --read_frame--> uint8 [H, W, 3]
+bytes --read_frame--> uint8 [H, W, 3], and the size that the file has
+
+What is a picture is told by decoding it, as everywhere in the package.
 """
 
+import io
+
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from motionflow.data import picture, still
 from motionflow.errors import InputError
 
 MAX_BYTES = 16 * 2**20
 LONGEST_SIDE = 1024  # pixels; larger pictures are shrunk to it
-_KINDS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-
-
-def check_kind(data: bytes) -> None:
-    """Refuses what does not begin like a JPEG or PNG, whatever it is called.
-
-    Raises:
-      InputError: no bytes at all, or another kind of file.
-    """
-    if not data:
-        raise InputError("No picture came: choose a JPEG or PNG.")
-    if not data.startswith(_KINDS):
-        raise InputError(
-            "This file is not a picture that we know: choose a JPEG or PNG."
-        )
+_UNKNOWN = (
+    "This file is not a picture that can be read here. JPEG, PNG, WebP, GIF, BMP and "
+    "TIFF are read, among others."
+)
 
 
 def read_frame(data: bytes) -> tuple[np.ndarray, tuple[int, int]]:
@@ -34,22 +27,45 @@ def read_frame(data: bytes) -> tuple[np.ndarray, tuple[int, int]]:
     The header is read first: too many pixels are refused before they are decoded.
 
     Args:
-      data: a JPEG or PNG, see `check_kind`.
+      data: a picture of any format that `data.picture` reads, but for EPS, which is a
+        program that another program would run.
 
     Returns:
       The frame, uint8 [H, W, 3] RGB, and the (width, height) that the file holds.
 
     Raises:
-      InputError: the picture is damaged or too large to decode.
+      InputError: it is no picture, damaged, too large to decode, or its numbers do not
+        tell what is white.
     """
+    if not data:
+        raise InputError("No picture came: choose one.")
     try:
+        _refuse_programs(data)
         frame = picture.decode_image(data)
     except InputError as error:
-        if isinstance(error.__cause__, Image.DecompressionBombError):
+        cause = error.__cause__
+        if isinstance(cause, UnidentifiedImageError):
+            raise InputError(_UNKNOWN) from error
+        if isinstance(cause, Image.DecompressionBombError):
             limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
             raise InputError(
                 f"This picture has too many pixels: at most {limit} million are read."
             ) from error
+        if "what is white" in str(cause):
+            raise InputError(
+                "This picture's numbers do not tell what is white: convert it to 8 or "
+                "16 bits a channel."
+            ) from error
         raise InputError("This picture is damaged: it cannot be read.") from error
     height, width = frame.shape[:2]
     return still.bound_size(frame, LONGEST_SIDE), (width, height)
+
+
+def _refuse_programs(data: bytes) -> None:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            is_program = image.format == "EPS"
+    except Exception:  # whatever it is, `picture.decode_image` says it
+        return
+    if is_program:
+        raise InputError(_UNKNOWN)
