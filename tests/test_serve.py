@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import http.client
+import io
 import json
 import os
 import re
@@ -13,6 +14,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from motionflow.commands import serve as command
 from motionflow.errors import InputError
@@ -53,17 +56,22 @@ def test_it_serves_the_newest_version(exported):
         assert line.startswith(f"{exported}: open http://127.0.0.1:")
         address = re.search(r"http://\S+", line)[0]
         with urllib.request.urlopen(address) as page:
-            assert "How will this picture move?" in page.read().decode()
+            assert "Make a picture move" in page.read().decode()
             assert page.headers["Server"] is None
         picture = served.encoded(served.pictures(1, 64, 64)[0])
-        request = urllib.request.Request(
-            address + "/predict?num_predictions=1", picture, method="POST"
+        boundary, form = encode_multipart(
+            {
+                "picture": FileStorage(io.BytesIO(picture), "a.png"),
+                "wishes": '{"length": 1}',
+            }
         )
+        kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        request = urllib.request.Request(address + "/film", form, kind)
         with urllib.request.urlopen(request) as answer:
-            assert json.load(answer)["num_frames"] == 6
+            assert json.load(answer)["seconds"] == 0.6
         port = int(address.rsplit(":", 1)[1])
         large = http.client.HTTPConnection("127.0.0.1", port)
-        large.request("POST", "/predict", b"\xff\xd8\xff" + bytes(16 * 2**20))
+        large.request("POST", "/picture", b"\xff\xd8\xff" + bytes(16 * 2**20))
         refused = large.getresponse()
         assert refused.status == 413 and "16 MB" in json.load(refused)["error"]
         large.close()

@@ -245,11 +245,17 @@ def _drawn(model: Model, frame: np.ndarray, film: Film) -> dict[str, Any]:
     still_code = np.linalg.norm(model.predictor.centers, axis=-1).argmin()
     drawn = flow_drawing.draw_motion(frame, flow)
     return {
-        "flow": pictures.picture(drawn, "").uri,
-        "confidence": pictures.picture(draw_confidence(frame, confidence), "").uri,
+        "flow": _jpeg(drawn),
+        "confidence": _jpeg(draw_confidence(frame, confidence)),
         "moving_share": float(np.mean(codes != still_code)),
         "mean_confidence": float(confidence.mean()),
     }
+
+
+def _jpeg(pixels: np.ndarray) -> str:
+    """A data URI; a WebP would be waited for longer than it is looked at."""
+    data = cv2.imencode(".jpg", pixels[..., ::-1])[1].tobytes()
+    return pictures.data_uri(data, "image/jpeg")
 
 
 def _remarks(model: Model, film: Film, wishes: Wishes, farthest: float) -> list[str]:

@@ -178,6 +178,7 @@ async function ask(kind, signal) {
 async function follow() {
   if (!picture) return;
   const signal = restart();
+  say("");
   $("films").classList.add("stale");
   $("downloads").hidden = true;
   await new Promise((resolve) => setTimeout(resolve, SOON));
@@ -201,7 +202,7 @@ async function follow() {
 
 function makeVideo(uri) {
   const video = document.createElement("video");
-  Object.assign(video, { loop: true, muted: true, playsInline: true });
+  Object.assign(video, { muted: true, playsInline: true });
   video.src = URL.createObjectURL(toBlob(uri));
   return new Promise((resolve, reject) => {
     video.addEventListener("loadeddata", () => resolve(video));
@@ -276,6 +277,7 @@ function setShown(state) {
   $("run").dataset.state = state;
   for (const id of ["before", "after", "run"]) $(id).setAttribute("aria-pressed", String(id === state));
   for (const video of videos()) {
+    video.loop = state === "run"; // or a browser would begin again from the end
     if (state === "run") {
       video.play().catch(() => {}); // a browser may refuse: there is the button
     } else {
