@@ -212,6 +212,32 @@ def benchmark_warp(monkeypatch):
     return module
 
 
+def test_told_films(tmp_path):
+    # A square that goes on as it came: three frames before, ten behind the start.
+    frames = moving_square((3, 0), 16, seed=3)
+    write_avi(tmp_path / "a.avi", frames)
+    line = {"clip": "a.avi", "split": "test", "source": "a"}
+    (tmp_path / "clips.jsonl").write_text(json.dumps(line))
+    done = run(
+        "told_films.py",
+        f"--data_dir={tmp_path}",
+        f"--video_dir={tmp_path}",
+        "--num_starts=1",
+        "--factor=1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 clips of test: 1 clips of 1 sources" in done.stdout
+    psnr, _ = done.stdout.split("PSNR, dB, differences")
+    repeated, on, truth = (
+        [float(cell) for cell in cells(psnr, row)[:3]]
+        for row in ("repeat", "the past goes on", "true flow")
+    )
+    for i in range(3):
+        assert on[i] > repeated[i] + 2 and truth[i] > repeated[i] + 2
+    # One arrow brings the network nearer, too.
+    assert float(cells(psnr, "1 arrow")[0]) > repeated[0] + 1
+
+
 def test_warp_measures_against_the_analytic_answer(benchmark_warp):
     scenes = dict(benchmark_warp.known_motions.one_to_one())
     for name in ("rotation 12 degrees, smooth", "waves, smooth"):
