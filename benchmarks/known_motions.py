@@ -48,18 +48,18 @@ def _turn(degrees: float) -> np.ndarray:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def _waves() -> tuple:
+def _waves(start: np.ndarray = POINTS, scale: float = 1.0) -> tuple:
     """Smooth and curved: known backwards, solved for forwards."""
 
     def came_from(points):
-        x, y = points[..., 0], points[..., 1]
+        x, y = points[..., 0] / scale, points[..., 1] / scale
         bend = 4 * np.sin(y / 18) + 2 * np.cos(x / 25), 3 * np.cos(x / 20)
-        return points - np.stack(bend, axis=-1)
+        return points - scale * np.stack(bend, axis=-1)
 
-    goes = POINTS.copy()
+    goes = start.copy()
     for _ in range(100):  # the bend's slope is below 0.4, so this converges
-        goes -= came_from(goes) - POINTS
-    return goes, came_from(POINTS)
+        goes -= came_from(goes) - start
+    return goes, came_from(start)
 
 
 # One to one: each place of the result shows one place of the frame.
@@ -88,6 +88,17 @@ def one_to_one() -> Iterator[tuple[str, Scene]]:
             )
 
 
+def large_waves(height: int, width: int) -> Scene:
+    """The waves, larger in larger pictures; the detailed texture."""
+    grid = np.meshgrid(np.arange(width), np.arange(height))
+    points = np.stack(grid, axis=-1).astype(np.float64)
+    goes, came = _waves(points, min(height, width) / SIZE)
+    frame, expected = (texture(p, TEXTURES["detailed"]) for p in (points, came))
+    flow = (goes - points).astype(np.float32)
+    size = (width, height)
+    return Scene(frame, flow, expected, _inner(points, size) & _inner(came, size))
+
+
 def occlusions() -> Iterator[tuple[str, Scene]]:
     """A square that moves in front of a still ground; what it uncovers is unknown."""
     for name, shift in (("whole pixels", (9, 3)), ("parts of pixels", (8.5, 3.25))):
@@ -107,5 +118,6 @@ def _ground(points: np.ndarray) -> np.ndarray:
     return 0.5 * texture(points, 0.15)
 
 
-def _inner(points: np.ndarray) -> np.ndarray:
-    return np.all((points > BORDER) & (points < SIZE - 1 - BORDER), axis=-1)
+def _inner(points: np.ndarray, size: tuple[int, int] = (SIZE, SIZE)) -> np.ndarray:
+    last = np.subtract(size, 1 + BORDER)
+    return np.all((points > BORDER) & (points < last), axis=-1)
