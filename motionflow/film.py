@@ -100,10 +100,11 @@ class Film:
         if largest < LEAST_MOTION:
             return [
                 f"nothing here is expected to move (largest motion {largest:.1f} px): "
-                f"a temperature of 0.38 moves more where the model is unsure, drawn "
-                f"futures show what is possible, and another model may know more"
+                f"an arrow says what moves, a temperature of 0.38 moves more where the "
+                f"model is unsure, drawn futures show what is possible"
             ]
-        chosen = self._animation.num_futures or self._animation.temperature == 0
+        played = self._animation
+        chosen = played.num_futures or played.temperature == 0 or played.control.is_told
         if not chosen and self._probable_motion(first) < LEAST_MOTION:
             return [
                 f"rest is the most probable motion everywhere; what the film shows is "

@@ -9,8 +9,10 @@ import pytest
 from motionflow.data import video
 from motionflow.film import Film
 from motionflow.generate.animation import Animation
+from motionflow.generate.control import Control
 from tests.conftest import texture
 from tests.fake_predictor import FakePredictor
+from tests.told_predictor import ToldPredictor
 
 FRAME = texture(0, 64, 96)
 
@@ -80,6 +82,13 @@ def test_a_drift_that_no_cell_asks_for_is_named():
     still = make((9, 0), probability=0.3, temperature=0)
     list(still)
     assert "nothing here is expected to move (largest motion 0.0" in still.remarks()[0]
+
+
+def test_what_an_arrow_moves_is_no_drift():
+    control = Control([((20, 20), (28, 20))])
+    film = Film(ToldPredictor(), FRAME, Animation(2, 2, control=control))
+    list(film)
+    assert film.remarks() == []
 
 
 def test_it_is_saved_and_counted(tmp_path):
