@@ -98,6 +98,20 @@ def python_answers(version, name, inputs):
     return {key: value.numpy() for key, value in found.items()}
 
 
+def check(answer, expected):
+    """Compares two answers of one graph.
+
+    The order of its sums is free, and so is a level of 255 where a number is rounded.
+    """
+    assert set(answer) == set(expected)
+    for key, value in expected.items():
+        assert answer[key].shape == value.shape
+        assert answer[key].dtype == value.dtype
+        atol = 1 if value.dtype == np.uint8 else 1e-5
+        pair = np.float32(answer[key]), np.float32(value)
+        np.testing.assert_allclose(*pair, atol=atol, err_msg=key)
+
+
 def run_loader(version, asked, folder):
     """Asks the C++ loader in a process of its own.
 

@@ -31,11 +31,7 @@ def test_every_signature_answers_as_in_python(name, sizes, batches, request, tmp
     process, answers = served.run_loader(version, asked, tmp_path)
     assert process.returncode == 0, process.stderr[-2000:]
     for (name, inputs), answer in zip(asked, answers, strict=True):
-        expected = served.python_answers(version, name, inputs)
-        assert set(answer) == set(expected)
-        for key in answer:
-            assert answer[key].dtype == expected[key].dtype
-            np.testing.assert_allclose(answer[key], expected[key], atol=1e-5)
+        served.check(answer, served.python_answers(version, name, inputs))
 
 
 BAD = {

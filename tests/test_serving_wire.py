@@ -86,20 +86,12 @@ def ask(server, size, frames_signature):
     return make
 
 
-def check(answer, expected):
-    assert set(answer) == set(expected)
-    for key, value in expected.items():
-        assert answer[key].shape == value.shape
-        assert answer[key].dtype == value.dtype
-        np.testing.assert_allclose(answer[key], value, atol=1e-5)
-
-
 @pytest.mark.parametrize("signature", SIGNATURES + TOLD)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_our_clients_get_what_python_gets(client, server, ask, signature, batch):
     inputs = ask(signature, batch)
     answer = client.predict(signature, inputs)
-    check(answer, served.python_answers(server[0], signature, inputs))
+    served.check(answer, served.python_answers(server[0], signature, inputs))
 
 
 def test_the_model_is_available(client):
@@ -160,7 +152,7 @@ def test_the_official_stubs_get_what_python_gets(stub, server, ask, signature):
         request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
     outputs = stub.Predict(request, timeout=60).outputs
     answer = {key: tf.make_ndarray(value) for key, value in outputs.items()}
-    check(answer, served.python_answers(server[0], signature, inputs))
+    served.check(answer, served.python_answers(server[0], signature, inputs))
 
 
 def test_the_official_stubs_find_the_signatures(stub):
