@@ -183,6 +183,7 @@ def test_older_names_only_hand_over():
 # What is tested by the test of another module.
 TESTED_BY = {
     "asking": "query",
+    "told": "signatures",
     "building": "network",
     "clip_reader": "resplit",
     "build_options": "builder",

@@ -71,17 +71,13 @@ FILES = pytest.mark.parametrize(
 )
 
 
-@FILES
-def test_files_of_a_network_that_can_be_told_are_told(
-    module, name, guided_run_dir, tmp_path
-):
-    if module is onnx:
-        pytest.importorskip("tf2onnx")
-        pytest.importorskip("onnxruntime")
-    format_name = module.__name__.split(".")[-1]
-    version = export_model(guided_run_dir, tmp_path, format_name)
+def test_onnx_of_a_network_that_can_be_told_is_told(guided_run_dir, tmp_path):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnxruntime")
+    version = export_model(guided_run_dir, tmp_path, "onnx")
     frames, known = served.pictures(3, 64, 64), portable.example_known(3, 4)
-    run, model = module.open_runner(version / name), predictor.load(guided_run_dir)
+    run = onnx.open_runner(version / "model.onnx")
+    model = predictor.load(guided_run_dir)
     for told in (known, np.zeros_like(known)):
         found, expected = run(frames, told), model(frames, told)
         np.testing.assert_allclose(found["flow"], expected["flow"], atol=1e-3)

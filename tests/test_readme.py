@@ -105,7 +105,7 @@ def test_commands_and_snippets(call, clone, monkeypatch):
                 expected = 130 if verb == "serve" else 0
                 assert done.code == expected, (page, verb, words, done.err)
                 count += 1
-    assert count == 44
+    assert count == 45
     for name in (
         *("photo.mp4", "photo-flow.png", "runs/videos/film.mp4", "flow.gif"),
         "told.mp4",

@@ -1,4 +1,4 @@
-"""Opens a page in the browser: draw arrows on a picture, and it moves.
+"""Opens a page in the browser: draw arrows on a picture, it moves.
 
     motionflow serve
     motionflow serve runs/allconv

@@ -5,7 +5,8 @@
     file, its runner --measure--> Written
 
 A network that can be told also takes `known` float32 [N, g, g, 7], see `data.known`:
-zeros where nothing is known.
+zeros where nothing is known; but not in TensorFlow Lite, whose interpreter finds
+another flow for it.
 Frames are of the network's size, as a camera gives them: uint8. Resizing is left to the
 caller (`data.video.fit_frame`), since the runtimes resize otherwise than training did.
 """
@@ -52,16 +53,19 @@ class Written:
     milliseconds: float
 
 
-def graph(model: keras.Model, centers: np.ndarray) -> tf.types.experimental.Callable:
+def graph(
+    model: keras.Model, centers: np.ndarray, can_be_told: bool = True
+) -> tf.types.experimental.Callable:
     """The function that is converted: of `image`, and `known` if it can be told.
 
     Args:
       model: from frames [B, S, S, 3] to logits.
       centers: float32 [K, 2].
+      can_be_told: whether a network that can be told is.
     """
     shape = [None, *model.input_shape[1:]]
     specs = [tf.TensorSpec(shape, tf.uint8, name="image")]
-    if isinstance(model, GuidedNetwork):
+    if can_be_told and isinstance(model, GuidedNetwork):
         shape = [None, model.grid_size, model.grid_size, NUM_KNOWN]
         specs.append(tf.TensorSpec(shape, tf.float32, name="known"))
     return tf.function(forecast_function(model, centers), input_signature=specs)

@@ -40,7 +40,7 @@ def write(
     Raises:
       RuntimeError: a file does not answer like the Keras model.
     """
-    function, written = portable.graph(model, centers), []
+    function, written = portable.graph(model, centers, can_be_told=False), []
     holder = tf.Module()
     holder.weights = model.weights
     for name, quantisation, bound in VARIANTS:
