@@ -8,7 +8,8 @@ at another rate than its own nothing would move at every fifth frame, and repeat
 frame would restore it exactly. A clip counts with its first --num_frames frames.
 
 Gaps of 1, 2 and 4 frames, --num_gaps of each in a clip, evenly spaced, none across a
-shot cut, are filled by each method. PSNR is that of the mean squared error of a clip's
+shot cut, are filled by each method; a model that can be told is told how the frames on
+each side moved, where that is known. PSNR is that of the mean squared error of a clip's
 restored frames, SSIM the mean over them (11x11 windows). Both are also taken over
 moving cells: those of the 20x20 grid where the true frame moves by more than 0.5 px to
 the next one (mean flow of the cell, DIS between the true frames). Scores are means over
@@ -21,6 +22,7 @@ alike, summed over the clips.
 """
 
 import argparse
+import dataclasses
 import functools
 import json
 import os
@@ -36,9 +38,9 @@ import tensorflow as tf
 from motionflow.data.continuity import mark_breaks
 from motionflow.data.flow import make_flow_function, to_grid
 from motionflow.data.video import count_frames, fit_frame, iter_frames
-from motionflow.generate import METHODS, picture_flow, thinning
+from motionflow.generate import METHODS, thinning
 from motionflow.generate.restoration import Filler
-from motionflow.models import predictor
+from motionflow.restoring import Restoring, make_filler
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, interval, verdict
 
 SIZE, GRID = 200, 20
@@ -117,7 +119,9 @@ def clip_scores(
     """[4], as SCORES; NaN where nothing moves."""
     sums = np.zeros((2, 2, 2))
     for t in places:
-        filled = filler.fill([frames[t]], [frames[t + size + 1]], size)
+        before, after = frames[: t + 1], frames[t + size + 1 :]
+        seen = filler.num_seen
+        filled = filler.fill(before[-seen:], after[:seen], size)
         for i, (frame, _) in enumerate(filled, start=t + 1):
             sums += sums_of(frame, frames[i], moving_pixels(frames[i], frames[i + 1]))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -216,9 +220,10 @@ def text_share(sums: np.ndarray, weights: np.ndarray, saved: bool = False) -> st
 
 def make_fillers(run: str, frames_per_prediction: int) -> dict[str, Filler]:
     """The filler of each method."""
-    model = picture_flow.flow_function(predictor.load(run))
-    options = {"frames_per_prediction": frames_per_prediction, "max_gap": MAX_RUN}
-    return {method: Filler(method, model, **options) for method in METHODS}
+    options = Restoring(
+        model=run, frames_per_prediction=frames_per_prediction, max_gap=MAX_RUN
+    )
+    return {m: make_filler(dataclasses.replace(options, method=m)) for m in METHODS}
 
 
 def read_clips(args: argparse.Namespace) -> list[tuple[list, list]]:

@@ -27,6 +27,7 @@ from motionflow.generate.animation import Animation
 from motionflow.generate.comparison import FRAMES_PER_PREDICTION
 from motionflow.model import load
 from motionflow.models.model_path import find_model
+from motionflow.report import verdict
 from motionflow.report.page import make_report
 from motionflow.scoring import assessment
 from motionflow.serving.exporting import export_model
@@ -115,6 +116,9 @@ def make_model(
         run_dir: "the model for `motionflow animate PICTURE --model=...`",
     }
     width = max(len(str(path)) for path in places)
+    summary = json.loads((folder / "metrics.json").read_text())
+    names = verdict.baseline_names(summary)
+    _LOG.info("%s", verdict.headline(verdict.judge(summary, names)))
     _LOG.info("finished; look at")
     for path, text in places.items():
         _LOG.info("  %-*s  %s", width, path, text)

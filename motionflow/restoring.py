@@ -83,7 +83,7 @@ def restore_video(
         plan = thinning.Plan.load(options.missing)
     sequence = _with_missing(source, _open(source, options), options, plan)
     bad = _damaged(sequence, options)
-    filler = _filler(options, plan)
+    filler = make_filler(options, plan)
     numbered = zip(sequence.numbers, sequence.read(), strict=True)
     numbered = (pair for pair in numbered if pair[0] not in bad)
     counts: collections.Counter[str] = collections.Counter()
@@ -144,7 +144,7 @@ def plan_video(
             yield frame
             progress(done, total)
 
-    plan = thinning.make_plan(watched(), _filler(options, None), min_psnr)
+    plan = thinning.make_plan(watched(), make_filler(options), min_psnr)
     fps = options.fps or sequence.fps or FPS
     plan = thinning.measure_bytes(plan, sequence.read, fps)
     plan.save(output)
@@ -204,7 +204,9 @@ def _damaged(sequence: FrameSequence, options: Restoring) -> set[int]:
     return bad
 
 
-def _filler(options: Restoring, plan: thinning.Plan | None) -> restoration.Filler:
+def make_filler(
+    options: Restoring, plan: thinning.Plan | None = None
+) -> restoration.Filler:
     """The filler of the options; what they leave open is the plan's, or the default."""
     chosen: dict[str, Any] = {}
     for name in ("method", "frames_per_prediction", "max_gap"):

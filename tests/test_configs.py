@@ -34,7 +34,8 @@ NUM_PARAMETERS = {
     "dense": 13_715_752,
     "sequence": 8_551_336,
     "dense_sequence": 16_281_768,
-    "demo": 454_440,
+    "demo": 3_139_848,
+    "small": 454_440,
 }
 # Five steps, 100x100 cells.
 TARGETS = {

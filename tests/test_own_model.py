@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import motionflow
-from motionflow import own_model
+from motionflow import cli, own_model
 from motionflow.commands import train
+from motionflow.commands.training_flags import settings_from
 from motionflow.data import video
 from motionflow.errors import InputError
 from motionflow.scoring import assessment
@@ -19,6 +20,7 @@ from tests.conftest import MOVES, moving_square, write_avi
 pytestmark = pytest.mark.slow
 
 TINY = ["--frame_stride=2", "--num_clusters=6", "--width=0.03", "--batch_size=4"]
+TINY += ["--model=allconv"]
 
 
 @pytest.fixture(scope="module")
@@ -98,16 +100,14 @@ def test_what_is_a_folder_of_videos(videos, tiny_data_dir, tmp_path):
     assert not own_model.is_video_folder(tmp_path)  # a data directory, whatever else
 
 
-def test_the_network_is_that_of_the_demo():
-    from motionflow import cli
-    from motionflow.commands.training_flags import settings_from
-
-    recipe = settings_from(cli.parse(train, ["--flagfile=configs/demo.flags"]))
-    small = Settings(**train.NETWORK_DEFAULTS)
-    for name in ("model", "width", "batch_size", "epochs", "l2", "dropout", "mirror"):
-        assert getattr(recipe, name) == getattr(small, name), name
-    assert recipe.learning_rate == small.learning_rate
-    assert recipe.learning_rate_decay_epoch == small.learning_rate_decay_epoch
+@pytest.mark.parametrize(
+    ("defaults", "config"),
+    [(train.NETWORK_DEFAULTS, "demo"), (train.SMALL_DEFAULTS, "small")],
+)
+def test_the_networks_have_flag_files(defaults, config):
+    recipe = settings_from(cli.parse(train, [f"--flagfile=configs/{config}.flags"]))
+    places = {"data_dir": recipe.data_dir, "run_dir": recipe.run_dir}
+    assert Settings(**defaults, **places) == recipe
 
 
 def test_a_flag_file_is_a_recipe_of_its_own(call, videos, tmp_path, monkeypatch):
@@ -119,10 +119,17 @@ def test_a_flag_file_is_a_recipe_of_its_own(call, videos, tmp_path, monkeypatch)
     own = ["--epochs=3", "--run_dir=r", "--batch_size=16"]
     call(train, videos, f"--flagfile={file}", *own)
     call(train, videos, *own)
-    (_, recipe, _), (_, small, _) = seen
-    assert (recipe.width, recipe.dropout, recipe.epochs) == (1.0, 0.2, 3)
-    assert (small.width, small.dropout, small.epochs) == (0.25, 0.1, 3)
-    assert small.data_dir == "r/data" and small.run_dir == "r"
+    call(train, videos, *own, "--model=convnext")
+    (_, recipe, _), (_, boxed, _), (_, small, _) = seen
+    assert (recipe.model, recipe.width, recipe.dropout) == ("allconv", 1.0, 0.2)
+    assert (boxed.model, boxed.width, boxed.pretrained) == (
+        "efficientnet",
+        0.75,
+        "default",
+    )
+    assert (small.model, small.width, small.pretrained) == ("convnext", 0.25, None)
+    assert recipe.epochs == boxed.epochs == small.epochs == 3
+    assert boxed.data_dir == "r/data" and boxed.run_dir == "r"
 
 
 def test_few_videos_get_smaller_batches(call, videos, tmp_path, monkeypatch):

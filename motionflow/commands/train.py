@@ -10,9 +10,10 @@ the report's all-convolutional recipe (section 4): Adam, 0.9 and 0.999, batches 
 A folder of videos is turned into data, a network is trained and scored on videos that
 it never saw, exported, and one film is made: all of it in one run directory (--run_dir,
 runs/<name of the folder>), with data/, evaluation/, exported/ and film.mp4. What is
-done is not done again, and nothing is deleted. Labels are made by DIS flow and the
-network is a small one that a CPU trains, unless a flag or --flagfile says otherwise;
-the flags of `motionflow data` count here too.
+done is not done again, and nothing is deleted. Labels are made by DIS flow, and what is
+trained is a head on the frozen trunk of the model in the box, unless a flag or
+--flagfile says otherwise: --model=allconv is a small network from nothing. The flags of
+`motionflow data` count here too.
 """
 
 from collections.abc import Callable
@@ -28,9 +29,25 @@ from motionflow.flag_groups import FlagGroups
 WORDS = "data_dir"
 GOES_ON = True
 # What a folder of videos gets unless a flag says otherwise: labels that take minutes,
-# and the network of configs/demo.flags.
+# and the network of configs/demo.flags, or with --model that of configs/small.flags.
 DATA_DEFAULTS = {"dataset": "folder", "flow_method": "dis"}
 NETWORK_DEFAULTS = {
+    "model": "efficientnet",
+    "pretrained": "default",
+    "freeze_trunk": True,
+    "num_views": 2,
+    "width": 0.75,
+    "batch_size": 16,
+    "epochs": 10,
+    "optimizer": "adamw",
+    "l2": 0.0,
+    "learning_rate": 2e-3,
+    "learning_rate_schedule": "cosine",
+    "warmup_epochs": 0.5,
+    "ema_decay": 0.99,
+    "dropout": 0.1,
+}
+SMALL_DEFAULTS = {
     "width": 0.25,
     "batch_size": 16,
     "epochs": 8,
@@ -74,7 +91,10 @@ def main(values: flags.FlagValues) -> None:
 def _make_model(values: flags.FlagValues) -> None:
     from motionflow import own_model
 
-    defaults = DATA_DEFAULTS | ({} if values.flagfile else NETWORK_DEFAULTS)
+    network = NETWORK_DEFAULTS
+    if not values["model"].using_default_value:
+        network = SMALL_DEFAULTS
+    defaults = DATA_DEFAULTS | ({} if values.flagfile else network)
     is_default = values["batch_size"].using_default_value
     for name, default in defaults.items():
         if values[name].using_default_value:

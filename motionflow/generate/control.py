@@ -120,8 +120,10 @@ class Control:
 
         control = dataclasses.replace(
             self,
-            arrows=moved(self.arrows).reshape(-1, 2, 2).tolist(),
-            pins=moved(self.pins).tolist(),
+            arrows=[
+                ((x, y), (x2, y2)) for x, y, x2, y2 in moved(self.arrows).reshape(-1, 4)
+            ],
+            pins=[(x, y) for x, y in moved(self.pins)],
             mask=self._fitted_mask(scale, new - scale * old, after),
         )
         weights = control.weights(*after)
@@ -142,7 +144,7 @@ class Control:
     ) -> np.ndarray | None:
         if self.mask is None or self.mask.shape == size:
             return self.mask
-        white = 255 * np.uint8(self.mask > np.max(self.mask) / 2)
+        white = 255 * (self.mask > np.max(self.mask) / 2).astype(np.uint8)
         matrix = np.column_stack([scale * np.eye(2), shift])
         return cv2.warpAffine(white, matrix, size[::-1])
 
