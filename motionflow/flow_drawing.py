@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from motionflow.visualize import color_wheel, flow_to_color, overlay_flow
+from motionflow.flow_color import color_wheel, flow_to_color, overlay_flow
 
 NUM_CELLS = 20  # arrows along the short side, fewer where these would be too small
 _SMALLEST_CELL = 14  # pixels

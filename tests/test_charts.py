@@ -1,5 +1,7 @@
 """Curves of a training as pictures."""
 
+from matplotlib.figure import Figure
+
 from motionflow.report import charts
 
 
@@ -15,3 +17,11 @@ def test_history_has_three_figures_and_says_where_it_ends():
     assert alts[1].endswith("training from 50 to 70; validation from 40 to 60")
     assert alts[2].endswith("training from 10 to 20")
     assert charts.history_pictures([]) == []
+
+
+def test_drawings_have_one_width_and_keep_their_shape():
+    wide, tall = (
+        charts.drawing(Figure(figsize=size), "alt") for size in ((8, 4), (4, 8))
+    )
+    assert wide.width == tall.width == 750  # five inches
+    assert (wide.height, tall.height) == (375, 1500)

@@ -4,7 +4,6 @@ import base64
 import io
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from motionflow.report import pictures
@@ -19,11 +18,3 @@ def test_picture_is_what_was_given():
     assert head == "data:image/webp;base64"
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
         assert np.abs(np.asarray(image).astype(int) - frame).mean() < 6
-
-
-def test_drawings_have_one_width_and_keep_their_shape():
-    wide, tall = (
-        pictures.drawing(Figure(figsize=size), "alt") for size in ((8, 4), (4, 8))
-    )
-    assert wide.width == tall.width == 750  # five inches
-    assert (wide.height, tall.height) == (375, 1500)

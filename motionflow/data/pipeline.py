@@ -78,6 +78,7 @@ def unpack_targets(targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.cast(targets[..., 0], tf.int32), targets[..., 1:]
 
 
+@tf.autograph.experimental.do_not_convert
 def training_batches(
     data_dir: DataDir,
     batch_size: int,
@@ -211,6 +212,7 @@ def evaluation_batches(
     return _in_order(data_dir, split, batch_size, with_frames=True)
 
 
+@tf.autograph.experimental.do_not_convert
 def chosen_samples(
     data_dir: DataDir, split: str, is_chosen: np.ndarray
 ) -> tf.data.Dataset:
@@ -233,6 +235,7 @@ def targets(data_dir: DataDir, split: str, batch_size: int) -> tf.data.Dataset:
     return _in_order(data_dir, split, batch_size, with_frames=False)
 
 
+@tf.autograph.experimental.do_not_convert
 def read_samples(
     data_dir: DataDir, split: str, indices: Sequence[int] | np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -260,6 +263,7 @@ def read_samples(
     return {key: values[order] for key, values in samples.items()}
 
 
+@tf.autograph.experimental.do_not_convert
 def _in_order(
     data_dir: DataDir, split: str, batch_size: int, with_frames: bool
 ) -> tf.data.Dataset:

@@ -247,7 +247,7 @@ def meet(
     return _mixed(warp.read(frames, inverse), inverse, time)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _mixed(moved: tf.Tensor, inverse: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
     """Mixes the two halves of a batch that was moved, by how far they reach."""
     # The coarse grid has no sharp border.
@@ -326,7 +326,7 @@ def _composed(
     return warp.read(frames, offset), (frames, offset)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _offset_after(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     def compose(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
         inverse, _ = warp.invert(flow, _IMPORTANCE)
@@ -335,7 +335,7 @@ def _offset_after(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     return warp.smoothly(compose, offset, flow)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _inverse(flow: tf.Tensor) -> tf.Tensor:
     """Where pixels came from, and as a third component the coverage."""
 

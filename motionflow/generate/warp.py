@@ -48,7 +48,7 @@ _COARSEST, _POINTS = 6, 150
 _SMOOTH = 0.015
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def backward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """Looks frames up where flow points: `out(x) = frames(x + flow(x))`, bilinear.
 
@@ -82,7 +82,7 @@ def read(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     return tf.reshape(found, frames.shape)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _boxes(flow: tf.Tensor, sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Places as `crop_and_resize` takes them, [B * H * W, 4], and whose they are."""
     shape, (vectors, _) = tf.shape(flow), _finite(flow)
@@ -93,7 +93,7 @@ def _boxes(flow: tf.Tensor, sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.transpose(tf.gather(places, [1, 0, 1, 0])), batch
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def forward(
     frames: tf.Tensor,
     flow: tf.Tensor,
@@ -138,7 +138,7 @@ def forward(
     return tf.ensure_shape(tf.transpose(moved, [1, 2, 3, 0]), frames.shape), coverage
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def invert(
     flow: tf.Tensor, importance: tf.Tensor | str | None = None, num_steps: int = 1
 ) -> tuple[tf.Tensor, tf.Tensor]:

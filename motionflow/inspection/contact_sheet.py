@@ -6,7 +6,7 @@
 
 The colours of a row share one scale, its longest vector but at least a pixel, so still
 samples look still, and the last picture differs from the second by what quantisation
-does. Colours are those of `visualize.overlay_flow`.
+does. Colours are those of `flow_color.overlay_flow`.
 """
 
 import collections
@@ -21,14 +21,10 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 
 from motionflow.data.codebook import Codebook
+from motionflow.flow_color import color_wheel, flow_to_color, overlay_flow
 from motionflow.inspection.inspector import Inspection
 from motionflow.inspection.record_reader import RecordedSample, RecordReader, record_at
-from motionflow.visualize import (
-    color_wheel,
-    flow_to_color,
-    overlay_flow,
-    save_figure,
-)
+from motionflow.visualize import save_figure
 
 _WIDTH, _HEADER, _ROW = 11.4, 0.6, 3.35  # inches
 _ARROW_CELLS = 1.6  # length of a row's longest arrow

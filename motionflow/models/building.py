@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.records import DataDir
@@ -66,6 +67,7 @@ def in_float32() -> Iterator[None]:
         keras.mixed_precision.set_global_policy(policy)
 
 
+@tf.autograph.experimental.do_not_convert
 def build_model(
     name: str,
     *,

@@ -116,5 +116,7 @@ class Network(keras.Model):
                     lambda value: strategy.experimental_local_results(value)[0], logs
                 )
 
-            self.train_function = tf.function(train_function, reduce_retracing=True)
+            self.train_function = tf.function(
+                train_function, reduce_retracing=True, autograph=False
+            )
         return self.train_function

@@ -186,7 +186,7 @@ def of_model(model: Network, centers: np.ndarray) -> Predictor:
     """
     spec = tf.TensorSpec(model.input_shape, tf.float32)
 
-    @tf.function(input_signature=[spec])
+    @tf.function(input_signature=[spec], autograph=False)
     def predict(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = model(frames, training=False)
         return spatial_softmax.predictions(
@@ -213,7 +213,7 @@ def _draw_of(model: Network) -> Callable[..., dict[str, tf.Tensor]] | None:
         return None
     shape = [-1, model.num_steps, model.fine_size**2, model.output_shape[-1]]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def draw(frames: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
         noise = tf.reshape(noise, [1, -1, shape[-1]])
         noise = tf.repeat(noise, tf.shape(frames)[0], axis=0)
@@ -226,7 +226,9 @@ def _draw_of(model: Network) -> Callable[..., dict[str, tf.Tensor]] | None:
 def _features_of(model: keras.Model) -> Callable[..., np.ndarray]:
     inside = keras.Model(model.input, model.get_layer(blocks.FEATURES).output)
 
-    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec(model.input_shape, tf.float32)], autograph=False
+    )
     def compute(frames: tf.Tensor) -> tf.Tensor:
         features = inside(frames, training=False)
         if len(features.shape) == 4:

@@ -29,11 +29,13 @@ class Teller:
             tf.TensorSpec([None, *grid, NUM_KNOWN]),
         ]
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+        @tf.function(
+            input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False
+        )
         def see(frames: tf.Tensor) -> tf.Tensor:
             return trunk(frames, training=False)
 
-        @tf.function(input_signature=specs)
+        @tf.function(input_signature=specs, autograph=False)
         def say(maps: tf.Tensor, known: tf.Tensor) -> dict[str, tf.Tensor]:
             logits, flow = model.told_maps(maps, known, training=False)
             return spatial_softmax.predictions(logits, centers) | {"flow": flow}

@@ -1,13 +1,18 @@
 """History and scores of a run -> the report's figures 6 to 9 and 11, and more."""
 
+import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
-from motionflow import visualize
+from motionflow import flow_color, visualize
 from motionflow.data.records import DataDir
-from motionflow.report.pictures import Picture, drawing, picture
+from motionflow.report.pictures import Picture, picture
 from motionflow.scoring.summary import MODEL
+
+_INCHES = 5.0  # width of a figure: text of 10 points is 10 pixels on a screen of 360
 
 
 def history_pictures(rows: Sequence[Mapping[str, float]]) -> list[tuple[str, Picture]]:
@@ -93,6 +98,16 @@ def score_pictures(summary: Mapping, data: DataDir) -> dict[str, Picture]:
 def legend() -> Picture:
     """The wheel of directions."""
     return picture(
-        visualize.color_wheel(),
+        flow_color.color_wheel(),
         "Wheel of directions: red right, yellow-green down, cyan left, violet up",
     )
+
+
+def drawing(figure: Figure, alt: str) -> Picture:
+    """A figure as a picture, drawn small enough to be read on a telephone."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(_INCHES, _INCHES * height / width)
+    buffer = io.BytesIO()
+    visualize.save_figure(figure, buffer)
+    with Image.open(buffer) as image:
+        return picture(np.asarray(image.convert("RGB")), alt)

@@ -1,6 +1,6 @@
-"""Pixels, figures and frames -> pictures and videos that stand inside a page.
+"""Pixels and frames -> pictures and videos that stand inside a page.
 
-    uint8 [H, W, 3] or Figure -> WebP -> data URI -> Picture
+    uint8 [H, W, 3] -> WebP -> data URI -> Picture
     frames -> MP4 (H.264) -> data URI
 
 A page that holds its pictures is one file: it can be sent, kept and opened anywhere.
@@ -14,13 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
-from motionflow import visualize
 from motionflow.data import video
 
-_INCHES = 5.0  # width of a figure: text of 10 points is 10 pixels on a screen of 360
 _FPS = 10.0
 
 
@@ -52,16 +49,6 @@ def picture(pixels: np.ndarray, alt: str) -> Picture:
     Image.fromarray(pixels).save(buffer, "WEBP", quality=85, method=6)
     height, width = pixels.shape[:2]
     return Picture(data_uri(buffer.getvalue(), "image/webp"), alt, width, height)
-
-
-def drawing(figure: Figure, alt: str) -> Picture:
-    """A figure as a picture, drawn small enough to be read on a telephone."""
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(_INCHES, _INCHES * height / width)
-    buffer = io.BytesIO()
-    visualize.save_figure(figure, buffer)
-    with Image.open(buffer) as image:
-        return picture(np.asarray(image.convert("RGB")), alt)
 
 
 def video_uri(frames: Iterable[np.ndarray], fps: float = _FPS) -> str:

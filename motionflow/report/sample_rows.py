@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from motionflow import visualize
+from motionflow import flow_color
 from motionflow.data import video
 from motionflow.data.codebook import Codebook
 from motionflow.generate import rollout
@@ -110,11 +110,11 @@ def _overlay_row(
         (
             picture(frame, f"Frame: {title}"),
             picture(
-                visualize.overlay_flow(frame, true, longest), f"True flow: {title}"
+                flow_color.overlay_flow(frame, true, longest), f"True flow: {title}"
             ),
             # On the scale of the truth, so that a timid prediction looks pale.
             picture(
-                visualize.overlay_flow(frame, predicted, longest),
+                flow_color.overlay_flow(frame, predicted, longest),
                 f"Predicted flow: {title}",
             ),
         ),
@@ -155,11 +155,11 @@ def clustering_rows(samples: Samples, codebook: Codebook) -> list[Row]:
                 (
                     picture(frame, f"Frame: {title}"),
                     picture(
-                        visualize.overlay_flow(frame, before, scale),
+                        flow_color.overlay_flow(frame, before, scale),
                         f"Flow before clustering: {title}",
                     ),
                     picture(
-                        visualize.overlay_flow(frame, after, scale),
+                        flow_color.overlay_flow(frame, after, scale),
                         f"Flow of the codes: {title}",
                     ),
                 ),

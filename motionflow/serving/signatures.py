@@ -115,7 +115,7 @@ def make_signatures(
             ),
         }
     return {
-        name: tf.function(function).get_concrete_function(*specs)
+        name: tf.function(function, autograph=False).get_concrete_function(*specs)
         for name, (function, specs) in traced.items()
     }
 

@@ -24,6 +24,7 @@ from motionflow import visualize
 from motionflow.compat import keras
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
+from motionflow.flow_color import overlay_flow
 from motionflow.models import spatial_softmax
 from motionflow.scoring.examples import choose_examples
 
@@ -118,7 +119,7 @@ def draw_example(
       uint8 [S, 3 * S, 3].
     """
     longest = float(np.linalg.norm(true, axis=-1).max())
-    flows = [visualize.overlay_flow(frame, flow, longest) for flow in (true, predicted)]
+    flows = [overlay_flow(frame, flow, longest) for flow in (true, predicted)]
     return np.concatenate([frame, *flows], axis=1)
 
 

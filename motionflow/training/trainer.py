@@ -46,6 +46,7 @@ _LOG = logging.getLogger(__name__)
 Watch = Callable[[dict[str, float]], None]
 
 
+@tf.autograph.experimental.do_not_convert
 def train(
     settings: Settings, watch: Watch = lambda row: None, bar: bool = False
 ) -> dict[str, Any]:

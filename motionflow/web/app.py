@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
 
-from motionflow import visualize
+from motionflow import flow_color
 from motionflow.data.drawn import make_clip
 from motionflow.errors import InputError
 from motionflow.model import Model
@@ -120,7 +120,7 @@ def _add_page(app: flask.Flask, model: Model) -> None:
 
     @app.get("/legend/wheel.png")
     def wheel() -> flask.Response:
-        return _png(visualize.color_wheel(160))
+        return _png(flow_color.color_wheel(160))
 
     @app.get("/legend/confidence.png")
     def confidence() -> flask.Response:

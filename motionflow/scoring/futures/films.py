@@ -173,7 +173,7 @@ def masked_ssim(frames: np.ndarray, real: np.ndarray, mask: np.ndarray) -> np.nd
     return _mean(_ssim_map(tf.constant(frames), tf.constant(real)).numpy(), mask)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _ssim_map(frames: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
     """SSIM at each pixel: uint8 [B, S, S, 3] twice -> float32 [B, S, S]."""
     margins = [[0, 0], [_MARGIN, _MARGIN], [_MARGIN, _MARGIN], [0, 0]]

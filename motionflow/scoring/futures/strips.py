@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from motionflow import flow_drawing, visualize
+from motionflow import flow_color, flow_drawing, visualize
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
 from motionflow.models.predictor import Predictor
@@ -91,7 +91,10 @@ def flow_rows(models: Mapping[str, Predictor], samples: Mapping) -> list[list[Pa
         longest = float(np.percentile(np.linalg.norm(true, axis=-1), _FULL))
         row = [(samples["titles"][i], frame), _flow_panel("true flow", true, longest)]
         row += [_flow_panel(n, flow[i], longest) for n, flow in predicted.items()]
-        wheel = f"full brightness:\n{longest:.2g} px a step", visualize.color_wheel(401)
+        wheel = (
+            f"full brightness:\n{longest:.2g} px a step",
+            flow_color.color_wheel(401),
+        )
         rows.append([*row, wheel])
     return rows
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from motionflow import visualize
+from motionflow import flow_color
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
 from motionflow.flow_drawing import write_note
@@ -54,14 +54,14 @@ def draw_told(
         told = () if known is None or not model.takes_known else (known,)
         flow = model(frames, *told)[name]["flow"]
         panels = [
-            visualize.overlay_flow(*one)
+            flow_color.overlay_flow(*one)
             for one in zip(frames, flow, longest, strict=True)
         ]
         for panel, own in zip(panels, cells[:, : kind.num_arrows], strict=True):
             ring(panel, own, data.grid_size)
         columns.append([write_note(panel, kind.name) for panel in panels])
     truth = zip(frames, true, longest, strict=True)
-    columns.append([write_note(visualize.overlay_flow(*one), "true") for one in truth])
+    columns.append([write_note(flow_color.overlay_flow(*one), "true") for one in truth])
     return np.concatenate(
         [np.concatenate(row, axis=1) for row in zip(*columns, strict=True)]
     )

@@ -1,0 +1,91 @@
+"""Flow -> colours.
+
+Colour convention (the report's Figure 1): the hue is the angle of the flow, clockwise
+on the screen because dy points down, starting at red::
+
+                up: violet (270)
+    left: cyan (180)   +   right: red (0)        hue in degrees = atan2(dy, dx)
+              down: yellow-green (90)            opposite ways: complementary colours
+
+`flow_to_color` is fully saturated and as bright as the vector is long (still = black);
+`overlay_flow` lays the bright hue over the frame, as opaque as the vector is long, so
+still cells show the frame itself. `color_wheel` is the legend to both.
+"""
+
+import cv2
+import numpy as np
+
+
+def flow_to_color(flow: np.ndarray, max_magnitude: float | None = None) -> np.ndarray:
+    """Colours each vector by direction and length.
+
+    Args:
+      flow: [..., 2], (dx right, dy down) in pixels.
+      max_magnitude: length that gets full brightness, longer ones too; None takes the
+        longest vector of `flow`.
+
+    Returns:
+      uint8 RGB [..., 3].
+    """
+    return _hsv_to_uint8(_hue(flow), _strength(flow, max_magnitude))
+
+
+def overlay_flow(
+    frame: np.ndarray,
+    flow: np.ndarray,
+    max_magnitude: float | None = None,
+    opacity: float = 0.8,
+) -> np.ndarray:
+    """Superimposes the colours of the flow on the frame (the report's Figure 1).
+
+    Args:
+      frame: uint8 RGB [H, W, 3].
+      flow: [h, w, 2] in pixels of the frame; a coarse grid is drawn as blocks.
+      max_magnitude: as in `flow_to_color`.
+      opacity: share of the colour where the flow is longest, 0 to 1.
+
+    Returns:
+      uint8 [H, W, 3]; still pixels are those of the frame.
+    """
+    height, width = frame.shape[:2]
+    flow = np.asarray(flow, np.float32)
+    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_NEAREST)
+    color = _hsv_to_uint8(_hue(flow), np.ones(flow.shape[:-1]))
+    alpha = opacity * _strength(flow, max_magnitude)[..., None]
+    return np.rint(frame * (1 - alpha) + color * alpha).astype(np.uint8)
+
+
+def color_wheel(size: int = 101) -> np.ndarray:
+    """The legend: each point shows the colour of the flow that points there.
+
+    Returns:
+      uint8 RGB [size, size, 3]; full brightness on the rim, white outside.
+    """
+    axis = np.linspace(-1, 1, size)
+    flow = np.stack(np.meshgrid(axis, axis), axis=-1)
+    color = flow_to_color(flow, max_magnitude=1.0)
+    color[np.linalg.norm(flow, axis=-1) > 1] = 255
+    return color
+
+
+def _hue(flow: np.ndarray) -> np.ndarray:
+    """Angle of the flow as a fraction of a turn, in [0, 1)."""
+    flow = np.asarray(flow, np.float64)
+    return np.arctan2(flow[..., 1], flow[..., 0]) / (2 * np.pi) % 1
+
+
+def _strength(flow: np.ndarray, max_magnitude: float | None) -> np.ndarray:
+    """Length of the flow as a fraction of `max_magnitude`, clipped to 1."""
+    magnitude = np.linalg.norm(np.asarray(flow, np.float64), axis=-1)
+    if max_magnitude is None:
+        max_magnitude = magnitude.max(initial=0)
+    if max_magnitude <= 0:
+        return np.zeros_like(magnitude)
+    return np.clip(magnitude / max_magnitude, 0, 1)
+
+
+def _hsv_to_uint8(hue: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Colours of full saturation."""
+    sixths = (6 * hue[..., np.newaxis] + np.array([0, 4, 2])) % 6
+    color = value[..., np.newaxis] * np.clip(abs(sixths - 3) - 1, 0, 1)
+    return np.rint(255 * color).astype(np.uint8)
