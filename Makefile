@@ -76,8 +76,7 @@ package: env
 
 DATASET ?= hmdb51
 DATA_FLAGS ?=
-# What the trunk says of 1,280 drawn frames takes a gigabyte; of yours it is not kept.
-TRAIN_FLAGS ?= $(if $(VIDEO_DIR),,--keep_trunk_maps=$(RUN)/trunk_maps)
+TRAIN_FLAGS ?=
 CLIPS := $(or $(VIDEO_DIR),demo/clips)
 RUN := demo/run$(if $(VIDEO_DIR),-$(notdir $(abspath $(VIDEO_DIR))))
 

@@ -1,10 +1,12 @@
-"""How long one waits for help, and for the import of the package.
+"""How long one waits for help, for the import of the package, and for a first film.
 
     python benchmarks/startup.py [--runs=10]
 
 Each is a process, started as from a shell, measured as a whole; beside them Python that
-does nothing, and `import tensorflow`, which help must not wait for. Printed are the
-median and the slowest of the runs, in seconds. Run it when nothing else runs.
+does nothing, and `import tensorflow`, which help must not wait for. The photograph has
+640x480 pixels, and so have the two of the folder, which show what a second one costs.
+Printed are the median and the slowest of the runs, in seconds. Run it when nothing else
+runs.
 """
 
 import argparse
@@ -13,23 +15,28 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+import cv2
 
 from motionflow.commands import VERBS
 from motionflow.tables import markdown_table
 
 COMMAND = str(Path(sys.executable).with_name("motionflow"))
+PHOTO = Path(__file__).parent.parent / "docs" / "photo.jpg"
 
 
-def measure(command: list[str], runs: int) -> list[float]:
-    """Seconds of each run."""
+def measure(command: list[str], runs: int) -> tuple[float, float]:
+    """Seconds, the median and the most."""
+    subprocess.run(command, check=True, capture_output=True)  # fills the file cache
     seconds = []
     for _ in range(runs):
         start = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
         seconds.append(time.perf_counter() - start)
-    return seconds
+    return statistics.median(seconds), max(seconds)
 
 
 def main() -> None:
@@ -46,11 +53,18 @@ def main() -> None:
     }
     for verb in (verb for verbs in VERBS.values() for verb in verbs):
         rows[f"motionflow {verb} --help"] = [COMMAND, verb, "--help"]
-    cells = []
-    for name, command in rows.items():
-        subprocess.run(command, check=True, capture_output=True)  # fills the file cache
-        seconds = measure(command, runs)
-        cells.append([name, f"{statistics.median(seconds):.3f}", f"{max(seconds):.3f}"])
+    with tempfile.TemporaryDirectory() as folder:
+        photos = [Path(folder, "photos", f"{i}.png") for i in range(2)]
+        photos[0].parent.mkdir()
+        for path in photos:
+            cv2.imwrite(str(path), cv2.resize(cv2.imread(str(PHOTO)), (640, 480)))
+        animate, films = [COMMAND, "animate"], f"--output={folder}/films"
+        rows["motionflow animate 0.png"] = [*animate, str(photos[0]), f"{films}.mp4"]
+        rows["motionflow animate photos/"] = [*animate, str(photos[0].parent), films]
+        cells = [
+            [name, *(f"{value:.3f}" for value in measure(command, runs))]
+            for name, command in rows.items()
+        ]
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python", end=" ")
     print(f"{platform.python_version()}, {runs} runs each")
     print("\n".join(markdown_table(["", "median, s", "slowest, s"], cells)))

@@ -1,6 +1,7 @@
 """What a frozen trunk says, kept in files."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -189,6 +190,22 @@ def test_training_from_kept_maps(data, settings):
     )
     first, last = run_dir.read_history()
     assert last["cross_entropy"] < first["cross_entropy"]
+
+
+@pytest.mark.slow
+def test_a_resumed_training_keeps_no_other_maps(settings, tmp_path):
+    maps = tmp_path / "maps"
+    change = {"run_dir": str(tmp_path / "r"), "keep_trunk_maps": str(maps)}
+    change |= {"pretrained": "default", "learning_rate_schedule": "step"}
+    loaded = dataclasses.replace(settings, **change)
+    train(dataclasses.replace(loaded, epochs=1))
+    kept = sorted(path.name for path in maps.iterdir())
+    train(loaded)
+    assert sorted(path.name for path in maps.iterdir()) == kept
+    # What is finished needs none.
+    shutil.rmtree(maps)
+    train(loaded)
+    assert not maps.exists()
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 r"""Trains with several settings, one after the other: one table.
 
     motionflow sweep --output_dir=runs/sweep \
-        --base="--flagfile=configs/demo.flags --epochs=4" \
+        --base="--flagfile=configs/small.flags --epochs=4" \
         --grid=learning_rate=1e-3,3e-4 --grid=mirror=true,false
 
 makes the product of all --grid: four runs. --run adds flags that belong together, and

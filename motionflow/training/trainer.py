@@ -39,7 +39,7 @@ from motionflow.training.profiler import Profiler, profile_range
 from motionflow.training.progress import Progress, summarize
 from motionflow.training.settings import Settings
 from motionflow.training.tensorboard import Board
-from motionflow.training.trunk_maps import keep_maps
+from motionflow.training.trunk_maps import check_keepable, keep_maps
 from motionflow.training.weight_average import WeightAverage
 
 _LOG = logging.getLogger(__name__)
@@ -109,10 +109,7 @@ class Trainer:
                 trunk.load(models[0], settings.pretrained)
         self.model, self.predictor = models[0], models[-1]
         self._tells = isinstance(self.model, GuidedNetwork)
-        self._kept = keep_maps(settings, self.data, self.model)
-        if self._kept:
-            self.model.start_from_maps()
-            self.predictor.start_from_maps()
+        check_keepable(settings)
         self.is_chief = runtime.is_chief(self.strategy)
         if self.is_chief:
             config = make_config(settings, self.data)
@@ -146,6 +143,11 @@ class Trainer:
                 progress.epoch,
             )
         else:
+            # Of the trunk that was restored, which is no longer loaded from a file.
+            self._kept = keep_maps(settings, self.data, self.model)
+            if self._kept:
+                self.model.start_from_maps()
+                self.predictor.start_from_maps()
             _LOG.info(self._summary())
             self._go_through_epochs(averaging)
         result = summarize(progress.rows)

@@ -172,6 +172,21 @@ class TrunkMaps:
         return index.map(load, num_parallel_calls=2).prefetch(2)
 
 
+def check_keepable(settings: Settings) -> None:
+    """Refuses maps of a trunk that trains, or on several devices.
+
+    Raises:
+      InputError: they are to be kept nevertheless.
+    """
+    trains_trunk = not settings.freeze_trunk or settings.train_trunk_from >= 0
+    is_spread = settings.strategy != "one_device"
+    if settings.keep_trunk_maps and (trains_trunk or is_spread):
+        raise InputError(
+            "--keep_trunk_maps needs --freeze_trunk, no --train_trunk_from, and "
+            "--strategy=one_device"
+        )
+
+
 def keep_maps(
     settings: Settings, data: DataDir, model: keras.Model
 ) -> dict[str, TrunkMaps]:
@@ -181,18 +196,9 @@ def keep_maps(
       settings: of the training.
       data: its data.
       model: with the trunk's weights.
-
-    Raises:
-      InputError: the trunk trains, or on several devices.
     """
     if not settings.keep_trunk_maps:
         return {}
-    trains_trunk = not settings.freeze_trunk or settings.train_trunk_from >= 0
-    if trains_trunk or settings.strategy != "one_device":
-        raise InputError(
-            "--keep_trunk_maps needs --freeze_trunk, no --train_trunk_from, and "
-            "--strategy=one_device"
-        )
     # With the past, if it is kept, so that all networks find the same samples.
     data = data.view(past=data.has_past)
     config = make_config(settings, data)["model"]
