@@ -75,12 +75,12 @@ def read_clip(path: Path, num_frames: int) -> tuple[list[np.ndarray], list[bool]
 
 
 def gap_places(cuts: list[bool], size: int, count: int) -> list[int]:
-    """Frames before a gap, evenly spaced among those that have no cut behind them."""
+    """Frames before a gap: the middles of equal parts of those with no cut behind."""
     places = [
         t for t in range(len(cuts) - size - 1) if not any(cuts[t + 1 : t + size + 2])
     ]
-    picks = np.linspace(0, len(places) - 1, min(count, len(places)))
-    return [places[round(i)] for i in picks]
+    count = min(count, len(places))
+    return [places[(2 * i + 1) * len(places) // (2 * count)] for i in range(count)]
 
 
 def moving_pixels(frame: np.ndarray, following: np.ndarray) -> np.ndarray:

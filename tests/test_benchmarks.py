@@ -140,13 +140,14 @@ def test_restoration(tiny_videos, tiny_data_dir, tmp_path):
     assert "train: 2 clips, 16 frames; 0 duplicated frames dropped" in done.stdout
     single, *others = done.stdout.split("\nGaps of ")[1:]
     assert single.startswith("1: 2 clips, 2 with moving cells") and len(others) == 8
-    # One gap a clip: its second frame, once the first again and once a mixture.
+    # One gap a clip, in its middle: once the frame before again and once a mixture.
     expected = {"repeat": [], "blend": []}
     lines = (tiny_data_dir / "clips.jsonl").read_text().splitlines()
     names = [row["clip"] for row in map(json.loads, lines) if row["split"] == "train"]
     for name in names[:2]:
         capture = cv2.VideoCapture(str(tiny_videos / name))
-        first, truth, last = (capture.read()[1].astype(float) for _ in range(3))
+        frames = [capture.read()[1].astype(float) for _ in range(6)]
+        first, truth, last = frames[3:]
         for method, found in (
             ("repeat", first),
             ("blend", np.rint((first + last) / 2)),

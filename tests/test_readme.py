@@ -25,6 +25,7 @@ FENCED = re.compile(r'^```(\w+)(?: title="(.+)")?\n(.*?)^```', re.MULTILINE | re
 # What makes each command's input tiny; the page's own flags come first.
 NETWORK = ["--width=0.03", "--batch_size=4", "--epochs=1"]
 LABELS = ["--frame_stride=10", "--num_clusters=6"]
+OWN = ["--model=allconv", *LABELS]  # of a folder of videos `train` builds the data, too
 TINY = {
     "sample-clips": ["--num_clips=7"],
     "data": ["--flow_method=dis", *LABELS],
@@ -99,8 +100,7 @@ def test_commands_and_snippets(call, clone, monkeypatch):
             assert kind in ("python", "sh"), page
             for verb, *words in commands(content) if kind == "sh" else ():
                 tiny = TINY.get(verb, [])
-                # Of a folder of videos `train` builds the data too.
-                tiny = tiny + LABELS * (words[:1] == ["videos"] and verb == "train")
+                tiny = tiny + OWN * (words[:1] == ["videos"] and verb == "train")
                 done = call(cli.load_command(verb), *words, *tiny)
                 expected = 130 if verb == "serve" else 0
                 assert done.code == expected, (page, verb, words, done.err)
