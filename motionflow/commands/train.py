@@ -38,14 +38,14 @@ NETWORK_DEFAULTS = {
     "num_views": 2,
     "width": 0.75,
     "batch_size": 16,
-    "epochs": 10,
+    "epochs": 30,
     "optimizer": "adamw",
     "l2": 0.0,
-    "learning_rate": 2e-3,
+    "learning_rate": 8e-3,
     "learning_rate_schedule": "cosine",
-    "warmup_epochs": 0.5,
+    "warmup_epochs": 1.0,
     "ema_decay": 0.99,
-    "dropout": 0.1,
+    "dropout": 0.2,
 }
 # Gigabytes of what the trunk says of a view of an image, and what is kept unasked.
 VIEW_SIZE, MOST_KEPT = 4e-4, 4.0

@@ -23,7 +23,7 @@ All of it is float32 whatever the precision policy, pure TensorFlow, differentia
 takes any size, known or not when it is traced.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -181,28 +181,49 @@ def smoothly(function: Callable[..., tf.Tensor], *fields: tf.Tensor) -> tf.Tenso
       float32 [B, H, W, 2 or 3], in pixels.
     """
     shape = tf.shape(fields[0])[1:3]
-    stride = tf.clip_by_value(tf.reduce_min(shape) // _POINTS, 1, _COARSEST)
     # Corners stay corners: what is linear stays so up to the border.
-    points = (shape - 1) // stride + 1
-
-    def resize(field: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-        return tf.raw_ops.ResizeBilinear(images=field, size=size, align_corners=True)
-
-    def is_smooth() -> tf.Tensor:
-        # Of large pictures, half way between the points, where they say least.
-        size = tf.where(stride < 4, shape, 2 * points - 1)
-        again = [resize(resize(field, points), size) for field in fields]
-        misfit = tf.stack(again) - tf.stack([resize(field, size) for field in fields])
-        return tf.reduce_all(tf.reduce_mean(misfit**2, [2, 3, 4]) < _SMOOTH**2)
+    points = (shape - 1) // _stride(shape) + 1
 
     def on_coarse_grid() -> tf.Tensor:
         scale = tf.cast((points - 1) / (shape - 1), tf.float32)[::-1]
-        found = function(*[scale * resize(field, points) for field in fields])
+        found = function(*[scale * _resized(field, points) for field in fields])
         scale = tf.concat([scale, [1.0]], 0)[: found.shape[-1]]
-        return resize(found / scale, shape)
+        return _resized(found / scale, shape)
 
-    is_coarse = tf.cond(stride > 1, is_smooth, lambda: False)
-    return tf.cond(is_coarse, on_coarse_grid, lambda: function(*fields))
+    return tf.cond(
+        _are_smooth(fields, points), on_coarse_grid, lambda: function(*fields)
+    )
+
+
+def _stride(shape: tf.Tensor) -> tf.Tensor:
+    """Pixels between the points of the coarse grid."""
+    return tf.clip_by_value(tf.reduce_min(shape) // _POINTS, 1, _COARSEST)
+
+
+def _resized(field: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    return tf.raw_ops.ResizeBilinear(images=field, size=size, align_corners=True)
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _are_smooth(fields: Sequence[tf.Tensor], points: tf.Tensor) -> tf.Tensor:
+    """Whether fields [B, H, W, C] can be told from so many points, and it is less work.
+
+    Of large pictures half way between the points, where they say least, is looked at.
+    """
+    shape = tf.shape(fields[0])[1:3]
+    stride = _stride(shape)
+
+    def misfit_is_small() -> tf.Tensor:
+        size = tf.where(stride < 4, shape, 2 * points - 1)
+        misfit = [
+            _resized(_resized(field, points), size) - _resized(field, size)
+            for field in fields
+        ]
+        return tf.reduce_all(
+            [tf.reduce_mean(m**2, [1, 2, 3]) < _SMOOTH**2 for m in misfit]
+        )
+
+    return tf.cond(stride > 1, misfit_is_small, lambda: False)
 
 
 def inside(flow: tf.Tensor) -> tf.Tensor:
