@@ -94,7 +94,8 @@ def make_model(
     data = open_data_dir(data_dir)
     split = "test" if data.num_samples("test") else "validation"
     folder, film = run_dir / "evaluation" / split, run_dir / "film.mp4"
-    if done.is_to_do("report"):
+    scores = folder / "metrics.json"
+    if done.is_to_do("report") or not scores.is_file():
         _LOG.info("judging it on the %s split, beside baselines", split)
         make_report(run_dir, data_dir, split, folder, assessment.Options())
         done.note("report")
@@ -116,7 +117,7 @@ def make_model(
         run_dir: "the model for `motionflow animate PICTURE --model=...`",
     }
     width = max(len(str(path)) for path in places)
-    summary = json.loads((folder / "metrics.json").read_text())
+    summary = json.loads(scores.read_text())
     names = verdict.baseline_names(summary)
     _LOG.info("%s", verdict.headline(verdict.judge(summary, names)))
     _LOG.info("finished; look at")

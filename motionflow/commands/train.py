@@ -16,7 +16,7 @@ trained is a head on the frozen trunk of the model in the box, unless a flag or
 `motionflow data` count here too.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import flags
@@ -92,13 +92,13 @@ def main(values: flags.FlagValues) -> None:
 
 def _make_model(values: flags.FlagValues) -> None:
     from motionflow import own_model
+    from motionflow.data.records import open_data_dir
 
     network = NETWORK_DEFAULTS
     if not values["model"].using_default_value:
         network = SMALL_DEFAULTS
     defaults = DATA_DEFAULTS | ({} if values.flagfile else network)
-    names = ("batch_size", "keep_trunk_maps")
-    left_open = {name for name in names if values[name].using_default_value}
+    is_default = values["batch_size"].using_default_value
     for name, default in defaults.items():
         if values[name].using_default_value:
             setattr(values, name, default)
@@ -118,34 +118,40 @@ def _make_model(values: flags.FlagValues) -> None:
             max_failed_fraction=values.max_failed_fraction,
         )
     print(summary)
-    _fit(values, left_open)
+    num_samples = open_data_dir(values.data_dir).num_samples("train")
+    if is_default:
+        _fit_batch(values, num_samples)
+    _keep_maps(values, num_samples)
     settings = training_flags.settings_from(values)
     watch = _epoch_table(settings.epochs)
     licence = values.data_licence
     own_model.make_model(video_dir, settings, watch, bar=True, data_licence=licence)
 
 
-def _fit(values: flags.FlagValues, left_open: Collection[str]) -> None:
-    """Chooses what depends on how many samples there are."""
-    from motionflow.data.records import open_data_dir
-
-    num_samples = open_data_dir(values.data_dir).num_samples("train")
-    if num_samples < values.batch_size and "batch_size" in left_open:
+def _fit_batch(values: flags.FlagValues, num_samples: int) -> None:
+    """A few videos give fewer samples than a batch."""
+    if num_samples < values.batch_size:
         print(
             f"only {num_samples} training samples, so batches of {num_samples}: too "
             f"little to learn from, but enough to see how it goes"
         )
         values["batch_size"].value = num_samples
-    if not values.freeze_trunk or "keep_trunk_maps" not in left_open:
+
+
+def _keep_maps(values: flags.FlagValues, num_samples: int) -> None:
+    """Keeps what a frozen trunk says, if it is not too much."""
+    stands_still = values.freeze_trunk and values.train_trunk_from < 0
+    can_keep = stands_still and values.strategy == "one_device"
+    if values.flagfile or values.keep_trunk_maps or not can_keep:
         return
     gigabytes = num_samples * values.num_views * VIEW_SIZE
-    if gigabytes > MOST_KEPT:
+    if gigabytes <= MOST_KEPT:
+        values["keep_trunk_maps"].value = str(Path(values.run_dir, "trunk_maps"))
+    else:
         print(
             f"--keep_trunk_maps=DIR would train three times as fast, for "
             f"{gigabytes:.0f} GB of disk"
         )
-    elif num_samples:
-        values["keep_trunk_maps"].value = str(Path(values.run_dir, "trunk_maps"))
 
 
 def _epoch_table(epochs: int) -> Callable[[dict[str, float]], None]:

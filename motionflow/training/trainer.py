@@ -44,6 +44,7 @@ from motionflow.training.weight_average import WeightAverage
 
 _LOG = logging.getLogger(__name__)
 Watch = Callable[[dict[str, float]], None]
+MORE = "; pass more --epochs"
 
 
 @tf.autograph.experimental.do_not_convert
@@ -138,9 +139,11 @@ class Trainer:
             self._checkpoints.restore()
         if progress.epoch >= settings.epochs:
             _LOG.info(
-                "%s is finished: %d epochs; pass more --epochs",
+                "%s is finished: %d epochs%s",
                 self.run_dir.path,
                 progress.epoch,
+                # The cosine is at its end, whatever comes.
+                "" if settings.learning_rate_schedule == "cosine" else MORE,
             )
         else:
             # Of the trunk that was restored, which is no longer loaded from a file.
