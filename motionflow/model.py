@@ -144,7 +144,8 @@ class Model:
             if after == 2 * (self.predictor.frame_size,):  # a square, cut out
                 frames = [video.fit_frame(f, after[0]) for f in frames]
             step = STEP_SECONDS * (moment.fps or 30)
-            past = measure_past(self.predictor, frames, step)
+            measured = measure_past(self.predictor, frames, step)
+            past = measured and measured.scene
         control = dataclasses.replace(control, past=past)
         return control.fitted(before, after)
 

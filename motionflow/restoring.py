@@ -18,7 +18,14 @@ import numpy as np
 from motionflow.data.frame_sequence import FrameSequence, open_sequence, parse_numbers
 from motionflow.errors import InputError
 from motionflow.film import check_output, write_film
-from motionflow.generate import METHODS, WITH_MODEL, picture_flow, restoration, thinning
+from motionflow.generate import (
+    METHODS,
+    WITH_MODEL,
+    picture_flow,
+    restoration,
+    thinning,
+    warp,
+)
 from motionflow.generate.comparison import FRAMES_PER_PREDICTION
 from motionflow.generate.control import Control
 from motionflow.generate.measured_past import measure_past
@@ -229,6 +236,8 @@ def told_function(
 ) -> FlowFunction | None:
     """A flow function that is told how the last of some frames moved; None if unknown.
 
+    The camera goes on as it went, for what is missing was filmed by it.
+
     Args:
       network: can be told.
       step_frames: frames that one prediction takes.
@@ -238,5 +247,8 @@ def told_function(
     if past is None:
         return None
     height, width = frames[-1].shape[:2]
-    model = Steering(network, Control(past=past), (height, width), num_predictions=1)
-    return lambda now: model(now)[:, 0]
+    control = Control(past=past.scene)
+    model = Steering(network, control, (height, width), num_predictions=1)
+    pixels = min(height, width) / network.frame_size
+    camera = warp.resize_flow(pixels * past.camera[np.newaxis], height, width)
+    return lambda now: model(now)[:, 0] + camera

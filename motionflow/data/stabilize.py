@@ -100,12 +100,12 @@ def estimate_camera(first: np.ndarray, second: np.ndarray) -> CameraMotion:
     best = max([still, *fits], key=border)
     if border(still) >= STILL_SHARE * border(best):
         best = still
-    displacement = _displacement(best, first.shape)
+    moved = displacement(best, first.shape)
     return CameraMotion(
         homography=best,
         inliers=float(np.mean(_follows(best, before, after))),
         border=border(best),
-        motion=float(np.mean(np.linalg.norm(displacement, axis=-1))),
+        motion=float(np.mean(np.linalg.norm(moved, axis=-1))),
         trusted=border(best) >= MIN_BORDER and _is_sane(best, first.shape),
     )
 
@@ -286,8 +286,8 @@ def _shown(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return _inside(_apply(homography, _pixels(shape)), shape)
 
 
-def _displacement(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The camera's own flow, float64 [H, W, 2]."""
+def displacement(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Where a homography takes each pixel, float64 [H, W, 2]: the camera's own flow."""
     return _apply(homography, _pixels(shape)) - _pixels(shape)
 
 

@@ -1,28 +1,41 @@
 """How the places of a frame moved just before, as a network is told.
 
-frames of a video, the last one is played on --measure_past--> [rows, columns, 2]
+frames of a video, the last one is played on --measure_past--> Past
 
 Measured as for training (`data.samples`): optical flow (DIS) from the last frame back
 to one before, the camera's motion taken out, its sign turned, on the network's grid.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from motionflow.data.continuity import marked_steps
 from motionflow.data.flow import make_flow_function
-from motionflow.data.stabilize import StabilizedFlow, UnstableCamera
+from motionflow.data.stabilize import StabilizedFlow, UnstableCamera, displacement
 from motionflow.generate import picture_flow
 from motionflow.models.predictor import Predictor
 
 STEP_SECONDS = 2 / 30  # of a step, by labels of HMDB-51's videos
 
 
+class Past(NamedTuple):
+    """What moved, in pixels of the network's frame per step.
+
+    Attributes:
+      scene: float32 [rows, columns, 2], as a camera that stands still would see it.
+      camera: the same of what stands still, before a camera that goes on as it went.
+    """
+
+    scene: np.ndarray
+    camera: np.ndarray
+
+
 def measure_past(
     predictor: Predictor, frames: Sequence[np.ndarray], step_frames: float
-) -> np.ndarray | None:
+) -> Past | None:
     """Measures how the last of some frames came to be.
 
     Args:
@@ -32,8 +45,8 @@ def measure_past(
       step_frames: frames of the video that one prediction takes.
 
     Returns:
-      float32 [rows, columns, 2], pixels of the network's frame per step. None where it
-      is not known: too few frames, a cut among them, a camera that cannot be followed.
+      None where it is not known: too few frames, a cut among them, a camera that cannot
+      be followed.
     """
     grid = picture_flow.grid_shape(predictor, *frames[-1].shape[:2])
     pixels = predictor.frame_size // predictor.grid_size
@@ -45,9 +58,17 @@ def measure_past(
     if not span or any(step.mark for step in steps[1:]):
         return None
     last, first = (cv2.cvtColor(steps[i].frame, cv2.COLOR_RGB2GRAY) for i in (-1, 0))
+    stabilized = StabilizedFlow(make_flow_function("dis"))
     try:
-        back = StabilizedFlow(make_flow_function("dis"))(last, first)
+        back = stabilized(last, first)
     except UnstableCamera:
         return None
-    blocks = back.reshape(grid[0], pixels, grid[1], pixels, 2)
-    return -blocks.mean(axis=(1, 3), dtype=np.float32) * (step_frames / span)
+    (camera,) = stabilized.estimates
+    onward = displacement(np.linalg.inv(camera.homography), last.shape)
+    scene, camera = (
+        (flow * step_frames / span)
+        .reshape(grid[0], pixels, grid[1], pixels, 2)
+        .mean(axis=(1, 3), dtype=np.float32)
+        for flow in (-back, onward)
+    )
+    return Past(scene, camera)
