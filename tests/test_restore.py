@@ -312,3 +312,20 @@ def test_a_model_that_can_be_told_goes_on_as_the_frames_moved(run, monkeypatch):
     # Forwards from frames 4 and 5, backwards from 9 and 8: the signs differ.
     signs = [np.sign(known[0, 10, 10, 5]) for known in told.told]
     assert signs == [1, -1]
+
+
+def test_the_camera_goes_on_as_it_went(run, monkeypatch):
+    told = ToldPredictor(goes_on=True, size=200, cells=20)
+    monkeypatch.setattr(predictor, "load", lambda path: told)
+    scenery = cv2.GaussianBlur(texture(3, 200, 260), (0, 0), 2)
+    frames = [scenery[:, 4 * i : 4 * i + 200] for i in range(8)]
+    write_folder("in", frames, [0, 1, 2, 3, 6, 7])
+    run("--input=in", "--output=out", "--method=forward")
+    found = read_folder("out")
+    for number in (4, 5):
+        inside = np.s_[10:-10, 10:-20]  # what came in at the right nobody knew
+        error, copied = (
+            np.abs(frame[inside].astype(int) - frames[number][inside]).mean()
+            for frame in (found[number], frames[3])
+        )
+        assert error < 0.15 * copied
