@@ -17,8 +17,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -220,17 +220,17 @@ def write_clips(
 
     if num_workers == 1:
         return list(counted(map(_write_clip, jobs)))
-    # Spawned, because OpenCV does not survive a fork.
+    # Spawned, because OpenCV does not survive a fork. What goes wrong, or Ctrl-C, ends
+    # the map: clips that are being drawn are finished, the others are not begun.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(num_workers, _start_worker) as pool:
-        return list(counted(pool.imap(_write_clip, jobs)))
+    with ProcessPoolExecutor(num_workers, context, _start_worker) as pool:
+        return list(counted(pool.map(_write_clip, jobs)))
 
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)
-    # Ctrl-C is the starting process' to answer; it ends the others by SIGTERM.
+    # Ctrl-C is the starting process' to answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
 
 def _write_clip(job: tuple[str, int, int]) -> str:
