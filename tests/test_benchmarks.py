@@ -277,7 +277,7 @@ def test_startup():
     done = run("startup.py", "--runs=1")
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == 1 + 1 + 4 + 17  # two lines of titles
+    assert len(rows) == 2 + 4 + 17 + 2  # titles, what is bare, helps, films
     (row,) = [line for line in rows if line.startswith("| motionflow train --help ")]
     median, slowest = map(float, row.split("|")[2:4])
     assert 0 < median <= slowest
