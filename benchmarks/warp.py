@@ -55,6 +55,7 @@ def filmed(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     return warp.read(frames, _inverse(flow))
 
 
+@tf.function
 def _inverse(flow: tf.Tensor) -> tf.Tensor:
     return warp.smoothly(lambda field: warp.invert(field, "magnitude")[0], flow)
 

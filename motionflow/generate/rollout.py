@@ -326,6 +326,7 @@ def _composed(
     return warp.read(frames, offset), (frames, offset)
 
 
+@tf.function(reduce_retracing=True, autograph=False)
 def _offset_after(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     def compose(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
         inverse, _ = warp.invert(flow, _IMPORTANCE)
@@ -334,6 +335,7 @@ def _offset_after(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     return warp.smoothly(compose, offset, flow)
 
 
+@tf.function(reduce_retracing=True, autograph=False)
 def _inverse(flow: tf.Tensor) -> tf.Tensor:
     """Where pixels came from, and as a third component the coverage."""
 
