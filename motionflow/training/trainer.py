@@ -44,7 +44,6 @@ from motionflow.training.weight_average import WeightAverage
 
 _LOG = logging.getLogger(__name__)
 Watch = Callable[[dict[str, float]], None]
-MORE = "; pass more --epochs"
 
 
 @tf.autograph.experimental.do_not_convert
@@ -138,13 +137,11 @@ class Trainer:
             )
             self._checkpoints.restore()
         if progress.epoch >= settings.epochs:
-            _LOG.info(
-                "%s is finished: %d epochs%s",
-                self.run_dir.path,
-                progress.epoch,
-                # The cosine is at its end, whatever comes.
-                "" if settings.learning_rate_schedule == "cosine" else MORE,
-            )
+            # A cosine is at its end, whatever comes.
+            can_go_on = settings.learning_rate_schedule != "cosine"
+            more = "; pass more --epochs" if can_go_on else ""
+            path = self.run_dir.path
+            _LOG.info("%s is finished: %d epochs%s", path, progress.epoch, more)
         else:
             # Of the trunk that was restored, which is no longer loaded from a file.
             self._kept = keep_maps(settings, self.data, self.model)
