@@ -72,7 +72,8 @@ class Start(NamedTuple):
 def films(model: predictor.Predictor, start: Start, args) -> dict[str, Iterator]:
     """Row -> the frames that follow, float32 [1, S, S, 3] each."""
     truth = label_flow(start.frames)
-    past = measure_past(model, [*start.before, start.frames[0]], 2)
+    measured = measure_past(model, [*start.before, start.frames[0]], 2)
+    past = measured and measured.scene
     shape = 1, restoration.GRID, restoration.GRID
 
     def told(**said) -> Iterator:
