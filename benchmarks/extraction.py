@@ -43,7 +43,7 @@ from motionflow.data.extraction import (
 )
 from motionflow.data.flow import to_grid
 from motionflow.data.samples import LabelOptions, encode_frame, extract_samples
-from motionflow.data.video import count_frames, fit_frame, iter_frames
+from motionflow.data.video import fit_frame, open_video
 
 MAX_OVERHEAD = 0.1
 MIN_SPEEDUP = 1.85
@@ -81,8 +81,8 @@ def bare_flow(grays: list[np.ndarray], starts: np.ndarray) -> list[list[np.ndarr
 
 def take_apart(video: Path, starts: np.ndarray, stages: Stages) -> np.ndarray:
     """Makes a clip's labels stage by stage; returns them, float32 [N, g, g, 2]."""
-    counts = stages.run("count frames", count_frames, video)
-    frames = stages.run("decode", lambda: list(iter_frames(video, counts.decoder)))
+    opened = stages.run("read time stamps", open_video, video)
+    frames = stages.run("decode", lambda: list(opened.read()))
     fitted = stages.run(
         "fit", lambda: [fit_frame(f, LABELS.frame_size) for f in frames]
     )

@@ -37,7 +37,7 @@ import tensorflow as tf
 
 from motionflow.data.continuity import mark_breaks
 from motionflow.data.flow import make_flow_function, to_grid
-from motionflow.data.video import count_frames, fit_frame, iter_frames
+from motionflow.data.video import fit_frame, iter_frames
 from motionflow.generate import METHODS, thinning
 from motionflow.generate.restoration import Filler
 from motionflow.restoring import Restoring, make_filler
@@ -60,8 +60,7 @@ def split_clips(data_dir: Path, split: str) -> list[str]:
 
 def read_clip(path: Path, num_frames: int) -> tuple[list[np.ndarray], list[bool], int]:
     """Fitted frames, whether each follows a cut, how many duplicates were dropped."""
-    frames = iter_frames(path, count_frames(path).decoder)
-    marked = mark_breaks(fit_frame(frame, SIZE) for frame in frames)
+    marked = mark_breaks(fit_frame(frame, SIZE) for frame in iter_frames(path))
     kept, cuts, dropped = [], [], 0
     for frame, mark in marked:
         if mark == "duplicate":

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionflow.data import video
 from motionflow.data.still import NUM_BEFORE, Moment
+from motionflow.data.video import open_video
 from motionflow.film import check_output, write_film
 from motionflow.film_drawing import draw_film
 from motionflow.generate import comparison
@@ -93,10 +93,11 @@ def compare_film(
     Raises:
       InputError: no video, or nothing follows the start frame.
     """
+    opened = open_video(path)
     start, real, before = comparison.real_frames(
-        video.iter_frames(path), animation.num_moments - 1, start_frame, NUM_BEFORE
+        opened, animation.num_moments - 1, start_frame, NUM_BEFORE
     )
-    moment = Moment(real[0], before, video.frame_rate(path))
+    moment = Moment(real[0], before, opened.timing.rate)
     real = [model.fit(frame, max_size, crop) for frame in real]
     told = model.told(animation.control, moment, real[0])
     animation = dataclasses.replace(animation, control=told)

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from motionflow.data import picture, video
+from motionflow.data import picture, video_writer
 from motionflow.film_drawing import draw_film
 from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation, Shot
@@ -165,8 +165,9 @@ def write_film(
     fps: float,
     progress: Callable[[int, int], None],
     mark: str = "",
+    sound_of: str | Path | None = None,
 ) -> None:
-    """Writes frames as the path's suffix says, see `Film.save`."""
+    """Writes frames as the path's suffix says; see `Film.save`, `write_video`."""
 
     def counted() -> Iterator[np.ndarray]:
         for number, frame in enumerate(frames, start=1):
@@ -174,7 +175,7 @@ def write_film(
             progress(number, total)
 
     if Path(path).suffix:
-        video.write_video(path, counted(), fps, mark)
+        video_writer.write_video(path, counted(), fps, mark, sound_of)
     else:
         picture.write_frames(path, counted(), mark)
 
@@ -186,6 +187,6 @@ def check_output(path: str | Path) -> None:
       InputError: another suffix, no such parent, or a folder of other files.
     """
     if Path(path).suffix:
-        video.check_output(path)
+        video_writer.check_output(path)
     else:
         picture.check_frames_folder(path)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from motionflow.data import still, video
+from motionflow.data import still, video_writer
 from motionflow.errors import InputError
 from motionflow.film import check_output
 from motionflow.generate import FORMATS
@@ -62,7 +62,7 @@ def plan(
     folder = Path(output) if output else None
     if folder and folder.resolve() in {Path(name).resolve() for name in inputs}:
         raise InputError("--output is --input")
-    if folder and (folder.suffix in video.VIDEO_OUTPUTS or folder.is_file()):
+    if folder and (folder.suffix in video_writer.VIDEO_OUTPUTS or folder.is_file()):
         raise InputError(f"--input is a folder, so --output must be one, not {folder}")
     return Plan(_name(sources, folder, suffix), num_others, True)
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from motionflow.data.frame_sequence import FrameSequence, open_sequence, parse_numbers
+from motionflow.data.sound import has_sound
 from motionflow.errors import InputError
 from motionflow.film import check_output, write_film
 from motionflow.generate import (
@@ -103,7 +104,14 @@ def restore_video(
 
     total = sequence.last + 1 - sequence.first
     fps = options.fps or sequence.fps or FPS
-    write_film(output, counted(), total, fps, progress, mark)
+    sound_of = None
+    if Path(source).is_file() and has_sound(source):
+        is_as_long = options.timestamps and not options.missing and fps == sequence.fps
+        if is_as_long and output.endswith(".mp4"):
+            sound_of = source
+        else:
+            _LOG.warning("remark: the sound of %s is not kept", source)
+    write_film(output, counted(), total, fps, progress, mark, sound_of)
     return counts
 
 

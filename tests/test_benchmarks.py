@@ -213,6 +213,12 @@ def benchmark_warp(monkeypatch):
     return module
 
 
+def test_video_reading():
+    done = run("video_reading.py", "--size=64x48")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "48 files, largest difference 0 of 255"
+
+
 def test_told_films(tmp_path):
     # A square that goes on as it came: three frames before, ten behind the start.
     frames = moving_square((3, 0), 16, seed=3)

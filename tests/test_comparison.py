@@ -1,6 +1,7 @@
 """Scores by hand and by SciPy; the frames that are compared."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,8 +59,13 @@ def test_frames_too_small_for_ssim():
 
 
 def test_which_frames_are_compared():
-    def frames(count, *arguments):
-        return comparison.real_frames(iter(range(count)), *arguments)
+    def frames(count, *arguments, gaps=()):
+        opened = SimpleNamespace(
+            num_frames=count,
+            timing=SimpleNamespace(gaps=gaps),
+            read=lambda: iter(range(count)),
+        )
+        return comparison.real_frames(opened, *arguments)
 
     # The last start that 4 frames follow.
     assert frames(10, 4) == (5, [5, 6, 7, 8, 9], [])
@@ -74,6 +80,12 @@ def test_which_frames_are_compared():
             frames(10, 4, start)
     with pytest.raises(InputError, match="no frame after frame 0"):
         frames(1, 4)
+    # Time is missing before frames 6 and 8.
+    assert frames(10, 4, None, 2, gaps={6, 8}) == (1, [1, 2, 3, 4, 5], [0])
+    assert frames(10, 1, None, 2, gaps={6, 8}) == (8, [8, 9], [])
+    assert frames(10, 4, 3, 9, gaps={2, 6}) == (3, [3, 4, 5], [2])
+    with pytest.raises(InputError, match="no frame after frame 7"):
+        frames(10, 4, 7, gaps={6, 8})
 
 
 def test_csv(tmp_path):

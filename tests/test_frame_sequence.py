@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from motionflow.data.frame_sequence import (
-    number_stamps,
     open_sequence,
     parse_numbers,
 )
@@ -56,46 +55,6 @@ def test_what_is_no_list(text):
 def test_a_list_that_runs_backwards():
     with pytest.raises(InputError, match="'9-7' runs backwards"):
         parse_numbers("9-7")
-
-
-def stamps(numbers, rate=25, unit=None):
-    """Seconds, rounded to a container's unit."""
-    times = [Fraction(number, rate) for number in numbers]
-    return [Fraction(round(t / unit)) * unit for t in times] if unit else times
-
-
-@pytest.mark.parametrize("rate", [24, 25, 30, 60, Fraction(30000, 1001)])
-def test_time_stamps_number_frames(rate):
-    numbers = [0, 1, 2, 5, 6, 10, 11, 12]
-    for unit in (None, Fraction(1, 1000)):  # Matroska rounds to milliseconds
-        found, step = number_stamps(stamps(numbers, rate, unit))
-        assert found == numbers
-        assert float(1 / step) == pytest.approx(float(rate), rel=3e-3)
-
-
-def test_rounding_does_not_add_up():
-    numbers = [*range(2000), *range(2003, 6000)]
-    found, step = number_stamps(stamps(numbers, 60, Fraction(1, 1000)))
-    assert found == numbers
-    assert float(1 / step) == pytest.approx(60, rel=1e-5)
-
-
-def test_most_steps_may_be_gaps():
-    numbers = [0, 1, 5, 9, 13, 14, 18, 22, 26]
-    assert number_stamps(stamps(numbers))[0] == numbers
-
-
-@pytest.mark.parametrize(
-    "times",
-    [
-        [None, None],
-        [Fraction(1)],
-        [Fraction(0), Fraction(0), Fraction(1)],
-        [Fraction(n, 100) for n in (0, 4, 10, 14, 21, 25, 31, 36, 42)],
-    ],
-)
-def test_without_regular_stamps_there_are_no_gaps(times):
-    assert number_stamps(times) == (list(range(len(times))), None)
 
 
 @pytest.mark.parametrize("name, codec", [("a.mp4", "libx264"), ("a.mkv", "mjpeg")])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionflow.data import picture, video
+from motionflow.data import picture, video_writer
 from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
 
@@ -19,7 +19,7 @@ def test_a_file_with_the_mark_may_be_replaced(name, tmp_path):
         if path.suffix == ".png":
             picture.write_png(path, FRAMES[0], mark)
         elif path.suffix:
-            video.write_video(path, FRAMES, 10, mark)
+            video_writer.write_video(path, FRAMES, 10, mark)
         else:
             picture.write_frames(path, FRAMES, mark)
 

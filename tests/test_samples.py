@@ -16,6 +16,7 @@ from motionflow.data.samples import (
 from motionflow.data.video import fit_frame, iter_frames
 from motionflow.errors import InputError
 from tests.conftest import moving_square, texture, write_avi
+from tests.test_frame_sequence import write_video
 
 FAST = LabelOptions(flow_method="dis")
 
@@ -99,6 +100,23 @@ def test_a_duplicated_frame_gives_no_sample_or_is_removed(tmp_path):
         np.testing.assert_allclose(
             np.median(flow[8:12, 9:12], axis=(0, 1)), [4, 0], atol=0.4
         )
+
+
+def test_a_gap_in_time_gives_no_sample_and_no_past(tmp_path):
+    """Frames 12 to 16 were never taken; what is left moves by 2 pixels a frame."""
+    frames = moving_square((2, 0), 24, 0)
+    numbers = [*range(12), *range(17, 24)]
+    write_video(tmp_path / "a.mp4", frames[numbers], numbers)
+    options = LabelOptions(flow_method="dis", frame_stride=3, past_frames=2)
+    found = extract_samples(tmp_path / "a.mp4", options)
+    # The window of sample 9 is frames 9 to 12 of those that are there.
+    assert found.frame_indices.tolist() == [0, 3, 6, 12, 15]
+    assert (found.num_gap, found.num_cut, found.num_duplicate) == (1, 0, 0)
+    for flow in found.flow:
+        motion = np.median(flow[8:12, 9:12], axis=(0, 1))
+        np.testing.assert_allclose(motion, [4, 0], atol=0.4)
+    unknown = np.isnan(found.past_flow).all(axis=(1, 2, 3))
+    assert unknown.tolist() == [True, False, False, True, False]
 
 
 def test_dense_flow_is_the_mean_of_its_blocks(tmp_path):

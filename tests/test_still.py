@@ -7,6 +7,7 @@ from PIL import Image
 from motionflow.data import still
 from motionflow.errors import InputError
 from tests.conftest import moving_square, texture, write_avi
+from tests.test_frame_sequence import nearest, write_video
 from tests.test_picture import huge_files
 
 
@@ -25,6 +26,16 @@ def test_of_a_video_the_last_frame(tmp_path, name):
     assert np.argmin(errors) == 5
 
 
+def test_what_comes_before_does_so_without_a_gap(tmp_path):
+    numbers = [*range(9), 14, 15, 16]
+    frames = moving_square((2, 0), 17, seed=1)
+    write_video(tmp_path / "a.mp4", frames[numbers], numbers)
+    moment = still.read_moment(tmp_path / "a.mp4")
+    assert moment.fps == 25
+    assert [nearest(frame, frames) for frame in moment.before] == [14, 15]
+    assert nearest(moment.frame, frames) == 16
+
+
 def test_of_an_animation_the_last_frame(tmp_path):
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
@@ -33,7 +44,7 @@ def test_of_an_animation_the_last_frame(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
 def test_a_refused_picture_is_not_tried_as_a_video(tmp_path, suffix, monkeypatch):
-    monkeypatch.setattr(still.video, "iter_frames", None)
+    monkeypatch.setattr(still.video, "decode", None)
     (tmp_path / "huge").write_bytes(huge_files()[suffix])
     with pytest.raises(InputError, match="exceeds limit"):
         still.read_still(tmp_path / "huge")

@@ -13,10 +13,11 @@ from motionflow.data.splits import SPLITS
 _LEFT_OUT_NOTES = {
     "cut": "a shot cut in their window of frames",
     "duplicate": "a duplicated frame in it (--duplicates=remove keeps more)",
+    "gap": "a gap in the time stamps in it",
     "unstable": "the camera's motion could not be removed",
 }
 _STATUS_NOTES = {
-    "truncated": "fewer frames than announced; used all the same",
+    "truncated": "frames were lost; the samples of others are used",
     "filtered": "by name, official lists, cuts, duplicates or camera",
     "too_short": "for one sample",
     "corrupt": "cannot be decoded",

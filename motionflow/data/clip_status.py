@@ -12,6 +12,7 @@ from motionflow.data.clips import Clip
 from motionflow.data.samples import ClipSamples, LabelOptions
 
 FAILED = ("corrupt", "timeout")
+LEFT_OUT = ("cut", "duplicate", "gap", "unstable")
 STATUSES = ("ok", "truncated", "filtered", "too_short", *FAILED)
 
 
@@ -33,16 +34,17 @@ class ClipStatus:
 
     Attributes:
       clip: path in the video directory.
-      status: ok; truncated (fewer frames than announced, its samples are used);
+      status: ok; truncated (frames were lost, the samples of others are used);
         too_short for a sample; filtered (by its name, the official lists, or because
         every sample was left out); corrupt or timeout (nothing could be read).
       reason: why it is not ok, "" where it is.
       bytes: size of the file.
       frames: frames decoded.
-      announced: frames that the container announces, 0 where it does not say.
+      announced: frames with those that were lost.
       samples: samples made.
-      cut_samples, duplicate_samples, unstable_samples: samples left out because of a
-        shot cut, a duplicated frame, a camera motion that could not be removed.
+      cut_samples, duplicate_samples, gap_samples, unstable_samples: samples left out
+        because of a shot cut, a duplicated frame, a gap in time, a camera motion that
+        could not be removed.
       camera_motion: mean displacement by the camera, pixels; None if not estimated.
       camera_inliers: mean share of the tracked points that follow it, or None.
       split: the clip's split; "frame" where its samples are spread over all three, ""
@@ -60,6 +62,7 @@ class ClipStatus:
     samples: int = 0
     cut_samples: int = 0
     duplicate_samples: int = 0
+    gap_samples: int = 0
     unstable_samples: int = 0
     camera_motion: float | None = None
     camera_inliers: float | None = None
@@ -94,9 +97,8 @@ def clip_status(
         return status
     samples = ClipSamples.load(file)
     status.frames, status.announced = samples.num_decoded, samples.num_announced
-    status.cut_samples = samples.num_cut
-    status.duplicate_samples = samples.num_duplicate
-    status.unstable_samples = samples.num_unstable
+    for cause in LEFT_OUT:
+        setattr(status, f"{cause}_samples", getattr(samples, f"num_{cause}"))
     if not math.isnan(samples.camera_motion):
         status.camera_motion = round(samples.camera_motion, 3)
         status.camera_inliers = round(samples.camera_inliers, 3)
@@ -109,7 +111,7 @@ def clip_status(
 def _judge(samples: ClipSamples, labels: LabelOptions) -> tuple[str, str]:
     """Status and reason of a clip that was decoded."""
     decoded, announced = samples.num_decoded, samples.num_announced
-    left_out = samples.num_cut + samples.num_duplicate + samples.num_unstable
+    left_out = sum(getattr(samples, f"num_{cause}") for cause in LEFT_OUT)
     kept = len(samples.frames)
     if not kept + left_out:
         needed = labels.window_frames
@@ -117,12 +119,9 @@ def _judge(samples: ClipSamples, labels: LabelOptions) -> tuple[str, str]:
     if not kept or samples.num_unstable > kept:
         return "filtered", (
             f"{left_out} of {left_out + kept} samples left out: {samples.num_cut} span "
-            f"a cut, {samples.num_duplicate} a duplicated frame, "
-            f"{samples.num_unstable} with an unstable camera"
+            f"a cut, {samples.num_duplicate} a duplicated frame, {samples.num_gap} a "
+            f"gap in time, {samples.num_unstable} with an unstable camera"
         )
-    opinion = ""
-    if samples.num_pyav >= 0:
-        opinion = f" (OpenCV {samples.num_opencv}, PyAV {samples.num_pyav})"
     if decoded < announced:
-        return "truncated", f"{decoded} of {announced} frames decoded{opinion}"
-    return "ok", opinion.strip()
+        return "truncated", f"{decoded} of {announced} frames decoded"
+    return "ok", ""

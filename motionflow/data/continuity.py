@@ -16,7 +16,7 @@ duplicate  nothing but rounding changed, or the change is a small part of the la
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import cv2
@@ -102,15 +102,30 @@ def _colors(frame: np.ndarray) -> np.ndarray:
 
 
 class Step(NamedTuple):
-    """A frame with its number in the video and its mark, see `mark_breaks`."""
+    """A frame with its place in the video and its mark, see `marked_steps`."""
 
     index: int  # type: ignore[assignment]  # a field, where tuples have a method
     frame: np.ndarray
     mark: str
 
 
-def marked_steps(frames: Iterable[np.ndarray], skip_duplicates: bool) -> Iterator[Step]:
-    """Yields a video's frames, on request without those that repeat the one before."""
+def marked_steps(
+    frames: Iterable[np.ndarray],
+    skip_duplicates: bool,
+    gaps: Collection[int] = (),
+) -> Iterator[Step]:
+    """Yields a video's frames, on request without those that repeat the one before.
+
+    Args:
+      frames: uint8 [S, S, 3] RGB, one after another.
+      skip_duplicates: leaves duplicates out.
+      gaps: positions of the frames before which time is missing, see `data.timing`;
+        the mark of such a frame is "gap", unless it is "cut".
+    """
+    is_late = False
     for index, (frame, mark) in enumerate(mark_breaks(frames)):
-        if not (skip_duplicates and mark == "duplicate"):
-            yield Step(index, frame, mark)
+        is_late = is_late or index in gaps
+        if skip_duplicates and mark == "duplicate":
+            continue
+        yield Step(index, frame, "gap" if is_late and mark != "cut" else mark)
+        is_late = False

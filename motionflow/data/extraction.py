@@ -13,6 +13,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -75,7 +76,8 @@ class WorkDir:
         self.labels = labels
         self.path = output_dir / ".samples"
         self.path.mkdir(parents=True, exist_ok=True)
-        options = dataclasses.asdict(labels) | {"opencv": cv2.__version__}
+        versions = {"opencv": cv2.__version__, "av": importlib.metadata.version("av")}
+        options = dataclasses.asdict(labels) | versions
         if differences := flag_differences(self._options(options), options):
             raise InputError(
                 f"{output_dir} holds a build that was stopped, with "

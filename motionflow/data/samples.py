@@ -7,8 +7,8 @@ With `sequence_length` T a sample holds the labels of T steps: of the frame itse
 of those that are 1 .. T - 1 times `step_frames` later. With `past_frames` n it also
 holds the flow of the n frames just before, where it is known.
 
-A window that spans a shot cut or a repeated frame, or whose camera motion cannot be
-removed, gives no sample and is counted.
+A window that spans a shot cut, a repeated frame or a gap in time, or whose camera's
+motion cannot be removed, gives no sample and is counted.
 
 This is the unit of work that runs in a process of its own, so it imports no TensorFlow
 and holds only the window's frames, however long the video is.
@@ -37,7 +37,7 @@ from motionflow.data.flow import (
     to_grid,
 )
 from motionflow.data.stabilize import StabilizedFlow, UnstableCamera
-from motionflow.data.video import count_frames, fit_frame, iter_frames
+from motionflow.data.video import Video, fit_frame, open_video
 from motionflow.errors import InputError
 
 FRAME_ENCODINGS = ("png", "jpeg", "raw")
@@ -132,11 +132,11 @@ class ClipSamples:
       past_flow: float16 [N, g, g, 2], of the frames before, pixels per step; NaN in all
         of a sample where it is not known. g is 0 where it is not kept.
       frame_indices: int64 [N].
-      num_announced: frames that the container announces, 0 where it does not say.
-      num_opencv, num_pyav: frames that each decoder gives; PyAV is asked where OpenCV
-        gives fewer than announced, else -1.
-      num_cut, num_duplicate, num_unstable: samples left out because of a shot cut, a
-        duplicated frame, a camera motion that could not be removed.
+      num_decoded: frames of the clip.
+      num_announced: frames with those that were lost.
+      num_cut, num_duplicate, num_gap, num_unstable: samples left out because of a shot
+        cut, a duplicated frame, a gap in time, a camera motion that could not be
+        removed.
       camera_motion: mean displacement by the camera, pixels; nan if not estimated.
       camera_inliers: mean share of the tracked points that follow the camera, or nan.
     """
@@ -148,19 +148,14 @@ class ClipSamples:
     later_dense_flow: np.ndarray
     past_flow: np.ndarray
     frame_indices: np.ndarray
+    num_decoded: int = 0
     num_announced: int = 0
-    num_opencv: int = 0
-    num_pyav: int = -1
     num_cut: int = 0
     num_duplicate: int = 0
+    num_gap: int = 0
     num_unstable: int = 0
     camera_motion: float = math.nan
     camera_inliers: float = math.nan
-
-    @property
-    def num_decoded(self) -> int:
-        """Frames decoded by the decoder that gives more."""
-        return max(self.num_opencv, self.num_pyav)
 
     def save(self, path: str | Path) -> None:
         """Writes an .npz; uncompressed, since the frames are encoded already."""
@@ -227,7 +222,7 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
     Raises:
       InputError: the file is no video that can be decoded.
     """
-    counts = count_frames(path)
+    video = open_video(path)
     compute = compute_past = _flow_function(options.flow_method)
     if options.stabilize == "homography":
         # The past has its own: what is said of a clip's camera does not depend on it.
@@ -236,10 +231,10 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
     later = options.sequence_length - 1
     frames, flows, dense_flows, past_flows, indices = [], [], [], [], []
     left_out: collections.Counter[str] = collections.Counter()
-    for before, window in _windows(path, counts.decoder, options):
+    for before, window in _windows(video, options):
         marks = {step.mark for step in window[1:]} - {""}
         if marks:
-            left_out[min(marks)] += 1  # a cut counts before a duplicate
+            left_out[min(marks)] += 1  # a cut before a duplicate before a gap
             continue
         try:
             steps = _flow_of_steps(window, compute, options)
@@ -266,11 +261,11 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
         dense_flow[:, 1:],
         np.reshape(np.array(past_flows, np.float16), past_shape),
         np.array(indices, np.int64),
-        counts.announced,
-        counts.opencv,
-        counts.pyav,
+        video.num_frames,
+        video.num_announced,
         left_out["cut"],
         left_out["duplicate"],
+        left_out["gap"],
         left_out["unstable"],
         _mean([camera.motion for camera in cameras]),
         _mean([camera.inliers for camera in cameras]),
@@ -316,11 +311,11 @@ def _past_flow(
 
 
 def _windows(
-    path: str | Path, decoder: str, options: LabelOptions
+    video: Video, options: LabelOptions
 ) -> Iterator[tuple[Sequence[Step], Sequence[Step]]]:
     """Yields what comes before each possible sample, and it with its future."""
-    fitted = (fit_frame(f, options.frame_size) for f in iter_frames(path, decoder))
-    steps = marked_steps(fitted, skip_duplicates=options.duplicates == "remove")
+    fitted = (fit_frame(frame, options.frame_size) for frame in video.read())
+    steps = marked_steps(fitted, options.duplicates == "remove", video.timing.gaps)
     length = options.window_frames
     window: collections.deque[Step] = collections.deque(
         maxlen=options.past_frames + length

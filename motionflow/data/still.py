@@ -8,7 +8,8 @@ any frame        --bound_size--> the same with a longest side
 
 import collections
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from motionflow.data import picture, video
+from motionflow.data.timing import Timing
 from motionflow.errors import InputError
 
 NUM_BEFORE = 10  # frames; enough for a step at 120 frames a second
@@ -31,7 +33,8 @@ class Moment(NamedTuple):
 
     Attributes:
       frame: uint8 [H, W, 3] RGB.
-      before: frames of the video just before it, oldest first; none of a picture.
+      before: frames of the video just before it with no gap in time, oldest first;
+        none of a picture.
       fps: frames a second of the video; 0 of a picture.
     """
 
@@ -59,11 +62,18 @@ def read_moment(path: str | Path) -> Moment:
     # A picture that is damaged or too large is not tried as a video.
     if picture.is_picture(path):
         return Moment(picture.read_image(path))
+    stamps: list[Fraction | None] = []
+    last: collections.deque[Callable] = collections.deque(maxlen=NUM_BEFORE + 1)
     try:
-        *before, last = collections.deque(video.iter_frames(path), NUM_BEFORE + 1)
+        for stamp, show in video.decode(path):
+            stamps.append(stamp)
+            last.append(show)
     except InputError as error:
         raise InputError(f"{path} is neither a picture nor a video") from error
-    return Moment(last, before, video.frame_rate(path))
+    timing = Timing.of(stamps)
+    num_joined = len(stamps) - max(timing.gaps, default=0)
+    *before, frame = (show() for show in list(last)[-num_joined:])
+    return Moment(frame, before, timing.rate)
 
 
 def as_moment(source: Picture) -> Moment:

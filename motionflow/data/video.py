@@ -1,107 +1,173 @@
-"""Video files to RGB frames, and RGB frames to video files.
+"""A video file to RGB frames, for all who read one.
 
-    video file --iter_frames--> uint8 [H, W, 3] RGB, one at a time
-    any frame  --fit_frame----> uint8 [size, size, 3]   (the report's section 2)
-    frames     --write_video--> MP4 or GIF
+    video file --open_video--> Video: when its frames were taken, what is lost
+    Video.read, iter_frames--> uint8 [H, W, 3] RGB, one at a time, as players show them
+    any frame  --fit_frame---> uint8 [size, size, 3]   (the report's section 2)
 
-OpenCV decodes, PyAV where OpenCV stops early; imageio with its own ffmpeg encodes,
-because `cv2.VideoWriter` fails silently on MP4.
+PyAV decodes. What it refuses is left out, and so are the frames behind it up to the
+next that needs no other: they may be built on what is lost.
 """
 
+import collections
 import contextlib
 import dataclasses
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from motionflow.data.display import Display
+from motionflow.data.timing import Timing
 from motionflow.errors import InputError
 
 # FFmpeg would open the files that such a list names, whatever its suffix is; a tag of
 # music may stand before it.
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"ID3")
-VIDEO_OUTPUTS = (".mp4", ".gif")
-# Otherwise ffmpeg starts with a plain fork and Python code in the child, to shield it
-# from Ctrl-C. Beside TensorFlow's threads that may hang for ever; imageio-ffmpeg has
-# this switch because of it.
-os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
+# Frames; the last slot of an AVI may be empty, and containers round.
+_EMPTY_SLOT = 1.25
 
 
 @dataclasses.dataclass(frozen=True)
-class FrameCounts:
-    """How many frames a file has, by three accounts.
+class Video:
+    """A video file; it can be read again and again, one frame at a time.
 
     Attributes:
-      announced: by its container; 0 where it does not say.
-      opencv: that OpenCV decodes.
-      pyav: that PyAV decodes; asked only where OpenCV gives fewer than announced, or
-        none, else -1.
+      path: the file.
+      timing: when its frames were taken.
+      num_frames: frames that decode, one at least.
+      num_announced: frames with those that were lost.
+      remarks: what a user should know, one line each.
     """
 
-    announced: int
-    opencv: int
-    pyav: int
+    path: Path
+    timing: Timing
+    num_frames: int
+    num_announced: int
+    remarks: Sequence[str]
 
-    @property
-    def decoder(self) -> str:
-        """The decoder that gives more frames."""
-        return "pyav" if self.pyav > self.opencv else "opencv"
-
-    @property
-    def decoded(self) -> int:
-        """Frames that this decoder gives."""
-        return max(self.opencv, self.pyav)
+    def read(self) -> Iterator[np.ndarray]:
+        """Yields the frames, uint8 [H, W, 3] RGB."""
+        return iter_frames(self.path)
 
 
-def count_frames(path: str | Path) -> FrameCounts:
-    """Counts a video's frames, with a second opinion where the first is doubtful.
+@dataclasses.dataclass
+class Tally:
+    """What a pass over a video came across.
+
+    Attributes:
+      announced: frames by the container, without those that a trim hides; 0 where it
+        does not say.
+      rate: frames a second by the container; None where it does not say.
+      end: seconds, where the container says that the video ends; 0 where it does not.
+      lost: what could not be decoded -> how often.
+    """
+
+    announced: int = 0
+    rate: Fraction | None = None
+    end: Fraction = Fraction(0)
+    lost: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+
+
+def open_video(path: str | Path) -> Video:
+    """Decodes a video once, to find out which frames it has.
 
     Raises:
-      InputError: the file cannot be opened as a video or holds no frame.
+      InputError: there is no such file, it is no video or holds no frame.
     """
-    _check_file(path)
-    capture = _open(path)
-    announced = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
-    capture.release()
-    opencv, pyav = sum(1 for _ in _opencv_frames(path)), -1
-    if opencv < max(announced, 1):
-        pyav = sum(1 for _ in _pyav_frames(path))
-    counts = FrameCounts(announced, opencv, pyav)
-    if not counts.decoded:
-        raise InputError(f"{path} holds no frame that can be decoded")
-    return counts
+    tally = Tally()
+    stamps = [stamp for stamp, _ in decode(path, tally)]
+    timing = Timing.of(stamps)
+    lost = dict(tally.lost)
+    if fewer := _num_fewer(stamps, timing, tally):
+        lost["frames fewer than its container announces"] = fewer
+    return Video(
+        path=Path(path),
+        timing=timing,
+        num_frames=len(stamps),
+        num_announced=len(stamps) + sum(lost.values()),
+        remarks=[f"{path}: {count} {what}" for what, count in lost.items()],
+    )
 
 
-def iter_frames(path: str | Path, decoder: str = "opencv") -> Iterator[np.ndarray]:
-    """Yields a video's frames, uint8 [H, W, 3] RGB, until the first that is damaged.
+def _num_fewer(stamps: Sequence[Fraction | None], timing: Timing, tally: Tally) -> int:
+    """Frames behind the last one that there is no trace of."""
+    if not timing.step:
+        return max(0, tally.announced - len(stamps))
+    known = [stamp for stamp in stamps if stamp is not None]
+    # Of an AVI that is cut short the end is what is there, and the number is not.
+    end = tally.announced / tally.rate if tally.rate else Fraction(0)
+    end = max(tally.end, end)
+    left = (end - max(known)) / timing.step - 1
+    return round(left) if left > _EMPTY_SLOT else 0
+
+
+def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
+    """Yields a video's frames, uint8 [H, W, 3] RGB.
+
+    Raises:
+      InputError: see `open_video`.
+    """
+    return (show() for _, show in decode(path))
+
+
+def decode(
+    path: str | Path, tally: Tally | None = None
+) -> Iterator[tuple[Fraction | None, Callable[[], np.ndarray]]]:
+    """Yields of each frame its time stamp, and a function that gives the frame.
 
     Args:
       path: the video file.
-      decoder: "opencv" or "pyav": two builds of FFmpeg that know different codecs and
-        give up at different places.
+      tally: is filled on the way.
 
     Raises:
-      InputError: the file cannot be opened as a video or holds no frame.
+      InputError: see `open_video`.
     """
+    tally = tally or Tally()
+    with open_container(path) as container:
+        stream = container.streams.best("video")
+        if stream is None:
+            raise InputError(f"{path} has no video in it")
+        tally.announced, tally.rate = stream.frames, stream.average_rate
+        if stream.duration:
+            tally.end = (stream.duration + (stream.start_time or 0)) * stream.time_base
+        stream.codec_context.thread_count = 1  # the processes share the cores
+        show = Display(stream.sample_aspect_ratio)
+        frame = None
+        for frame in _good_frames(container, stream, tally):
+            stamp = None if frame.pts is None else frame.pts * frame.time_base
+            yield stamp, functools.partial(show, frame)
+        if frame is None:
+            raise InputError(f"{path} holds no frame that can be decoded")
+
+
+@contextlib.contextmanager
+def open_container(path: str | Path) -> Iterator[Any]:
+    """Opens a video file by PyAV.
+
+    Raises:
+      InputError: there is no such file, or it is no video.
+    """
+    import av
+
     _check_file(path)
-    frames = {"opencv": _opencv_frames, "pyav": _pyav_frames}[decoder](path)
-    first = next(frames, None)
-    if first is None:
-        raise InputError(f"{path} holds no frame that can be decoded")
-    yield first
-    yield from frames
-
-
-def frame_rate(path: str | Path) -> float:
-    """Frames a second, by the container; 0 where it does not say."""
-    capture = _open(path)
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    capture.release()
-    return float(rate) if np.isfinite(rate) and rate > 0 else 0.0
+    # Only local files: a playlist that poses as a video must not fetch others.
+    arguments: dict[str, Any] = {"options": {"protocol_whitelist": "file"}}
+    arguments["file"] = f"file:{path}"
+    try:
+        try:
+            container = av.open(**arguments)
+        except UnicodeDecodeError:  # PyAV 18, for a title that is no text
+            container = av.open(**arguments | {"metadata_errors": "replace"})
+    except av.error.FFmpegError as error:
+        raise InputError(f"{path} holds no frame that can be decoded") from error
+    with container:
+        yield container
 
 
 def _check_file(path: str | Path) -> None:
@@ -116,39 +182,32 @@ def _check_file(path: str | Path) -> None:
         raise InputError(f"{path} is a list of other files, no video")
 
 
-def _open(path: str | Path) -> cv2.VideoCapture:
-    # Only FFmpeg: other backends would read a name with % as a series of pictures. One
-    # thread, since the processes share the cores.
-    options = [cv2.CAP_PROP_N_THREADS, 1]
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, options)
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # off in OpenCV 4
-    return capture
+def _good_frames(container: Any, stream: Any, tally: Tally) -> Iterator[Any]:
+    from av.error import FFmpegError
 
-
-def _opencv_frames(path: str | Path) -> Iterator[np.ndarray]:
-    capture = _open(path)
-    try:
-        read, frame = capture.read()
-        while read:
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            read, frame = capture.read()
-    finally:
-        capture.release()
-
-
-def _pyav_frames(path: str | Path) -> Iterator[np.ndarray]:
-    import av
-
-    # Only local files: a playlist that poses as a video must not fetch others.
-    options = {"protocol_whitelist": "file"}
-    with (
-        # Ends at the first damaged packet; PyAV 18 refuses titles that are no text.
-        contextlib.suppress(av.error.FFmpegError, UnicodeDecodeError),
-        av.open(str(path), options=options) as container,
-    ):
-        for frame in container.decode(video=0) if container.streams.video else ():
-            turns = frame.rotation // 90
-            yield np.rot90(frame.to_ndarray(format="rgb24"), turns)
+    is_whole = True
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except FFmpegError:
+            packet = None
+            tally.lost["times the container itself could not be read on"] += 1
+        if packet is None:
+            return
+        if packet.is_discard and tally.announced:
+            tally.announced -= 1
+        try:
+            frames = packet.decode()
+        except FFmpegError:
+            frames, is_whole = [], False
+            tally.lost["packets that could not be decoded"] += 1
+        for frame in frames:
+            is_whole = is_whole or bool(frame.key_frame)
+            if is_whole and not frame.is_corrupt:
+                yield frame
+            else:
+                tally.lost["frames left out, as they are built on lost ones"] += 1
 
 
 def fit_frame(frame: np.ndarray, size: int) -> np.ndarray:
@@ -176,53 +235,3 @@ def fit_frame(frame: np.ndarray, size: int) -> np.ndarray:
         frame = cv2.resize(frame, shape, interpolation=method)
     top, left = (frame.shape[0] - size) // 2, (frame.shape[1] - size) // 2
     return frame[top : top + size, left : left + size]
-
-
-def write_video(
-    path: str | Path, frames: Iterable[np.ndarray], fps: float, mark: str = ""
-) -> None:
-    """Writes an MP4 (H.264) or an endless GIF; it appears whole or not at all.
-
-    Args:
-      path: ends in .mp4 or .gif.
-      frames: uint8 [H, W, 3] RGB each, all of one size; MP4 pads odd sizes to even.
-      fps: frames a second.
-      mark: who made it, see `marks`.
-
-    Raises:
-      InputError: see `check_output`.
-    """
-    import imageio.v2 as imageio
-
-    check_output(path)
-    path, suffix = Path(path), Path(path).suffix.lower()
-    options: dict[str, Any] = {"fps": fps, "codec": "libx264", "quality": 8}
-    options |= {
-        "macro_block_size": 1,
-        "output_params": ["-metadata", f"comment={mark}"],
-    }
-    if suffix == ".gif":
-        options = {"duration": 1000 / fps, "loop": 0, "comment": mark}
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder, f"draft{suffix}")
-        with imageio.get_writer(draft, **options) as writer:
-            for frame in frames:
-                if suffix == ".mp4":
-                    rows, columns = frame.shape[0] % 2, frame.shape[1] % 2
-                    pad = ((0, rows), (0, columns), (0, 0))
-                    frame = np.pad(frame, pad, mode="edge")
-                writer.append_data(frame)
-        os.replace(draft, path)
-
-
-def check_output(path: str | Path) -> None:
-    """Refuses what `write_video` cannot write.
-
-    Raises:
-      InputError: another suffix, or a folder that does not exist.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in VIDEO_OUTPUTS:
-        raise InputError(f"{path} must end in {' or '.join(VIDEO_OUTPUTS)}")
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} into")

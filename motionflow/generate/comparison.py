@@ -16,17 +16,17 @@ So `FRAMES_PER_PREDICTION` frames to a prediction keep the default's pace, on vi
 the training videos' frame rate.
 """
 
-import collections
 import csv
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from motionflow.data.video import Video
 from motionflow.errors import InputError
 
 FRAMES_PER_PREDICTION = 2
@@ -52,18 +52,17 @@ class FrameScores(NamedTuple):
 
 
 def real_frames(
-    frames: Iterable[np.ndarray],
-    num_following: int,
-    start: int | None = None,
-    num_before: int = 0,
+    video: Video, num_following: int, start: int | None = None, num_before: int = 0
 ) -> tuple[int, list[np.ndarray], list[np.ndarray]]:
     """Takes a start frame and up to `num_following` frames after it from a video.
 
+    No gap in time lies between them.
+
     Args:
-      frames: uint8 [H, W, 3], all of the video.
+      video: what is read.
       num_following: how many frames are predicted.
       start: number of the start frame; None takes the last that has `num_following`
-        frames after it, or the first of a video that is too short.
+        frames after it, or that has the most.
       num_before: how many frames before the start frame to keep, too.
 
     Returns:
@@ -72,18 +71,18 @@ def real_frames(
     Raises:
       InputError: no frame follows the start frame.
     """
-    # Without a start frame the last frames of the video, with one those up to its last.
-    end = None if start is None else start + num_following + 1
-    kept = collections.deque(
-        itertools.islice(enumerate(frames), end), num_before + 1 + num_following
-    )
+    bounds = [0, *sorted(video.timing.gaps), video.num_frames]
+    runs = [range(*pair) for pair in itertools.pairwise(bounds)]
     if start is None:
-        start = max(0, kept[-1][0] - num_following) if kept else 0
-    before = [frame for number, frame in kept if number < start]
-    found = [frame for number, frame in kept if number >= start]
-    if len(found) < 2:
+        run = max(reversed(runs), key=lambda run: min(len(run), num_following + 1))
+        start = max(run[0], run[-1] - num_following)
+    else:
+        run = next((run for run in runs if start in run), range(0))
+    if start + 1 not in run:
         raise InputError(f"the video has no frame after frame {start} to compare with")
-    return start, found, before
+    begin, end = max(run[0], start - num_before), min(run[-1], start + num_following)
+    frames = list(itertools.islice(video.read(), begin, end + 1))
+    return start, frames[start - begin :], frames[: start - begin]
 
 
 def compare(

@@ -13,15 +13,15 @@ The first frame always stays; the last ones may go where playing on tells them.
 """
 
 import dataclasses
+import io
 import itertools
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from motionflow.data.video import write_video
+from motionflow.data.video_writer import write_mp4
 from motionflow.errors import InputError
 from motionflow.generate import METHODS
 from motionflow.generate.restoration import Filler
@@ -151,11 +151,10 @@ def measure_bytes(
       fps: frames a second of both.
     """
     sizes = []
-    with tempfile.TemporaryDirectory() as folder:
-        for frames in (read(), thin(plan, read())):
-            path = Path(folder, "video.mp4")
-            write_video(path, frames, fps)
-            sizes.append(path.stat().st_size)
+    for frames in (read(), thin(plan, read())):
+        buffer = io.BytesIO()
+        write_mp4(buffer, frames, fps)
+        sizes.append(len(buffer.getvalue()))
     return dataclasses.replace(plan, bytes_full=sizes[0], bytes_thinned=sizes[1])
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from motionflow import tables
+from motionflow.data.clip_status import LEFT_OUT
 from motionflow.data.codebook import Codebook
 from motionflow.inspection.inspector import Inspection
 from motionflow.inspection.promises import PROMISES
@@ -118,22 +119,20 @@ def _clips(found: Inspection) -> list[str]:
     groups = collections.defaultdict(list)
     for status in found.statuses:
         groups[status.status].append(status)
-    fields = ("frames", "samples", "cut_samples", "duplicate_samples")
-    fields += ("unstable_samples",)
+    fields = ["frames", "samples", *(f"{cause}_samples" for cause in LEFT_OUT)]
     rows = [
         [name, f"{len(group):,}"]
         + [f"{sum(getattr(status, field) for status in group):,}" for field in fields]
         for name, group in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]
     head = ["Status", "Clips", "Frames", "Samples"]
+    head += ["Shot cut", "Duplicate frame", "Gap in time", "Unstable"]
     return [
-        *tables.markdown_table(
-            [*head, "Shot cut", "Duplicate frame", "Unstable"], rows
-        ),
+        *tables.markdown_table(head, rows),
         "",
-        "The last three columns count samples that were left out: their window of",
-        "frames spans a cut or a repeated frame, or the camera's motion could not be",
-        "removed.",
+        "The last four columns count samples that were left out: their window of",
+        "frames spans a cut, a repeated frame or a gap in time, or the camera's motion",
+        "could not be removed.",
     ]
 
 

@@ -9,14 +9,12 @@ A page that holds its pictures is one file: it can be sent, kept and opened anyw
 import base64
 import dataclasses
 import io
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from motionflow.data import video
+from motionflow.data.video_writer import write_mp4
 
 _FPS = 10.0
 
@@ -53,7 +51,6 @@ def picture(pixels: np.ndarray, alt: str) -> Picture:
 
 def video_uri(frames: Iterable[np.ndarray], fps: float = _FPS) -> str:
     """uint8 [H, W, 3] frames as an MP4."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "clip.mp4")
-        video.write_video(path, frames, fps)
-        return data_uri(path.read_bytes(), "video/mp4")
+    buffer = io.BytesIO()
+    write_mp4(buffer, frames, fps)
+    return data_uri(buffer.getvalue(), "video/mp4")

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from motionflow import film_drawing, flow_drawing
-from motionflow.data import picture, video
+from motionflow.data import picture, video, video_writer
 from motionflow.errors import InputError
 from motionflow.serving.client import Arrays, Client
 from motionflow.tables import markdown_table
@@ -27,7 +27,7 @@ _PERCENTILES = (50, 90, 95, 99)
 def check_output(output: Path) -> None:
     """Refuses an output that could not be written, before anybody is asked."""
     if output.suffix != ".png":
-        video.check_output(output)
+        video_writer.check_output(output)
     elif not output.parent.is_dir():
         raise InputError(f"there is no folder {output.parent} for {output}")
 
@@ -136,7 +136,7 @@ def write_film(
     signature = "guided_rollout" if said else "rollout"
     answer = client.predict(signature, {"image": frame[np.newaxis], **said, **arrays})
     frames = answer["frames"][0]
-    video.write_video(output, itertools.chain([frame], frames), fps, mark)
+    video_writer.write_video(output, itertools.chain([frame], frames), fps, mark)
     return 1 + len(frames)
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.data.continuity import Step, marked_steps
-from motionflow.data.video import count_frames, fit_frame, iter_frames
+from motionflow.data.video import fit_frame, open_video
 from motionflow.errors import InputError
 from motionflow.generate import picture_flow, rollout
 from motionflow.models.predictor import Predictor
@@ -104,10 +104,9 @@ def _go_on(film: Following, step: Step, offsets: Collection[int]) -> None:
 
 
 def _steps(path: str | Path, frame_size: int, skip_duplicates: bool) -> Iterator[Step]:
-    path = Path(path).absolute()  # FFmpeg reads "concat:a" as no file
-    frames = iter_frames(path, count_frames(path).decoder)
-    fitted = (fit_frame(frame, frame_size) for frame in frames)
-    return marked_steps(fitted, skip_duplicates)
+    video = open_video(path)
+    fitted = (fit_frame(frame, frame_size) for frame in video.read())
+    return marked_steps(fitted, skip_duplicates, video.timing.gaps)
 
 
 def ways(model: Predictor) -> list[str]:

@@ -1,0 +1,159 @@
+"""RGB frames to a video file.
+
+frames --write_video--> MP4 (H.264) or endless GIF, whole or not there
+
+An MP4 holds the colour matrix that players assume of its size, and the tags that name
+it: BT.709 of high definition, BT.601 of what is smaller. The sound of another file can
+come along.
+"""
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image
+
+from motionflow.data.sound import open_sound
+from motionflow.errors import InputError
+
+VIDEO_OUTPUTS = (".mp4", ".gif")
+_QUALITY = {"crf": "10"}  # of x264: hardly to be told from the original
+# Matrix, primaries and transfer by ITU-T H.273.
+_HD = {"colorspace": 1, "color_primaries": 1, "color_trc": 1}
+_SD = {"colorspace": 6, "color_primaries": 6, "color_trc": 6}
+_GIF_SHORTEST = 2  # hundredths of a second; players show what is shorter as ten
+_LOG = logging.getLogger(__name__)
+
+
+def write_video(
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    mark: str = "",
+    sound_of: str | Path | None = None,
+) -> None:
+    """Writes an MP4 (H.264) or an endless GIF; it appears whole or not at all.
+
+    A GIF of more than 50 frames a second leaves some out, for players show it slower.
+
+    Args:
+      path: ends in .mp4 or .gif.
+      frames: uint8 [H, W, 3] RGB each, all of one size; MP4 pads odd sizes to even.
+      fps: frames a second.
+      mark: who made it, see `marks`.
+      sound_of: a video whose sound an MP4 gets, from the time of its first frame on.
+
+    Raises:
+      InputError: see `check_output`.
+    """
+    check_output(path)
+    path = Path(path)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder, path.name)
+        with draft.open("wb") as file:
+            if path.suffix.lower() == ".gif":
+                write_gif(file, frames, fps, mark)
+            else:
+                write_mp4(file, frames, fps, mark, sound_of)
+        os.replace(draft, path)
+
+
+def check_output(path: str | Path) -> None:
+    """Refuses what `write_video` cannot write.
+
+    Raises:
+      InputError: another suffix, or a folder that does not exist.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in VIDEO_OUTPUTS:
+        raise InputError(f"{path} must end in {' or '.join(VIDEO_OUTPUTS)}")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} into")
+
+
+def write_mp4(
+    file: IO[bytes],
+    frames: Iterable[np.ndarray],
+    fps: float,
+    mark: str = "",
+    sound_of: str | Path | None = None,
+) -> None:
+    """Writes an MP4 into a file that can seek; see `write_video`."""
+    import av
+
+    rate = Fraction(fps).limit_denominator(2**16)
+    with contextlib.ExitStack() as stack:
+        container = stack.enter_context(av.open(file, "w", format="mp4"))
+        container.metadata["comment"] = mark
+        stream: Any = container.add_stream("libx264", rate, options=_QUALITY)
+        sound = None
+        if sound_of:
+            sound = stack.enter_context(open_sound(sound_of, container))
+        for number, pixels in enumerate(frames):
+            if not number:
+                _set_up(stream, pixels.shape[0], pixels.shape[1])
+            frame = _to_yuv(pixels, stream)
+            frame.pts, frame.time_base = number, 1 / rate
+            container.mux(stream.encode(frame))
+            if sound:
+                sound.play_until((number + 1) / rate)
+        container.mux(stream.encode(None))
+
+
+def _set_up(stream: Any, height: int, width: int) -> None:
+    codec = stream.codec_context
+    codec.width, codec.height = width + width % 2, height + height % 2
+    codec.pix_fmt, codec.color_range = "yuv420p", 1
+    # As players tell what has no tag.
+    tags = _HD if codec.width >= 1280 or codec.height > 576 else _SD
+    for name, value in tags.items():
+        setattr(codec, name, value)
+
+
+def _to_yuv(pixels: np.ndarray, stream: Any) -> Any:
+    import av
+
+    codec = stream.codec_context
+    rows, columns = codec.height - pixels.shape[0], codec.width - pixels.shape[1]
+    if rows or columns:
+        pixels = np.pad(pixels, ((0, rows), (0, columns), (0, 0)), mode="edge")
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels)).reformat(
+        format=codec.pix_fmt,
+        dst_colorspace="ITU709" if codec.colorspace == 1 else "ITU601",
+        dst_color_range="MPEG",
+        interpolation="BICUBIC",
+    )
+
+
+def write_gif(
+    file: IO[bytes], frames: Iterable[np.ndarray], fps: float, mark: str = ""
+) -> None:
+    """Writes an endless GIF; see `write_video`."""
+    if fps > 100 / _GIF_SHORTEST:
+        _LOG.warning("remark: a GIF shows 50 of %g frames a second at most", fps)
+    first, *others = _gif_frames(frames, fps)
+    first.save(
+        file, "GIF", save_all=True, append_images=others, loop=0, comment=mark.encode()
+    )
+
+
+def _gif_frames(frames: Iterable[np.ndarray], fps: float) -> Iterator[Image.Image]:
+    """Those that are far enough from the one before; each says how long it is shown."""
+    shown, since, until = None, 0, 0
+    for number, pixels in enumerate(frames):
+        now, until = (round(100 * (number + i) / fps) for i in (0, 1))
+        if shown is not None:
+            if now - since < _GIF_SHORTEST:
+                continue
+            shown.info["duration"] = 10 * (now - since)
+            yield shown
+        shown, since = Image.fromarray(pixels), now
+    if shown is not None:
+        shown.info["duration"] = 10 * max(_GIF_SHORTEST, until - since)
+        yield shown
