@@ -112,10 +112,10 @@ def test_a_single_data_set_is_not_counted_apart(card):
 def test_clips_by_status(card):
     _, ok, *others = rows_of(card, "Clips")
     # status, clips, frames, samples, then left out: 2 of a1, 1 of b1, 4 of e1.
-    assert ok == ["ok", "5", "45", "6", "2", "1", "0"]
+    assert ok == ["ok", "5", "45", "6", "2", "1", "0", "0"]
     assert others == [
-        ["filtered", "1", "0", "0", "0", "0", "4"],
-        ["too_short", "1", "2", "0", "0", "0", "0"],
+        ["filtered", "1", "0", "0", "0", "0", "0", "4"],
+        ["too_short", "1", "2", "0", "0", "0", "0", "0"],
     ]
 
 

@@ -207,7 +207,7 @@ def test_a_hang_a_crash_and_a_memory_hog_cost_one_clip_each(good, videos, tmp_pa
     bad.mkdir()
     write_endless(bad / "crash.avi")
     write_endless(bad / "hang.avi")
-    black = np.zeros((1, 6000, 6000, 3), np.uint8)
+    black = np.zeros((1, 10000, 10000, 3), np.uint8)
     damage.write_clip(bad / "hog.mp4", black, "libx264", "yuv420p")
     assert (bad / "hog.mp4").stat().st_size < 100_000
     with crash_who_opens((bad / "crash.avi").resolve()) as crashed:

@@ -65,7 +65,7 @@ def test_a_cut_video_is_truncated_and_keeps_what_it_has(videos):
     status = run(videos, ["good.avi"])["good.avi"]
     assert status.status == "truncated"
     frames = status.frames
-    assert status.reason.startswith(f"{frames} of 9 frames decoded (OpenCV {frames}, ")
+    assert status.reason.startswith(f"{frames} of 9 frames decoded")
     assert 4 <= frames < 9
     assert status.samples == 1
 

@@ -45,6 +45,13 @@ def test_order_of_storage_is_no_order_of_time():
     assert Timing.of(stamps(numbers)).numbers == list(range(10))
 
 
+def test_stamps_that_begin_anew_go_on_behind_a_gap():
+    times = [*stamps(range(20)), *stamps(range(27))]
+    found = Timing.of(times)
+    assert (found.numbers, found.gaps) == (list(range(47)), {20})
+    assert found.rate == pytest.approx(25)
+
+
 @pytest.mark.parametrize("rate, slots", [(24, 30), (25, 30), (25, 29)])
 def test_film_in_slots_of_video_misses_no_frame(rate, slots):
     """Each frame goes into the next slot, and a fifth or sixth stays empty."""

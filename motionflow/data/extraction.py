@@ -163,10 +163,6 @@ def _ending(pool: pebble.ProcessPool) -> Iterator[pebble.ProcessPool]:
 
 def make_pool(num_workers: int, limits: ClipLimits) -> pebble.ProcessPool:
     """Makes processes that `submit` can give clips to."""
-    # The decoders' complaints about damaged files would drown the progress bar. Workers
-    # inherit these; here OpenCV has read them already.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     return pebble.ProcessPool(
         num_workers,
         # OpenCV is not fork-safe, so workers start afresh.

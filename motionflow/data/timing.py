@@ -7,6 +7,8 @@ that two frames are missing. Three kinds of files need more:
 
 AVI           keeps the order of storage, so frames that are stored before others are
               stamped with each other's time: stamps are sorted.
+jumps back    where files were joined or a clock was set, stamps begin anew: the frame
+              there is as good as behind a gap.
 pulldown      film of 24 or 25 frames a second in slots of 30 leaves every fifth or
               sixth slot empty, as in most of HMDB-51. Motion runs on evenly across such
               holes: the film has its own rate, and no frame is missing.
@@ -15,6 +17,7 @@ varying rate  phones and screen recordings. No number can be told for a frame, b
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -26,6 +29,7 @@ _MANY_IRREGULAR = 0.05
 _LONG = 1.75  # times the usual step
 _RAREST_HOLE = 8  # of so many slots pulldown leaves one empty, at least
 _FEWEST_HOLES = 3
+_FARTHEST_REORDERED = 16  # frames; H.264 and H.265 hold no more back
 _UNEVEN_HOLES = 1.5  # slots; stamps of reordered frames shift holes
 
 
@@ -55,22 +59,42 @@ class Timing:
     def of(cls, stamps: Sequence[Fraction | None]) -> "Timing":
         """Reads time stamps, seconds; None where the container does not say."""
         numbers = list(range(len(stamps)))
-        known = sorted(stamp for stamp in stamps if stamp is not None)
-        if len(stamps) < 2 or len(known) < len(stamps) or known[0] == known[-1]:
+        known = [stamp for stamp in stamps if stamp is not None]
+        if len(known) < max(2, len(stamps)) or len(set(known)) == 1:
             return cls(numbers, frozenset(), Fraction(0), False)
+        known, jumps = _without_jumps_back(known)
+        known.sort()
         total = known[-1] - known[0]
         steps = np.diff([float(stamp) for stamp in known])
         counts = _slots(steps)
         if counts is None:
-            gaps = np.flatnonzero(steps > _LONG * np.median(steps)) + 1
+            is_gap = steps > _LONG * np.median(steps)
             mean = total / (len(known) - 1)
-            return cls(numbers, frozenset(gaps.tolist()), mean, False)
-        if _is_pulldown(counts):
-            counts = np.ones_like(counts)
-        gaps = np.flatnonzero(counts > 1) + 1
-        numbers = [0, *np.cumsum(counts).tolist()]
-        # Rounded stamps give a rounded step; all of them together give the true one.
-        return cls(numbers, frozenset(gaps.tolist()), total / numbers[-1], True)
+        else:
+            if _is_pulldown(counts):
+                counts = np.ones_like(counts)
+            is_gap = counts > 1
+            numbers = [0, *np.cumsum(counts).tolist()]
+            # Rounded stamps give rounded steps; together they give the true one.
+            mean = total / numbers[-1]
+        gaps = jumps.union((np.flatnonzero(is_gap) + 1).tolist())
+        return cls(numbers, gaps, mean, counts is not None)
+
+
+def _without_jumps_back(
+    stamps: Sequence[Fraction],
+) -> tuple[list[Fraction], frozenset[int]]:
+    """Stamps that go on where they would begin anew, and where that is."""
+    differences = sorted(abs(b - a) for a, b in itertools.pairwise(stamps))
+    usual = differences[len(differences) // 2]
+    found, jumps, latest, shift = [], set(), stamps[0], Fraction(0)
+    for position, stamp in enumerate(stamps):
+        if stamp + shift < latest - _FARTHEST_REORDERED * usual:
+            shift = latest + usual - stamp
+            jumps.add(position)
+        found.append(stamp + shift)
+        latest = max(latest, found[-1])
+    return found, frozenset(jumps)
 
 
 def _slots(steps: np.ndarray) -> np.ndarray | None:

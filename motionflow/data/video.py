@@ -199,6 +199,8 @@ def _good_frames(container: Any, stream: Any, tally: Tally) -> Iterator[Any]:
             tally.announced -= 1
         try:
             frames = packet.decode()
+        except MemoryError:
+            raise
         except FFmpegError:
             frames, is_whole = [], False
             tally.lost["packets that could not be decoded"] += 1
