@@ -34,8 +34,9 @@ class ClipStatus:
     Attributes:
       clip: path in the video directory.
       status: ok; truncated (fewer frames than announced, its samples are used);
-        too_short for a sample; filtered (by its name, the official lists, or because
-        every sample was left out); corrupt or timeout (nothing could be read).
+        too_short for a sample; filtered (by its name, which may be that of no
+        video, by the official lists, or because every sample was left out); corrupt or
+        timeout (nothing could be read).
       reason: why it is not ok, "" where it is.
       bytes: size of the file.
       frames: frames decoded.
