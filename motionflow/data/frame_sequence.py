@@ -122,13 +122,12 @@ def open_sequence(path: str | Path) -> FrameSequence:
     """
     path = Path(path)
     found = _open_folder(path) if path.is_dir() else _open_video(path)
-    if found.num_missing > len(found.numbers):
-        of = f"{found.num_missing:,} of {found.num_missing + len(found.numbers):,}"
+    doubt, num_missing, num_found = found.doubt, found.num_missing, len(found.numbers)
+    if num_missing > num_found:
+        of = f"{num_missing:,} of {num_missing + num_found:,}"
         doubt = f"{of} frames are missing: are these numbers of frames?"
-        found = dataclasses.replace(found, doubt=doubt)
-    if found.doubt:
-        found.remarks.append(found.doubt)
-    return found
+    remarks = [*found.remarks, doubt] if doubt else found.remarks
+    return dataclasses.replace(found, remarks=remarks, doubt=doubt)
 
 
 def _open_folder(folder: Path) -> FrameSequence:
