@@ -47,6 +47,7 @@ def write_video(path, container, codec, pixels):
         file.mux(stream.encode(None))
 
 
+@pytest.mark.slow
 def test_both_decoders_read_each_kind_of_video(tmp_path):
     found = {}
     for suffix in file_names.VIDEO_SUFFIXES:
