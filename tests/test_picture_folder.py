@@ -38,7 +38,7 @@ def test_pictures_of_a_folder(tmp_path):
         (None, "IMG_20240101_235959.png IMG_20240102_000000.png"),
         (None, "1305031102.175304.png 1305031102.943211.png 1305031103.011215.png"),
         (None, "1700.05.png 1700.1.png 1700.125.png 1701.0.png"),
-        (None, "1700.05.png 1700.85.png 1700.9.png"),
+        (None, "1700.05.png 1700.1.png 1700.15.png"),
         (None, "cam0_000123.png cam0_000124.png cam1_000123.png cam1_000124.png"),
     ],
 )  # fmt: skip
