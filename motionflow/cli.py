@@ -16,7 +16,6 @@ Flags live in the registry that `main` is given. Nothing is read from absl's glo
 import contextlib
 import importlib.abc
 import importlib.util
-import itertools
 import logging
 import os
 import signal
@@ -30,6 +29,7 @@ from typing import Any, NoReturn
 from absl import flags
 
 from motionflow.errors import InputError, Stopped
+from motionflow.flag_file import read_flag_files
 from motionflow.flag_groups import FlagGroups, format_help, help_text
 from motionflow.quiet import stderr_held_back
 
@@ -93,13 +93,15 @@ def parse(
 
     Raises:
       flags.Error: an unknown flag, a value that is refused, or a word too many.
+      InputError: a flag file that cannot be read.
     """
     values = define(command)
     for flag, default in (defaults or {}).items():
         values.set_default(flag, default)
     values.set_gnu_getopt(True)
-    _, *words = values([command.__name__, *arguments])
-    values["flagfile"].value = _flag_file(arguments)
+    expanded, flag_file = read_flag_files(arguments)
+    _, *words = values([command.__name__, *expanded])
+    values["flagfile"].value = flag_file
     if not words:
         return values
     name: str = getattr(command, "WORDS", "")
@@ -111,15 +113,6 @@ def parse(
         raise flags.Error(f"--{name} is given twice: {words[0]} stands for it")
     setattr(values, name, words if takes_many else words[0])
     return values
-
-
-def _flag_file(arguments: Sequence[str]) -> str:
-    """Which file it was: absl reads it and forgets its name."""
-    for word, following in itertools.pairwise([*arguments, ""]):
-        name, _, value = word.lstrip("-").partition("=")
-        if name == "flagfile" and word.startswith("-"):
-            return value or following
-    return ""
 
 
 def define(command: ModuleType) -> flags.FlagValues:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from motionflow.data import still, video_writer
+from motionflow.data import picture_folder, video_writer
 from motionflow.errors import InputError
 from motionflow.film import check_output
 from motionflow.generate import FORMATS
@@ -73,7 +73,7 @@ def _find(inputs: Sequence[str]) -> tuple[list[Path], int]:
     for name in inputs:
         path = Path(name)
         if path.is_dir():
-            pictures, others = still.find_pictures(path)
+            pictures, others = picture_folder.find_pictures(path)
             sources += pictures
             num_others += len(others)
         elif path.exists() or not glob.has_magic(name):

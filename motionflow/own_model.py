@@ -164,6 +164,6 @@ def is_video_folder(path: str | Path) -> bool:
     if Path(path, "manifest.json").is_file() or not Path(path).is_dir():
         return False
     try:
-        return next(video_files(path), None) is not None
+        return bool(video_files(path))
     except InputError:
         return False

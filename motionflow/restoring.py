@@ -48,7 +48,8 @@ class Restoring:
       missing: numbers that the input lacks, such as "3,7-9", or a plan.json.
       damaged: numbers of frames to replace.
       replace_duplicates: frames that repeat the one before are replaced.
-      timestamps: gaps in a video's time stamps are missing frames.
+      timestamps: gaps in a video's time stamps, or in the numbers of pictures, are
+        missing frames.
       model: see `motionflow.load`; for the methods that need one.
       method: one of `generate.METHODS`; None: predicted, or the plan's.
       frames_per_prediction: see `restoration.Filler`; None: 2, or the plan's.
@@ -83,7 +84,8 @@ def restore_video(
       How many frames came in which way; `restoration.KEPT` were there.
 
     Raises:
-      InputError: unreadable, numbers that do not fit, or no frame that is good.
+      InputError: unreadable, numbers that do not fit, no frame that is good, or gaps
+        that one should ask about: more than there are frames, names that are times.
     """
     check_output(output)
     plan = None
@@ -171,11 +173,16 @@ def plan_video(
 
 def _open(source: str, options: Restoring) -> FrameSequence:
     sequence = open_sequence(source)
+    doubt = sequence.doubt
+    if doubt and options.timestamps and not options.missing:
+        raise InputError(
+            f"{source}: {doubt} --notimestamps says that none is and takes them in "
+            f"their order, --missing=3,7-9 says which"
+        )
     for remark in sequence.remarks:
-        _LOG.warning("remark: %s", remark)
-    if not options.timestamps and not Path(source).is_dir():
-        return sequence.without_gaps()
-    return sequence
+        if remark != doubt:  # which the flags have answered
+            _LOG.warning("remark: %s", remark)
+    return sequence if options.timestamps else sequence.without_gaps()
 
 
 def _with_missing(

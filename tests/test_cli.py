@@ -96,6 +96,26 @@ def test_the_flag_file_is_read_and_named(tmp_path):
     assert cli.parse(command, [f"--flagfile={file}", "mine"]).data_dir == "mine"
 
 
+def test_flag_files_of_any_editor_and_in_each_other(tmp_path, call):
+    """A mark of Notepad, UTF-16 of PowerShell; the inner file in the outer's place."""
+    command = make_command(print)
+    inner, outer = tmp_path / "inner.flags", tmp_path / "outer.flags"
+    inner.write_text("--name=hügel\n--data_dir=inner", encoding="utf-16")
+    lines = ["--data_dir=outer", "", "  # --name=x", f"--flagfile={inner}", "// y"]
+    outer.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    values = cli.parse(command, ["--input=a", f"--flagfile={outer}", "--input=b"])
+    assert (values.name, values.data_dir) == ("hügel", "inner")
+    assert (values.input, values.flagfile) == (["a", "b"], str(outer))
+    outer.write_text(f"--flagfile={outer}")
+    said = call(command, f"--flagfile={outer}").err
+    assert said == f"error: the flag file {outer} holds itself\n"
+    outer.write_bytes("--name=hügel".encode("latin-1"))
+    said = call(command, "--flagfile", outer).err
+    assert said == f"error: {outer} is no text in UTF-8 or UTF-16\n"
+    assert "none cannot be read: No such" in call(command, "--flagfile=none").err
+    assert call(command, "--flagfile").err == "error: --flagfile names no file\n"
+
+
 def test_a_default_of_an_older_name_gives_way_to_the_flag():
     command, defaults = make_command(print), {"name": "old"}
     assert cli.parse(command, [], defaults).name == "old"

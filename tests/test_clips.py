@@ -5,19 +5,24 @@ import os
 
 import pytest
 
-from motionflow.data.clips import Clip, find_folder_clips, video_files
+from motionflow.data.clips import NO_VIDEO, Clip, find_folder_clips, video_files
 from motionflow.errors import InputError
 
 
 def test_a_plain_folder(tmp_path):
     (tmp_path / "beach").mkdir()
-    for name in ("beach/b.MP4", "a[1].avi", "notes.txt", "c.jpg", ".draft.avi"):
+    (tmp_path / ".Trash").mkdir()
+    for name in ("beach/b.MP4", "a[1].avi", "notes.txt", "c.wmv", "._c.wmv"):
         (tmp_path / name).touch()
+    (tmp_path / ".Trash" / "d.avi").touch()
     found = find_folder_clips(tmp_path)
     assert [dataclasses.replace(clip, bytes=-1, version="") for clip in found] == [
         Clip("a[1].avi", "", "a[1]"),
         Clip("beach/b.MP4", "beach", "beach/b"),
+        Clip("c.wmv", "", "c"),
+        Clip("notes.txt", "", "notes", NO_VIDEO),
     ]
+    assert list(map(str, video_files(tmp_path))) == ["a[1].avi", "beach/b.MP4", "c.wmv"]
 
 
 def test_another_file_is_another_version(tmp_path):
@@ -48,6 +53,6 @@ def test_links_are_followed_once(tmp_path):
 
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(InputError, match="is not a directory"):
-        list(video_files(tmp_path / "none"))
+        video_files(tmp_path / "none")
     with pytest.raises(InputError, match="holds no video"):
-        list(video_files(tmp_path))
+        video_files(tmp_path)

@@ -68,6 +68,8 @@ def test_too_many_bad_clips(run, tiny_videos, tmp_path):
     videos = shutil.copytree(tiny_videos, tmp_path / "videos")
     for i in range(2):
         (videos / f"bad{i}_walk_f_nm_np1_fr_goo_0.avi").write_text("no video")
+    for name in ("notes", "a.jpg", "b.JPG", "walk/c.jpg", ".DS_Store"):
+        (videos / name).write_text("no video")
     fast = ["--flow_method=dis", "--num_clusters=4", "--frame_stride=4"]
     command = [f"--video_dir={videos}", f"--output_dir={tmp_path / 'd'}", *fast]
     refused = run(*command)
@@ -77,6 +79,11 @@ def test_too_many_bad_clips(run, tiny_videos, tmp_path):
     assert built.code == 0, built.err
     assert re.search(r"^corrupt +2 +0 +0 ", built.out, re.MULTILINE)
     assert "corrupt: 'bad0_walk_f_nm_np1_fr_goo_0.avi': " in built.out
+    assert re.search(r"^filtered +4 +0 +0 ", built.out, re.MULTILINE)
+    for files in ("'a.jpg' and 2 more of .jpg", "'notes'"):
+        assert f"\n  filtered: {files}: not a video by its name\n" in built.out
+    lines = (tmp_path / "d" / "clips.jsonl").read_text().splitlines()
+    assert len(lines) == 9 + 2 + 4
     # The same codebook for other clips.
     codebook = tmp_path / "d" / "codebook.npz"
     again = run(

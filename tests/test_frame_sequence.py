@@ -141,13 +141,26 @@ def test_a_folder_of_numbered_pictures(tmp_path):
         np.testing.assert_array_equal(frame, texture(i, 16, 20))
 
 
-def test_folders_that_cannot_be_numbered(tmp_path):
-    with pytest.raises(InputError, match="have the same number"):
-        open_sequence(write_pictures(tmp_path / "a", ["1.png", "01.png"]))
-    with pytest.raises(InputError, match=r"cover.png has no number in its name"):
-        open_sequence(write_pictures(tmp_path / "b", ["1.png", "cover.png"]))
-    with pytest.raises(InputError, match="holds no picture"):
-        open_sequence(write_pictures(tmp_path / "c", []))
+@pytest.mark.parametrize(
+    "names, num_missing, doubt",
+    [
+        # As many may be missing as there are, not more.
+        (["9.png", "10.png", "14.png"], 3, ""),
+        (["9.png", "10.png", "15.png"], 4, "4 of 7 frames are missing: are these num"),
+        (
+            ["5.02.png", "5.17.png", "6.01.png"],
+            0,
+            "5.02.png and 6.01.png are no numbers",
+        ),
+    ],
+)
+def test_numbers_that_may_be_none(tmp_path, names, num_missing, doubt):
+    found = open_sequence(write_pictures(tmp_path / "f", names))
+    assert found.num_missing == num_missing
+    assert doubt in found.doubt and found.remarks == [found.doubt] * bool(doubt)
+    for i, frame in enumerate(found.read()):
+        np.testing.assert_array_equal(frame, texture(i, 16, 20))
+    assert found.without_gaps().doubt == "" and found.without_gaps().num_missing == 0
 
 
 def test_what_is_no_video(tmp_path):

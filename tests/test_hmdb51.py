@@ -3,6 +3,7 @@
 import pytest
 
 from motionflow.data import hmdb51
+from motionflow.data.clips import NO_VIDEO
 from motionflow.errors import InputError
 
 
@@ -26,9 +27,10 @@ from motionflow.errors import InputError
     ],
 )
 def test_names(name, folder, action, source, excluded):
-    clip = hmdb51.parse_name(name, folder)
-    assert (clip.action, clip.source, clip.excluded) == (action, source, excluded)
-    assert clip.camera_moves == ("_cm_" in name)
+    for suffix in (".avi", ".AVI", ".mp4", ".webm"):
+        clip = hmdb51.parse_name(name.replace(".avi", suffix), folder)
+        assert (clip.action, clip.source, clip.excluded) == (action, source, excluded)
+        assert clip.camera_moves == ("_cm_" in name)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +46,9 @@ def test_find_clips_excludes_what_it_cannot_name(tmp_path):
     (tmp_path / "walk").mkdir()
     for name in ("B_walk_f_nm_np1_fr_goo_0.avi", "odd.avi", "notes.txt"):
         (tmp_path / "walk" / name).touch()
-    first, second = hmdb51.find_clips(tmp_path)
+    first, note, second = hmdb51.find_clips(tmp_path)
     assert (first.path, first.excluded) == ("walk/B_walk_f_nm_np1_fr_goo_0.avi", "")
+    assert (note.path, note.excluded) == ("walk/notes.txt", NO_VIDEO)
     assert second.path == "walk/odd.avi"
     assert "tags" in second.excluded
 
@@ -64,6 +67,18 @@ def test_official_split(tmp_path):
         hmdb51.read_official_split(tmp_path, 1)
     (tmp_path / "walk_test_split1.txt").write_text("e.avi 7\n")
     with pytest.raises(InputError, match="is not 'name.avi 0|1|2'"):
+        hmdb51.read_official_split(tmp_path, 1)
+
+
+def test_official_split_of_a_mac_and_of_editors(tmp_path):
+    """A Mac writes ._ files beside others; Notepad a mark before the first name."""
+    (tmp_path / "._walk_test_split1.txt").write_bytes(b"\0\5\x16\7Mac OS X\xb0")
+    (tmp_path / "walk_test_split1.txt").write_text("a.avi 1 \n", encoding="utf-8-sig")
+    (tmp_path / "wave_test_split1.txt").write_text("b.avi 2 \n", encoding="utf-16")
+    found = hmdb51.read_official_split(tmp_path, 1)
+    assert found == {"a.avi": "train", "b.avi": "test"}
+    (tmp_path / "jump_test_split1.txt").write_bytes(b"c\xe9.avi 1 \n")
+    with pytest.raises(InputError, match="jump_test_split1.txt is no text in UTF-8"):
         hmdb51.read_official_split(tmp_path, 1)
 
 

@@ -100,6 +100,7 @@ def test_a_shard_that_no_split_names(data):
     shutil.copy(
         data / "test-00000-of-00002.tfrecord", data / "test-00000-of-00009.tfrecord"
     )
+    (data / "._test-00000-of-00002.tfrecord").touch()  # a Mac's
     (line,) = inspect_data_dir(data).problems
     assert line == "test-00000-of-00009.tfrecord is in no split of the manifest"
 

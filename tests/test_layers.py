@@ -20,7 +20,7 @@ OLD_NAMES = {f"motionflow.{name}" for name in ("train", "evaluate", "export", "d
 ENTRY_POINTS = OLD_NAMES | {"motionflow.__main__"}
 READ_FLAGS = {"motionflow.cli", "motionflow.flag_groups"}
 BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.quiet"}
-BASE |= READ_FLAGS
+BASE |= {"motionflow.text_file", "motionflow.flag_file"} | READ_FLAGS
 WITH_TENSORFLOW = {"records.py", "pipeline.py", "split_samples.py", "builder.py"}
 WITH_TENSORFLOW |= {"data_dir_writer.py", "resplit.py", "augmentation.py"}
 WITH_TENSORFLOW |= {"build_summary.py", "clip_reader.py", "known.py"}
@@ -191,6 +191,7 @@ TESTED_BY = {
     "compared_film": "animate",
     "data_flags": "data",
     "exporting": "export",
+    "flag_file": "cli",
     "guidance": "guided",
     "map_store": "trunk_maps",
     "restoring": "restore",

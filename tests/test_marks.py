@@ -22,6 +22,7 @@ def test_a_file_with_the_mark_may_be_replaced(name, tmp_path):
             video_writer.write_video(path, FRAMES, 10, mark)
         else:
             picture.write_frames(path, FRAMES, mark)
+            (path / ".DS_Store").touch()
 
     write("motionflow animate")
     check_replaceable(path, "motionflow animate")

@@ -252,6 +252,8 @@ def test_frames_become_a_folder(tmp_path):
             with Image.open(tmp_path / "out" / name) as image:
                 np.testing.assert_array_equal(np.asarray(image), frame)
         frames = frames[::-1]
+        for left_by_a_mac in (".DS_Store", "._frame-0000.png"):
+            (tmp_path / "out" / left_by_a_mac).touch()
     picture.write_frames(tmp_path / "out", frames[:1])
     assert len(list((tmp_path / "out").iterdir())) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

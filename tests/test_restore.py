@@ -1,6 +1,7 @@
 """The command: gaps found and filled, plans made and kept, errors said."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -120,6 +121,36 @@ def test_gaps_in_the_time_stamps(run, caplog):
     run("--input=in.mp4", "--method=blend", "--missing=1")
     said = "--missing is given, so the 3 gaps in the numbers of in.mp4 do not"
     assert said in caplog.text
+
+
+def test_names_that_are_times_are_asked_about(run):
+    """Nothing is made up between 120059 and 120100, unless it is named."""
+    frames = panning(6)
+    for name, stems in (
+        ("one", ["d_120058", "d_120059", "d_120100"]),
+        ("two", ["17_235958", "17_235959", "18_000000"]),
+    ):
+        Path(name).mkdir()
+        for frame, stem in zip(frames, stems, strict=False):
+            Image.fromarray(frame).save(f"{name}/{stem}.png")
+        own = [f"--input={name}", "--method=repeat", "--output=out"]
+        with pytest.raises(InputError, match=f"{name}: .*\\? --notimestamps says"):
+            run(*own)
+        assert not Path("out").exists()
+        run(*own, "--notimestamps")
+        np.testing.assert_array_equal(read_folder("out"), frames[:3])
+        first = {"one": 120058, "two": 0}[name]
+        run(*own, f"--missing={first + 1}")
+        np.testing.assert_array_equal(read_folder("out"), frames[[0, 0, 1, 2]])
+        run(*own, "--notimestamps", "--plan", "--output=p.json")
+        shutil.rmtree("out")
+
+
+def test_a_folder_taken_as_it_comes(run):
+    frames = panning(5)
+    write_folder("in", frames, [0, 1, 3, 4])
+    run("--input=in", "--method=blend", "--notimestamps", "--output=out")
+    np.testing.assert_array_equal(read_folder("out"), frames[[0, 1, 3, 4]])
 
 
 def test_duplicates_are_replaced(run):

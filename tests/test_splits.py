@@ -66,6 +66,13 @@ def test_official_split_takes_validation_from_training_sources(tmp_path):
     assert split_of["walk/11.avi"] == ""
 
 
+def test_lists_are_of_names_without_suffix_in_any_case():
+    clips = [Clip(path, "a", path) for path in ("w/b.c.MP4", "w/D.avi", "w/e.mkv")]
+    official = {"b.c.avi": "train", "d.avi": "test", "e.c.avi": "train"}
+    found = splits.listed_splits(clips, official)
+    assert found == {"w/b.c.MP4": "train", "w/D.avi": "test", "w/e.mkv": ""}
+
+
 def test_official_needs_lists():
     with pytest.raises(InputError, match="--split_dir"):
         splits.official_split("official1", "hmdb51", None)

@@ -58,17 +58,6 @@ def test_what_is_neither(tmp_path):
         still.read_still(tmp_path / "none.png")
 
 
-def test_pictures_of_a_folder(tmp_path):
-    for name in ("b.JPG", "a.png", "notes.txt", "clip.avi", ".hidden.png"):
-        (tmp_path / name).write_text("")
-    (tmp_path / "folder.png").mkdir()
-    pictures, others = still.find_pictures(tmp_path)
-    assert [path.name for path in pictures] == ["a.png", "b.JPG"]
-    assert [path.name for path in others] == ["clip.avi", "notes.txt"]
-    with pytest.raises(InputError, match="holds no picture"):
-        still.find_pictures(tmp_path / "folder.png")
-
-
 def test_the_longer_side_is_bounded():
     frame = texture(0, 30, 60)
     assert still.bound_size(frame, 60) is frame

@@ -2,12 +2,13 @@ r"""Fills in missing frames of a video, or lists those that can go.
 
     motionflow restore a.mp4 --model=runs/allconv          -> a-restored.mp4
 
-Which frames are missing follows from the input: from gaps in a video's time stamps
-(--notimestamps takes its frames as they come: film of 25 frames a second in a
-container of 30 has such gaps, although nothing is missing), or in the numbers of a
-folder of pictures. --missing=3,7-9 names frames of the restored video that the input
-lacks, and its own numbers do not count then; --damaged=LIST names frames to replace. A
-video's frames are numbered from 0, pictures as they are called. What fills a gap:
+Which frames are missing follows from the input: from gaps in a video's time stamps, or
+in the numbers of a folder of pictures. --notimestamps takes the frames as they come:
+film of 25 frames a second in a container of 30 has such gaps, although nothing is
+missing, and pictures may be named by time. --missing=3,7-9 names frames of the
+restored video that the input lacks, and its own numbers do not count then;
+--damaged=LIST names frames to replace. A video's frames are numbered from 0, pictures
+as they are called. What fills a gap:
 
     --method=predicted   the model, from both sides of a gap where both are known
     --method=forward     the model, from the frame before
@@ -61,7 +62,8 @@ def define_flags(values: flags.FlagValues) -> None:
     text = "Numbers that the input lacks, such as 3,7-9; or a plan.json."
     define.text("missing", None, text)
     define.text("damaged", None, "Numbers of frames to replace, such as 3,7-9.")
-    define.switch("timestamps", True, "Look for gaps in a video's time stamps.")
+    text = "Look for gaps in a video's time stamps, in the numbers of pictures."
+    define.switch("timestamps", True, text)
     text = "Replace frames that repeat the last one."
     define.switch("replace_duplicates", False, text)
     define.group("What fills it")

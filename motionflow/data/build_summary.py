@@ -3,10 +3,12 @@
 data directory, statuses of its clips --format_summary--> lines for the terminal
 """
 
+import collections
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from motionflow.data.clip_status import FAILED, STATUSES, ClipStatus
+from motionflow.data.clips import NO_VIDEO
 from motionflow.data.records import open_data_dir
 from motionflow.data.splits import SPLITS
 
@@ -44,10 +46,21 @@ def _clips(statuses: Sequence[ClipStatus]) -> Iterator[str]:
         if status.status in (*FAILED, "too_short"):
             reason = status.reason.encode(errors="backslashreplace").decode()
             yield f"  {status.status}: {status.clip!r}: {reason}"
+    yield from _no_videos([s.clip for s in statuses if s.reason == NO_VIDEO])
     for cause, note in _LEFT_OUT_NOTES.items():
         left_out = sum(getattr(status, f"{cause}_samples") for status in statuses)
         if left_out:
             yield f"{left_out} samples left out: {note}"
+
+
+def _no_videos(files: Sequence[str]) -> Iterator[str]:
+    """A line for each suffix: a folder may hold thousands of pictures."""
+    alike = collections.defaultdict(list)
+    for file in files:
+        alike[PurePosixPath(file).suffix.lower()].append(file)
+    for suffix, (first, *others) in alike.items():
+        more = f" and {len(others)} more of {suffix or 'no suffix'}" if others else ""
+        yield f"  filtered: {first!r}{more}: {NO_VIDEO}"
 
 
 def _data(data_dir: str | Path) -> Iterator[str]:

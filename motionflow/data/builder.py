@@ -14,12 +14,18 @@ from pathlib import Path
 
 from motionflow.data.build_options import DATASETS, BuildOptions
 from motionflow.data.clip_status import FAILED, ClipStatus, Failure, clip_status
-from motionflow.data.clips import Clip
+from motionflow.data.clips import NO_VIDEO, Clip
 from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
 from motionflow.data.extraction import WorkDir, extract_clips, flag_differences
+from motionflow.data.file_names import is_video
 from motionflow.data.records import read_manifest
 from motionflow.data.split_samples import SplitClip
-from motionflow.data.splits import official_split, split_clips, split_samples
+from motionflow.data.splits import (
+    listed_splits,
+    official_split,
+    split_clips,
+    split_samples,
+)
 from motionflow.errors import InputError
 
 Engine = Callable[[Sequence[Clip], WorkDir], dict[str, Failure]]
@@ -63,12 +69,13 @@ def build_data_dir(
     if Path(output_dir, "manifest.json").exists():
         _check_same_build(output_dir, options, clips)
         return read_clips(output_dir)
-    clips = [_exclude(clip, options, official) for clip in clips]
+    clips = _exclude(clips, options, official)
     wanted = [clip for clip in clips if not clip.excluded]
     if not wanted:
+        reasons = [c.excluded for c in clips if c.excluded != NO_VIDEO]
         raise InputError(
-            f"none of the {len(clips)} videos in {video_dir} can be used with "
-            f"--dataset={options.dataset}; the first: {clips[0].excluded}"
+            f"none of the {len(reasons)} videos in {video_dir} can be used with "
+            f"--dataset={options.dataset}; the first: {reasons[0]}"
         )
     if options.split != "frame":
         split_clips(wanted, official, options.seed)  # too few sources? say so now
@@ -99,7 +106,10 @@ def _check_same_build(
     before = {status.clip: status.bytes for status in read_clips(output_dir)}
     now = {clip.path: clip.bytes for clip in clips}
     others = [
-        clip for clip in sorted(before | now) if before.get(clip) != now.get(clip)
+        clip
+        for clip in sorted(before | now)
+        # What is no video may change; older builds do not list it.
+        if before.get(clip) != now.get(clip) and is_video(clip)
     ]
     if others:
         differences.append(f"{len(others)} other videos, the first: {others[0]}")
@@ -111,15 +121,20 @@ def _check_same_build(
 
 
 def _exclude(
-    clip: Clip, options: BuildOptions, official: Mapping[str, str] | None
-) -> Clip:
+    clips: Sequence[Clip], options: BuildOptions, official: Mapping[str, str] | None
+) -> list[Clip]:
     """Excludes what these options cannot use."""
-    excluded = clip.excluded
-    if clip.camera_moves and options.labels.stabilize == "none":
-        excluded = excluded or "moving camera (--stabilize=homography takes it)"
-    if official is not None and not official.get(Path(clip.path).name):
-        excluded = excluded or "in no split of the official lists"
-    return dataclasses.replace(clip, excluded=excluded)
+    takes_moving = options.labels.stabilize != "none"
+    listed = None if official is None else listed_splits(clips, official)
+    found = []
+    for clip in clips:
+        excluded = clip.excluded
+        if clip.camera_moves and not takes_moving:
+            excluded = excluded or "moving camera (--stabilize=homography takes it)"
+        if listed is not None and not listed[clip.path]:
+            excluded = excluded or "in no split of the official lists"
+        found.append(dataclasses.replace(clip, excluded=excluded))
+    return found
 
 
 def _check_failures(
@@ -127,7 +142,8 @@ def _check_failures(
 ) -> None:
     failed = [status for status in statuses if status.status in FAILED]
     if not any(status.samples for status in statuses):
-        problems = failed or [s for s in statuses if s.status != "ok"]
+        bad = [s for s in statuses if s.status != "ok" and s.reason != NO_VIDEO]
+        problems = failed or bad
         raise InputError(f"no clip gave a sample; {_examples(problems)}")
     if len(failed) > max_failed_fraction * num_tried:
         raise InputError(

@@ -35,8 +35,9 @@ class ClipStatus:
     Attributes:
       clip: path in the video directory.
       status: ok; truncated (frames were lost, the samples of others are used);
-        too_short for a sample; filtered (by its name, the official lists, or because
-        every sample was left out); corrupt or timeout (nothing could be read).
+        too_short for a sample; filtered (by its name, which may be that of no
+        video, by the official lists, or because every sample was left out); corrupt or
+        timeout (nothing could be read).
       reason: why it is not ok, "" where it is.
       bytes: size of the file.
       frames: frames decoded.

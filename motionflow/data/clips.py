@@ -8,13 +8,15 @@ plain folder every file is its own source.
 """
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from motionflow.data.file_names import VIDEO_SUFFIXES, is_hidden, is_video
 from motionflow.errors import InputError
 
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
+NO_VIDEO = "not a video by its name"  # why a file is excluded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,14 +42,20 @@ class Clip:
     version: str = ""
 
 
-def video_files(video_dir: str | Path) -> Iterator[Path]:
-    """Yields every video below `video_dir`, as sorted relative paths.
-
-    Walks the tree instead of globbing: 536 HMDB-51 names hold characters that a glob
-    would read as patterns. Hidden files are somebody's drafts and left out.
+def video_files(video_dir: str | Path) -> list[Path]:
+    """Lists every video below `video_dir`, as sorted relative paths.
 
     Raises:
       InputError: the directory is missing or holds no video.
+    """
+    return [path for path in _visible_files(video_dir) if is_video(path.name)]
+
+
+def _visible_files(video_dir: str | Path) -> list[Path]:
+    """Every file below `video_dir` but the hidden ones; one of them is a video.
+
+    Walks the tree instead of globbing: 536 HMDB-51 names hold characters that a glob
+    would read as patterns.
     """
     root = Path(video_dir)
     if not root.is_dir():
@@ -56,26 +64,26 @@ def video_files(video_dir: str | Path) -> Iterator[Path]:
         Path(folder, name).relative_to(root)
         for folder, names in _folders(root)
         for name in names
-        if name.lower().endswith(VIDEO_SUFFIXES) and not name.startswith(".")
+        if not is_hidden(name)
     )
-    if not found:
+    if not any(is_video(path.name) for path in found):
         raise InputError(
             f"video_dir {root} holds no video ({', '.join(VIDEO_SUFFIXES)})"
         )
-    yield from found
+    return found
 
 
 def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
     """Yields each folder below `root` once, with the names of its files.
 
-    Links are followed, but not to where the walk has been: a link to a folder above
-    would show every clip again and again.
+    Hidden ones are left out. Links are followed, but not to where the walk has been: a
+    link to a folder above would show every clip again and again.
     """
     seen = {os.path.realpath(root)}
     for folder, folders, names in os.walk(root, followlinks=True):
         yield folder, names
         found, folders[:] = sorted(folders), []
-        for name in found:
+        for name in itertools.filterfalse(is_hidden, found):
             real = os.path.realpath(os.path.join(folder, name))
             if real not in seen:
                 seen.add(real)
@@ -84,32 +92,38 @@ def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
 
 def find_folder_clips(video_dir: str | Path) -> list[Clip]:
     """Lists a plain folder: action = parent folder, source = the file itself."""
-    return [
-        _at(
-            path, video_dir, Clip("", path.parent.name, path.with_suffix("").as_posix())
-        )
-        for path in video_files(video_dir)
-    ]
+    return find_named_clips(
+        video_dir,
+        lambda path: Clip("", path.parent.name, path.with_suffix("").as_posix()),
+    )
 
 
 def find_named_clips(
-    video_dir: str | Path, parse: Callable[[str, str], Clip]
+    video_dir: str | Path, parse: Callable[[Path], Clip]
 ) -> list[Clip]:
     """Lists a folder whose file names tell action and source.
 
     Args:
       video_dir: folder of videos.
-      parse: from a file's name and its folder's name to the clip, whose path may be
-        the name alone; ValueError where the name is another, which excludes the clip.
+      parse: from a video's relative path to the clip, whose `path` may be anything;
+        ValueError where the name is another, which excludes the clip.
+
+    Returns:
+      all files but the hidden ones; those that are no videos by their names are
+      excluded.
     """
     clips = []
-    for path in video_files(video_dir):
+    for path in _visible_files(video_dir):
         try:
-            clip = parse(path.name, path.parent.name)
+            clip = parse(path) if is_video(path.name) else _excluded(path, NO_VIDEO)
         except ValueError as error:
-            clip = Clip(path.name, path.parent.name, path.stem, str(error))
+            clip = _excluded(path, str(error))
         clips.append(_at(path, video_dir, clip))
     return clips
+
+
+def _excluded(path: Path, why: str) -> Clip:
+    return Clip("", path.parent.name, path.stem, why)
 
 
 def _at(path: Path, video_dir: str | Path, clip: Clip) -> Clip:

@@ -3,8 +3,9 @@
     folder of f-0007.png, f-0009.png  --open_sequence--> numbers 7, 9; frames
     video whose time stamps jump      --open_sequence--> numbers 0, 1, 4; frames
 
-The names of pictures number them. The time stamps of a video do where they are regular
-(see `data.timing`); what the decoder refuses leaves the same gaps.
+The names of pictures number them, see `picture_folder`. The time stamps of a video do
+where they are regular (see `data.timing`); what the decoder refuses leaves the same
+gaps.
 """
 
 import dataclasses
@@ -14,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from motionflow.data import picture, video
+from motionflow.data import picture, picture_folder, video
 from motionflow.data.continuity import mark_breaks
 from motionflow.errors import InputError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 _SMALL = 200  # pixels a side, to find duplicates
 
 
@@ -32,6 +32,7 @@ class FrameSequence:
       fps: frames a second with none missing; 0 where the input does not say.
       remarks: what a user should know, one line each.
       read: gives the frames, uint8 [H, W, 3], in the order of the numbers.
+      doubt: the remark that is to be answered before gaps are filled; "" if none.
     """
 
     numbers: list[int]
@@ -40,6 +41,7 @@ class FrameSequence:
     fps: float
     remarks: list[str]
     read: Callable[[], Iterator[np.ndarray]]
+    doubt: str = ""
 
     @property
     def num_missing(self) -> int:
@@ -70,7 +72,9 @@ class FrameSequence:
             )
         free = set(missing)
         numbers = [i for i in range(first, last + 1) if i not in free]
-        return dataclasses.replace(self, numbers=numbers, first=first, last=last)
+        return dataclasses.replace(
+            self, numbers=numbers, first=first, last=last, doubt=""
+        )
 
     def find_duplicates(self) -> set[int]:
         """Numbers of the frames that repeat the one before, by `mark_breaks`."""
@@ -104,36 +108,36 @@ def open_sequence(path: str | Path) -> FrameSequence:
     A video is decoded once for that.
 
     Raises:
-      InputError: there is no such file or folder, or nothing to decode in it; two
-        pictures have one number, or one has none.
+      InputError: there is no such file or folder, or nothing to decode in it; pictures
+        whose order is not sure, see `picture_folder`.
     """
     path = Path(path)
-    return _open_folder(path) if path.is_dir() else _open_video(path)
+    found = _open_folder(path) if path.is_dir() else _open_video(path)
+    doubt, num_missing, num_found = found.doubt, found.num_missing, len(found.numbers)
+    if num_missing > num_found:
+        of = f"{num_missing:,} of {num_missing + num_found:,}"
+        doubt = f"{of} frames are missing: are these numbers of frames?"
+    remarks = [*found.remarks, doubt] if doubt else found.remarks
+    return dataclasses.replace(found, remarks=remarks, doubt=doubt)
 
 
 def _open_folder(folder: Path) -> FrameSequence:
-    files: dict[int, Path] = {}
-    others = 0
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in PICTURES:
-            others += 1
-            continue
-        digits = re.findall(r"\d+", path.stem)
-        if not digits:
-            raise InputError(f"{path} has no number in its name")
-        number = int(digits[-1])
-        if number in files:
-            raise InputError(f"{files[number]} and {path} have the same number")
-        files[number] = path
-    if not files:
-        raise InputError(f"{folder} holds no picture ({', '.join(PICTURES)})")
-    numbers = sorted(files)
-    remarks = [f"{others} files in {folder} are no pictures"] if others else []
+    pictures, others = picture_folder.find_pictures(folder)
+    numbers, ordered = picture_folder.number_pictures(pictures)
+    remarks = [f"{len(others)} files in {folder} are no pictures"] if others else []
+    doubt = ""
+    if numbers is None:
+        numbers = list(range(len(ordered)))
+        doubt = (
+            f"names such as {ordered[0].name} and {ordered[-1].name} are no numbers of "
+            f"frames: which are missing?"
+        )
 
     def read() -> Iterator[np.ndarray]:
-        return (picture.read_image(files[number]) for number in numbers)
+        return map(picture.read_image, ordered)
 
-    return FrameSequence(numbers, numbers[0], numbers[-1], 0.0, remarks, read)
+    first, last = numbers[0], numbers[-1]
+    return FrameSequence(numbers, first, last, 0.0, remarks, read, doubt)
 
 
 def _open_video(path: Path) -> FrameSequence:

@@ -17,7 +17,9 @@ import re
 from pathlib import Path
 
 from motionflow.data.clips import Clip, find_named_clips
+from motionflow.data.file_names import is_hidden, video_stem
 from motionflow.errors import InputError
+from motionflow.text_file import read_text
 
 _ACTION_NAMES = """
     brush_hair cartwheel catch chew clap climb climb_stairs dive draw_sword
@@ -30,7 +32,7 @@ _ACTION_NAMES = """
 ACTIONS = tuple(_ACTION_NAMES.split())
 _TAGS = re.compile(
     r"_(?P<body>[hulf])_(?P<camera>nm|cm)_np(?P<people>\d+)_(?P<view>fr|ba|le|ri)"
-    r"_(?P<quality>goo|med|bad)_(?P<number>\d+)\.avi$"
+    r"_(?P<quality>goo|med|bad)_(?P<number>\d+)$"
 )
 
 
@@ -38,7 +40,7 @@ def parse_name(name: str, folder: str = "") -> Clip:
     """Reads one HMDB-51 file name.
 
     Args:
-      name: the file's name without its folder.
+      name: the file's name without its folder; its suffix says nothing.
       folder: the folder's name; it tells the action where it is one of the 51.
 
     Returns:
@@ -48,10 +50,11 @@ def parse_name(name: str, folder: str = "") -> Clip:
       ValueError: the name does not end with HMDB-51's six tags, or no action of the 51
         stands before them.
     """
-    match = _TAGS.search(name)
+    stem = video_stem(name)
+    match = _TAGS.search(stem)
     if not match:
         raise ValueError(f"{name!r} does not end with HMDB-51's tags")
-    stem = name[: match.start()]
+    stem = stem[: match.start()]
     # The longest action wins: kick_ball before kick.
     actions = [folder] if folder in ACTIONS else sorted(ACTIONS, key=len, reverse=True)
     action = next((a for a in actions if stem == a or stem.endswith("_" + a)), folder)
@@ -65,7 +68,9 @@ def parse_name(name: str, folder: str = "") -> Clip:
 
 def find_clips(video_dir: str | Path) -> list[Clip]:
     """Lists `video_dir`/<action>/<name>.avi; names that do not parse are excluded."""
-    return find_named_clips(video_dir, parse_name)
+    return find_named_clips(
+        video_dir, lambda path: parse_name(path.name, path.parent.name)
+    )
 
 
 def read_official_split(split_dir: str | Path, number: int) -> dict[str, str]:
@@ -75,15 +80,17 @@ def read_official_split(split_dir: str | Path, number: int) -> dict[str, str]:
       clip name -> "train" (1), "test" (2) or "" (0: in neither).
 
     Raises:
-      InputError: no such file, or a line that is not `name.avi 0|1|2`.
+      InputError: no such file, one that is no text, or a line that is not
+        `name.avi 0|1|2`.
     """
-    files = sorted(Path(split_dir).glob(f"*_test_split{number}.txt"))
+    found = sorted(Path(split_dir).glob(f"*_test_split{number}.txt"))
+    files = [file for file in found if not is_hidden(file.name)]
     if not files:
         raise InputError(f"no *_test_split{number}.txt in split_dir {split_dir}")
     meaning = {"0": "", "1": "train", "2": "test"}
     splits = {}
     for file in files:
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for line in read_text(file).splitlines():
             name, _, digit = line.strip().rpartition(" ")
             if digit not in meaning:
                 raise InputError(f"{file}: {line!r} is not 'name.avi 0|1|2'")

@@ -8,6 +8,7 @@ So it can be run again, and still replaces nothing that somebody else made.
 
 from pathlib import Path
 
+from motionflow.data.file_names import is_hidden
 from motionflow.errors import InputError
 
 _REACH = 2**16  # bytes at both ends of a file that are searched
@@ -28,7 +29,10 @@ def check_replaceable(
       InputError: it was not made by the same command.
     """
     path = Path(path)
-    files = sorted(path.iterdir())[:1] if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        visible = (file for file in path.iterdir() if not is_hidden(file.name))
+        files = sorted(visible)[:1]
     sign = sign or mark
     if overwrite or all(not file.exists() or _holds(file, sign) for file in files):
         return

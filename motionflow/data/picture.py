@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from motionflow.data.file_names import is_macs
 from motionflow.errors import InputError
 
 # Formats whose pictures are the frames of one animation (the second "frame" of a TIFF
@@ -151,7 +152,7 @@ def check_frames_folder(folder: str | Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder} is a file, expected a folder for PNG frames")
     for path in folder.iterdir():
-        if not _FRAME_NAME.fullmatch(path.name):
+        if not _FRAME_NAME.fullmatch(path.name) and not is_macs(path.name):
             raise InputError(
                 f"{folder} holds {path.name}; PNG frames go into a new folder, an "
                 f"empty one, or one that holds such frames only"

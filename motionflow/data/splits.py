@@ -20,6 +20,7 @@ from pathlib import Path
 
 from motionflow.data import hmdb51, ucf101
 from motionflow.data.clips import Clip
+from motionflow.data.file_names import video_stem
 from motionflow.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -146,6 +147,20 @@ def official_split(
     return readers[dataset].read_official_split(split_dir, int(protocol[-1]))
 
 
+def listed_splits(clips: Iterable[Clip], official: Mapping[str, str]) -> dict[str, str]:
+    """Finds clips in the published lists, by names without suffix, in any case.
+
+    Args:
+      clips: the clips.
+      official: from `official_split`.
+
+    Returns:
+      clip path -> "train", "test" or "": in neither, or not listed.
+    """
+    splits = {video_stem(name).casefold(): split for name, split in official.items()}
+    return {c.path: splits.get(video_stem(c.path).casefold(), "") for c in clips}
+
+
 def split_clips(
     clips: Sequence[Clip], official: Mapping[str, str] | None, seed: int
 ) -> Mapping[str, str]:
@@ -164,7 +179,7 @@ def split_clips(
     """
     if official is None:
         return split_by_source(clips, ("test", "validation"), seed)
-    split_of = {clip.path: official.get(Path(clip.path).name, "") for clip in clips}
+    split_of = listed_splits(clips, official)
     train = [clip for clip in clips if split_of[clip.path] == "train"]
     return split_of | split_by_source(train, ("validation",), seed)
 

@@ -1,8 +1,7 @@
-"""The frame to play on: of a picture, of a video, of each picture in a folder.
+"""The frame to play on: of a picture or of a video.
 
 picture or video --read_moment--> its (last) frame, uint8 [H, W, 3], and those before
 file, PIL image or array --as_moment--> the same
-folder           --find_pictures--> paths of pictures, and of what is none
 any frame        --bound_size--> the same with a longest side
 """
 
@@ -22,10 +21,6 @@ from motionflow.data.timing import Timing
 from motionflow.errors import InputError
 
 NUM_BEFORE = 10  # frames; enough for a step at 120 frames a second
-PICTURE_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".avif", ".jp2"),
-)
 
 
 class Moment(NamedTuple):
@@ -102,27 +97,6 @@ def as_moment(source: Picture) -> Moment:
             f"the picture has {source.shape[2]} channels, expected RGB or RGBA"
         )
     return Moment(picture.from_image(Image.fromarray(source)))
-
-
-def find_pictures(folder: str | Path) -> tuple[list[Path], list[Path]]:
-    """Finds the pictures in a folder, by the suffixes of their names.
-
-    Returns:
-      pictures and other files, in the order of their names; hidden files and folders
-      are in neither.
-
-    Raises:
-      InputError: the folder holds no picture.
-    """
-    files = sorted(
-        path
-        for path in Path(folder).iterdir()
-        if path.is_file() and not path.name.startswith(".")
-    )
-    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
-    if not pictures:
-        raise InputError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
-    return pictures, [path for path in files if path not in pictures]
 
 
 def bound_size(frame: np.ndarray, max_size: int) -> np.ndarray:

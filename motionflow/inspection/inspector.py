@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from motionflow.data.clip_status import ClipStatus
 from motionflow.data.codebook import Codebook
+from motionflow.data.file_names import is_hidden
 from motionflow.data.records import read_manifest, shard_problem
 from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
@@ -153,7 +154,7 @@ def _find_strays(found: Inspection) -> None:
     found.findings["shards"] += [
         f"{file.name} is in no split of the manifest"
         for file in sorted(found.path.glob("*.tfrecord"))
-        if file.name not in known
+        if file.name not in known and not is_hidden(file.name)
     ]
 
 

@@ -1,0 +1,46 @@
+"""What a file is by its name: hidden, a picture, a video.
+
+A list names what is decoded by both decoders of `video`, or by Pillow; a GIF is on
+both. Files that a Mac leaves beside others ("._a.avi", ".DS_Store") are hidden ones.
+"""
+
+from pathlib import Path
+
+PICTURE_SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".gif"),
+    *(".bmp", ".dib", ".tif", ".tiff", ".jp2", ".j2k", ".jpf", ".jpx", ".psd"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".pcx", ".qoi", ".sgi"),
+)
+VIDEO_SUFFIXES = (
+    *(".avi", ".divx", ".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".f4v"),
+    *(".mkv", ".webm", ".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".vob"),
+    *(".ts", ".mts", ".m2ts", ".m2t", ".wmv", ".asf", ".flv", ".ogv", ".ogm", ".gif"),
+    *(".mxf", ".dv", ".rm", ".rmvb", ".nut", ".mjpg", ".mjpeg", ".y4m", ".ivf"),
+    *(".h264", ".264", ".hevc", ".265"),
+)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is somebody's draft or a system's own."""
+    return name.startswith(".")
+
+
+def is_macs(name: str) -> bool:
+    """Whether a Mac made a file by itself, so that nobody misses it."""
+    return name == ".DS_Store" or name.startswith("._")
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture by its name."""
+    return name.lower().endswith(PICTURE_SUFFIXES)
+
+
+def is_video(name: str) -> bool:
+    """Whether a file is a video by its name."""
+    return name.lower().endswith(VIDEO_SUFFIXES)
+
+
+def video_stem(path: str | Path) -> str:
+    """A video's name without folder and suffix, which another encoder changes."""
+    name = Path(path).name
+    return Path(name).stem if is_video(name) else name
