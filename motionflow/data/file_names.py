@@ -1,7 +1,6 @@
 """What a file is by its name: hidden, a picture, a video.
 
-A list names what is decoded by both decoders of `video`, or by Pillow; a GIF is on
-both. Files that a Mac leaves beside others ("._a.avi", ".DS_Store") are hidden ones.
+A list names what PyAV or Pillow decodes; a GIF is on both. Files that a Mac leaves beside others ("._a.avi", ".DS_Store") are hidden ones.
 """
 
 from pathlib import Path
