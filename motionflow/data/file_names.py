@@ -1,6 +1,7 @@
 """What a file is by its name: hidden, a picture, a video.
 
-A list names what PyAV or Pillow decodes; a GIF is on both. Files that a Mac leaves beside others ("._a.avi", ".DS_Store") are hidden ones.
+A list names what PyAV or Pillow decodes; a GIF is on both. Files that a Mac leaves
+beside others ("._a.avi", ".DS_Store") are hidden ones.
 """
 
 from pathlib import Path
