@@ -41,8 +41,7 @@ def _clips(statuses: Sequence[ClipStatus]) -> Iterator[str]:
             yield f"{name:9} {numbers}  {note}".rstrip()
     for status in statuses:
         if status.status in (*FAILED, "too_short"):
-            reason = status.reason.encode(errors="backslashreplace").decode()
-            yield f"  {status.status}: {status.clip!r}: {reason}"
+            yield f"  {status.status}: {status.clip!r}: {status.reason}"
     for cause, note in _LEFT_OUT_NOTES.items():
         left_out = sum(getattr(status, f"{cause}_samples") for status in statuses)
         if left_out:
