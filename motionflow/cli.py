@@ -16,6 +16,7 @@ Flags live in the registry that `main` is given. Nothing is read from absl's glo
 import contextlib
 import importlib.abc
 import importlib.util
+import io
 import logging
 import os
 import signal
@@ -51,6 +52,9 @@ def run(verb: str, defaults: Mapping[str, Any] | None = None) -> NoReturn:
       defaults: flags whose default is another one here: older names of a command keep
         their own.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name need not be text; standard error has this from the start.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command = load_command(verb)
     except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from motionflow.film_drawing import draw_film
 from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation, Shot
 from motionflow.models.predictor import Predictor
+from motionflow.outputs import check_file
 from motionflow.report import pictures
 
 LEAST_MOTION = 0.5  # pixels; what moves less is not seen to move
@@ -184,9 +185,11 @@ def check_output(path: str | Path) -> None:
     """Refuses what no film can be written to, before the work.
 
     Raises:
-      InputError: another suffix, no such parent, or a folder of other files.
+      InputError: another suffix, no such parent or one that cannot be written to, or a
+        folder of other files.
     """
     if Path(path).suffix:
         video_writer.check_output(path)
+        check_file(path)
     else:
         picture.check_frames_folder(path)

@@ -13,6 +13,7 @@ from motionflow.data import picture_folder, video_writer
 from motionflow.errors import InputError
 from motionflow.film import check_output
 from motionflow.generate import FORMATS
+from motionflow.outputs import check_folder
 
 
 class Plan(NamedTuple):
@@ -64,7 +65,10 @@ def plan(
         raise InputError("--output is --input")
     if folder and (folder.suffix in video_writer.VIDEO_OUTPUTS or folder.is_file()):
         raise InputError(f"--input is a folder, so --output must be one, not {folder}")
-    return Plan(_name(sources, folder, suffix), num_others, True)
+    films = _name(sources, folder, suffix)
+    for place in {target.parent for _, target in films}:
+        check_folder(place)
+    return Plan(films, num_others, True)
 
 
 def _find(inputs: Sequence[str]) -> tuple[list[Path], int]:

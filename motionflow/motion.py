@@ -16,6 +16,7 @@ from motionflow.errors import InputError
 from motionflow.generate import steering
 from motionflow.generate.control import NOTHING, Control
 from motionflow.models.predictor import Predictor
+from motionflow.outputs import check_file
 
 SUFFIXES = (".png", ".flo", ".npy")
 
@@ -69,8 +70,10 @@ class Motion:
                 picture.write_png(draft, self.draw(), mark)
             elif path.suffix.lower() == ".npy":
                 np.save(draft, self.flow)
-            elif not cv2.writeOpticalFlow(str(draft), self.flow):
-                raise InputError(f"{path} cannot be written")
+            else:  # OpenCV writes no name that is not UTF-8: it crashes
+                size = np.array(self.flow.shape[1::-1], "<i4")
+                content = self.flow.astype("<f4").tobytes()
+                draft.write_bytes(b"PIEH" + size.tobytes() + content)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
@@ -108,10 +111,8 @@ def check_output(path: str | Path) -> None:
     """Refuses what `Motion.save` cannot write.
 
     Raises:
-      InputError: another suffix, or a folder that does not exist.
+      InputError: another suffix, or see `check_file`.
     """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
+    if Path(path).suffix.lower() not in SUFFIXES:
         raise InputError(f"{path} must end in {', '.join(SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} into")
+    check_file(path)

@@ -25,8 +25,10 @@ from motionflow.data.records import DataDir, open_data_dir
 from motionflow.errors import InputError
 from motionflow.generate.animation import Animation
 from motionflow.generate.comparison import FRAMES_PER_PREDICTION
+from motionflow.lock import alone
 from motionflow.model import load
 from motionflow.models.model_path import find_model
+from motionflow.outputs import check_name, write_text
 from motionflow.report import verdict
 from motionflow.report.page import make_report
 from motionflow.scoring import assessment
@@ -61,9 +63,10 @@ def build_data(
             f"the run directory {run_dir} lies in {video_dir}, whose videos it is made "
             f"from: name another --run_dir"
         )
+    check_name(run_dir)
     is_there = (data_dir / "manifest.json").is_file()
-    data_dir.mkdir(parents=True, exist_ok=True)
-    statuses = build_data_dir(video_dir, data_dir, options, **rest)
+    with alone(run_dir):
+        statuses = build_data_dir(video_dir, data_dir, options, **rest)
     if is_there:
         return f"{data_dir} is complete"
     return format_summary(data_dir, statuses)
@@ -88,25 +91,25 @@ def make_model(
     Raises:
       InputError: as `trainer.train`, `make_report` and `export_model`.
     """
-    epochs = train(settings, watch, bar)["epochs"]
     run_dir, data_dir = Path(settings.run_dir or "."), Path(settings.data_dir)
-    done = _Done(run_dir / "steps.json", epochs)
     data = open_data_dir(data_dir)
     split = "test" if data.num_samples("test") else "validation"
     folder, film = run_dir / "evaluation" / split, run_dir / "film.mp4"
     scores = folder / "metrics.json"
-    if done.is_to_do("report") or not scores.is_file():
-        _LOG.info("judging it on the %s split, beside baselines", split)
-        make_report(run_dir, data_dir, split, folder, assessment.Options())
-        done.note("report")
-    if done.is_to_do("export"):
-        _LOG.info("exporting it")
-        export_model(run_dir, run_dir / "exported", data_licence=data_licence)
-        done.note("export")
-    if done.is_to_do("film"):
-        _LOG.info("making a film")
-        _film(run_dir, Path(video_dir), data, split).save(film)
-        done.note("film")
+    with alone(run_dir):
+        done = _Done(run_dir / "steps.json", train(settings, watch, bar)["epochs"])
+        if done.is_to_do("report") or not scores.is_file():
+            _LOG.info("judging it on the %s split, beside baselines", split)
+            make_report(run_dir, data_dir, split, folder, assessment.Options())
+            done.note("report")
+        if done.is_to_do("export"):
+            _LOG.info("exporting it")
+            export_model(run_dir, run_dir / "exported", data_licence=data_licence)
+            done.note("export")
+        if done.is_to_do("film"):
+            _LOG.info("making a film")
+            _film(run_dir, Path(video_dir), data, split).save(film)
+            done.note("film")
     # Shuffled frames put each video into training too.
     seen = data.manifest["flags"].get("split") == "frame"
     video = "a video of the data" if seen else "a video that it never saw"
@@ -154,9 +157,7 @@ class _Done:
 
     def note(self, step: str) -> None:
         self._steps[step] = self._epochs
-        draft = self._path.with_suffix(".tmp")
-        draft.write_text(json.dumps(self._steps) + "\n")
-        os.replace(draft, self._path)
+        write_text(self._path, json.dumps(self._steps) + "\n")
 
 
 def is_video_folder(path: str | Path) -> bool:

@@ -83,7 +83,7 @@ def _start(job: Job) -> _Running:
     command = list(job.command)
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("ab") as log:
-        log.write(f"$ {shlex.join(command)}\n".encode())
+        log.write(os.fsencode(f"$ {shlex.join(command)}\n"))
         begin = log.tell()
         process = subprocess.Popen(
             _tied(command),

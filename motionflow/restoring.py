@@ -34,6 +34,7 @@ from motionflow.generate.rollout import FlowFunction
 from motionflow.generate.steering import Steering
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT
+from motionflow.outputs import check_file
 
 FPS = 30.0  # of pictures, which do not say
 _LOG = logging.getLogger(__name__)
@@ -142,8 +143,7 @@ def plan_video(
     """
     if not output.endswith(".json"):
         raise InputError(f"--output={output} must end in .json with --plan")
-    if not Path(output).parent.is_dir():
-        raise InputError(f"there is no folder {Path(output).parent} for {output}")
+    check_file(output)
     if thinned_output:
         check_output(thinned_output)
     if options.missing or options.damaged or options.replace_duplicates:

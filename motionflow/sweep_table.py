@@ -4,6 +4,7 @@ runs, their result.json -> sweep.csv (all numbers), sweep.md (what there is to r
 """
 
 import csv
+import io
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from motionflow.models.run_dir import RunDir
+from motionflow.outputs import write_text
 from motionflow.sweeps import Run
 from motionflow.tables import Table
 
@@ -36,10 +38,11 @@ def write_table(
     rows = [_row(run, failures.get(run.path)) for run in runs]
     rows.sort(key=lambda row: ("failed" in row, row.get("val_cross_entropy", math.inf)))
     columns = list(dict.fromkeys(["run", *swept, *itertools.chain(*rows)]))
-    with Path(output_dir, "sweep.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(Path(output_dir, "sweep.csv"), lines.getvalue())
     head = [name for name in columns if name not in CSV_ONLY]
     table = Table(
         "Sweep",
@@ -53,7 +56,7 @@ def write_table(
         f"{row['run']} failed: {row['failed']}" for row in rows if "failed" in row
     ]
     text = "\n\n".join([table.markdown(), *failed])
-    Path(output_dir, "sweep.md").write_text(text + "\n", encoding="utf-8")
+    write_text(Path(output_dir, "sweep.md"), text + "\n")
     return text
 
 

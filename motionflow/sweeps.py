@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from motionflow.data.records import read_manifest
 from motionflow.errors import InputError
 from motionflow.models.run_dir import RunDir
+from motionflow.outputs import check_name
 from motionflow.processes import Job, run_jobs
 
 TRAIN = (sys.executable, "-m", "motionflow", "train")
@@ -68,6 +69,7 @@ def make_runs(
       InputError: nothing to sweep, flags that `parse` refuses, a flag set twice, two
         runs of one name, or a data directory that is none.
     """
+    check_name(output_dir)
     if not grid and not groups:
         raise InputError("nothing to sweep: pass --grid or --run")
     axes = [[_flags(_words(group)) for group in groups or [""]]]

@@ -21,6 +21,7 @@ ENTRY_POINTS = OLD_NAMES | {"motionflow.__main__"}
 READ_FLAGS = {"motionflow.cli", "motionflow.flag_groups"}
 BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.quiet"}
 BASE |= {"motionflow.text_file", "motionflow.flag_file"} | READ_FLAGS
+BASE |= {"motionflow.outputs", "motionflow.lock"}
 WITH_TENSORFLOW = {"records.py", "pipeline.py", "split_samples.py", "builder.py"}
 WITH_TENSORFLOW |= {"data_dir_writer.py", "resplit.py", "augmentation.py"}
 WITH_TENSORFLOW |= {"build_summary.py", "clip_reader.py", "known.py"}

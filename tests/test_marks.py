@@ -39,3 +39,6 @@ def test_an_empty_file_or_folder(tmp_path):
         check_replaceable(tmp_path / "a.mp4", "motionflow animate")
     (tmp_path / "a").mkdir()
     check_replaceable(tmp_path / "a", "motionflow animate")
+    (tmp_path / "a" / "folder").mkdir()
+    with pytest.raises(InputError, match="is there already"):
+        check_replaceable(tmp_path / "a", "motionflow animate")

@@ -288,7 +288,9 @@ def pretrained(data_dir, tmp_path_factory):
         pretrained=str(folder / "weights.npz"),
         freeze_trunk=True,
     )
-    return arrays, settings, trainer.Trainer(settings)
+    begun = trainer.Trainer(settings)
+    begun.set_up()
+    return arrays, settings, begun
 
 
 def test_training_begins_from_the_weights_of_a_file(pretrained):
@@ -314,4 +316,4 @@ def test_a_resumed_run_does_not_need_the_file(pretrained, monkeypatch):
     trainer.Trainer(gone)
     other = dataclasses.replace(settings, pretrained=None)
     with pytest.raises(InputError, match="is_pretrained is True there and False now"):
-        trainer.Trainer(other)
+        trainer.Trainer(other).run()

@@ -89,5 +89,5 @@ def test_a_version_is_no_folder_of_versions(tmp_path):
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="is a file, expected a folder"):
+    with pytest.raises(InputError, match="file: Not a directory"):
         versions.publish(tmp_path / "file", "saved_model", write)

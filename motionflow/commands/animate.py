@@ -26,6 +26,7 @@ from motionflow.errors import InputError
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.generate import FORMATS, MODES
 from motionflow.models.model_path import DEFAULT
+from motionflow.outputs import check_file
 
 if TYPE_CHECKING:
     from motionflow.data.still import Moment
@@ -126,6 +127,7 @@ def main(values: flags.FlagValues) -> int:
         return _animate_all(values, plan, played | control)
     if values.compare:
         scores = target.with_suffix(".csv")
+        check_file(scores)
         check_replaceable(scores, MARK, values.overwrite, sign=SCORES)
         _compare(values, source, target, played)
     else:

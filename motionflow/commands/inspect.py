@@ -18,6 +18,7 @@ from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
 from motionflow.flag_groups import FlagGroups
 from motionflow.inspection import MOST_SAMPLES
+from motionflow.outputs import check_file
 
 WORDS = "data_dir"
 
@@ -45,8 +46,8 @@ def main(values: flags.FlagValues) -> int:
     output = Path(values.output or f"{os.path.abspath(values.data_dir)}-samples.png")
     if output.suffix.lower() != ".png":
         raise InputError(f"--output={output} must end in .png")
-    if not output.parent.is_dir():
-        raise InputError(f"--output: there is no folder {output.parent}")
+    if values.num_samples:
+        check_file(output)
     with cli.progress_bar("records", "sample") as progress:
         found = inspect_data_dir(values.data_dir, progress)
     if found.codebook:

@@ -32,6 +32,7 @@ from motionflow import cli
 from motionflow.commands import training_flags
 from motionflow.errors import InputError
 from motionflow.flag_groups import FlagGroups
+from motionflow.lock import alone
 
 GOES_ON = True
 _TRAINING: Any = SimpleNamespace(
@@ -70,10 +71,11 @@ def main(values: flags.FlagValues) -> int:
     runs = sweeps.make_runs(
         values.output_dir, values.base, values.grid, values.run, parse
     )
-    todo = [run for run in runs if not sweeps.is_finished(run, parse)]
-    num_done = len(runs) - len(todo)
-    print(f"{values.output_dir}: {num_done} of {len(runs)} runs were finished before")
-    with cli.progress_bar("training", "epoch") as progress:
-        failures = sweeps.train_runs(todo, values.num_parallel, progress)
-    print(sweep_table.write_table(runs, failures, values.output_dir))
+    with alone(values.output_dir):
+        todo = [run for run in runs if not sweeps.is_finished(run, parse)]
+        done = f"{len(runs) - len(todo)} of {len(runs)} runs were finished before"
+        print(f"{values.output_dir}: {done}")
+        with cli.progress_bar("training", "epoch") as progress:
+            failures = sweeps.train_runs(todo, values.num_parallel, progress)
+        print(sweep_table.write_table(runs, failures, values.output_dir))
     return 1 if failures else 0

@@ -44,8 +44,7 @@ def _clips(statuses: Sequence[ClipStatus]) -> Iterator[str]:
             yield f"{name:9} {numbers}  {note}".rstrip()
     for status in statuses:
         if status.status in (*FAILED, "too_short"):
-            reason = status.reason.encode(errors="backslashreplace").decode()
-            yield f"  {status.status}: {status.clip!r}: {reason}"
+            yield f"  {status.status}: {status.clip!r}: {status.reason}"
     yield from _no_videos([s.clip for s in statuses if s.reason == NO_VIDEO])
     for cause, note in _LEFT_OUT_NOTES.items():
         left_out = sum(getattr(status, f"{cause}_samples") for status in statuses)

@@ -27,6 +27,7 @@ from motionflow.data.splits import (
     split_samples,
 )
 from motionflow.errors import InputError
+from motionflow.lock import alone
 
 Engine = Callable[[Sequence[Clip], WorkDir], dict[str, Failure]]
 
@@ -57,7 +58,8 @@ def build_data_dir(
 
     Raises:
       InputError: bad options, no usable clip, too many that failed, too few sources or
-        vectors, or `output_dir` was built with other flags or from other videos.
+        vectors, or `output_dir` was built with other flags or from other videos, cannot
+        be written to, or is being written by another process.
     """
     video_dir, output_dir = Path(video_dir), Path(output_dir)
     if options.dataset not in DATASETS:
@@ -66,10 +68,35 @@ def build_data_dir(
         )
     official = official_split(options.split, options.dataset, split_dir)
     clips = DATASETS[options.dataset](video_dir)
-    if Path(output_dir, "manifest.json").exists():
-        _check_same_build(output_dir, options, clips)
-        return read_clips(output_dir)
-    clips = _exclude(clips, options, official)
+    manifest = output_dir / "manifest.json"
+    if not manifest.exists():
+        chosen = _exclude(clips, options, official)
+        wanted = _wanted(chosen, video_dir, official, options)
+        with alone(output_dir):
+            if not manifest.exists():  # another process may have been faster
+                work = WorkDir(output_dir, video_dir, options.labels)
+                statuses = _statuses(chosen, work, extract(wanted, work))
+                try:
+                    _check_failures(statuses, len(wanted), max_failed_fraction)
+                    used = _split_samples(chosen, statuses, work, official, options)
+                finally:  # a build that is refused says why, clip by clip
+                    write_clips(output_dir, statuses)
+                labels, flags = options.labels, options.flags()
+                arguments = output_dir, used, statuses, labels, flags, options.codebook
+                write_data_dir(*arguments)
+                work.remove()
+                return statuses
+    _check_same_build(output_dir, options, clips)
+    return read_clips(output_dir)
+
+
+def _wanted(
+    clips: Sequence[Clip],
+    video_dir: Path,
+    official: Mapping[str, str] | None,
+    options: BuildOptions,
+) -> list[Clip]:
+    """The clips to extract; refuses what cannot become a data directory."""
     wanted = [clip for clip in clips if not clip.excluded]
     if not wanted:
         reasons = [c.excluded for c in clips if c.excluded != NO_VIDEO]
@@ -79,22 +106,16 @@ def build_data_dir(
         )
     if options.split != "frame":
         split_clips(wanted, official, options.seed)  # too few sources? say so now
-    work = WorkDir(output_dir, video_dir, options.labels)
-    failures = extract(wanted, work)
-    statuses = [
-        clip_status(clip, work.file(clip), options.labels, failures.get(clip.path))
+    return wanted
+
+
+def _statuses(
+    clips: Sequence[Clip], work: WorkDir, failures: Mapping[str, Failure]
+) -> list[ClipStatus]:
+    return [
+        clip_status(clip, work.file(clip), work.labels, failures.get(clip.path))
         for clip in clips
     ]
-    try:
-        _check_failures(statuses, len(wanted), max_failed_fraction)
-        used = _split_samples(clips, statuses, work, official, options)
-    finally:  # a build that is refused says why, clip by clip
-        write_clips(output_dir, statuses)
-    write_data_dir(
-        output_dir, used, statuses, options.labels, options.flags(), options.codebook
-    )
-    work.remove()
-    return statuses
 
 
 def _check_same_build(

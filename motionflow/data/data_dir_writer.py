@@ -11,7 +11,6 @@ import collections
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from motionflow.data.split_samples import (
 )
 from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
+from motionflow.outputs import write_text
 
 _SHARD_BYTES = 50_000_000
 _MIN_SHARDS = 10  # so that readers can interleave and hosts can share
@@ -93,7 +93,7 @@ def write_data_dir(
         "codebook_fingerprint": codebook.fingerprint,
         "versions": _VERSIONS | dict(versions or {}),
     }
-    _write_text(output_dir / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    write_text(output_dir / "manifest.json", json.dumps(manifest, indent=1) + "\n")
 
 
 def read_clips(data_dir: str | Path) -> list[ClipStatus]:
@@ -109,13 +109,7 @@ def read_clips(data_dir: str | Path) -> list[ClipStatus]:
 def write_clips(output_dir: Path, statuses: Sequence[ClipStatus]) -> None:
     """Writes clips.jsonl, a line for each clip."""
     lines = [json.dumps(dataclasses.asdict(status)) + "\n" for status in statuses]
-    _write_text(output_dir / "clips.jsonl", "".join(lines))
-
-
-def _write_text(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    write_text(output_dir / "clips.jsonl", "".join(lines))
 
 
 def _write_split(

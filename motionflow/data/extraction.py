@@ -33,6 +33,7 @@ from motionflow.data.clip_status import Failure
 from motionflow.data.clips import Clip
 from motionflow.data.samples import LabelOptions, extract_samples
 from motionflow.errors import InputError
+from motionflow.outputs import write_text
 
 if sys.platform != "win32":  # which has no memory limits for processes
     import resource
@@ -88,9 +89,7 @@ class WorkDir:
         """The options that the folder was made with: these, if it is new."""
         file = self.path / "options.json"
         if not file.exists():
-            draft = self.path / "options.json.draft"
-            draft.write_text(json.dumps(options), encoding="utf-8")
-            os.replace(draft, file)
+            write_text(file, json.dumps(options))
         return json.loads(file.read_text(encoding="utf-8"))
 
     def file(self, clip: Clip) -> Path:

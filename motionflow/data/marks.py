@@ -43,6 +43,8 @@ def check_replaceable(
 
 
 def _holds(path: Path, mark: str) -> bool:
+    if path.is_dir():
+        return False
     with path.open("rb") as file:
         start = file.read(_REACH)
         file.seek(-min(_REACH, path.stat().st_size), 2)

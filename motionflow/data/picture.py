@@ -23,6 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from motionflow.data.file_names import is_macs
 from motionflow.errors import InputError
+from motionflow.outputs import check_folder
 
 # Formats whose pictures are the frames of one animation (the second "frame" of a TIFF
 # is another page, that of a telephone's JPEG a thumbnail).
@@ -142,11 +143,12 @@ def check_frames_folder(folder: str | Path) -> None:
 
     Raises:
       InputError: it is a file, it holds something else than numbered frames, or its
-        parent does not exist.
+        parent does not exist or cannot be written to.
     """
     folder = Path(folder).resolve()
     if not folder.parent.is_dir():
         raise InputError(f"there is no folder {folder.parent} to write {folder} into")
+    check_folder(folder.parent)
     if not folder.exists():
         return
     if not folder.is_dir():

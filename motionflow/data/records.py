@@ -149,7 +149,7 @@ def write_shards(
     names = [f"{split}-{i:05d}-of-{num_shards:05d}.tfrecord" for i in range(num_shards)]
     drafts = [Path(output_dir, f".{name}.draft") for name in names]
     counts = [0] * num_shards
-    writers = [tf.io.TFRecordWriter(str(draft)) for draft in drafts]
+    writers = [tf.io.TFRecordWriter(os.fsencode(draft)) for draft in drafts]
     for i, record in enumerate(records):
         writers[i % num_shards].write(record)
         counts[i % num_shards] += 1
@@ -264,11 +264,10 @@ class DataDir:
         """How many samples a split holds."""
         return self._split(split)["num_samples"]
 
-    def shards(self, split: str) -> list[str]:
-        """The split's shard files, in order."""
-        return [
-            str(self.path / shard["name"]) for shard in self._split(split)["shards"]
-        ]
+    def shards(self, split: str) -> list[bytes]:
+        """The split's shard files, in order; TensorFlow takes any name as bytes."""
+        shards = self._split(split)["shards"]
+        return [os.fsencode(self.path / shard["name"]) for shard in shards]
 
     def _split(self, split: str) -> dict:
         if split not in SPLITS:

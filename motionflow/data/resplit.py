@@ -35,6 +35,7 @@ from motionflow.data.set_splits import REASONS, check_options, draw_splits
 from motionflow.data.split_samples import SplitClip
 from motionflow.data.splits import official_split
 from motionflow.errors import InputError
+from motionflow.lock import alone
 
 
 def resplit_data_dir(
@@ -61,12 +62,14 @@ def resplit_data_dir(
     Raises:
       InputError: bad options, too few sources or vectors, a `data_dir` that is not
         sound, several that do not fit together, or `output_dir` holds a data directory
-        already.
+        already, cannot be written to, or is being written by another process.
     """
     output_dir = Path(output_dir)
     parts, before = _open(data_dir)
-    for part in parts:
-        _check_output(part.data.path, output_dir)
+    check_output = functools.partial(
+        _check_output, [part.data.path for part in parts], output_dir
+    )
+    check_output()
     statuses = [
         dataclasses.replace(status, clip=named(part.name, status.clip))
         for part in parts
@@ -74,7 +77,8 @@ def resplit_data_dir(
     ]
     draws = _draw(statuses, before, options, split_dir)
     write = functools.partial(_write, statuses, options.codebook, _versions(parts))
-    with _work_folder(output_dir) as work:
+    with alone(output_dir), _work_folder(output_dir) as work:
+        check_output()  # another process may have been faster
         files = _save_samples(parts, work)
         flags = options.flags(before)
         if not options.num_folds:
@@ -113,9 +117,9 @@ def _open(data_dir: str | Path | Sequence[str | Path]) -> tuple[list[_Part], dic
     return parts, before
 
 
-def _check_output(data_dir: Path, output_dir: Path) -> None:
+def _check_output(data_dirs: Sequence[Path], output_dir: Path) -> None:
     output = output_dir.resolve()
-    if data_dir.resolve() in (output, *output.parents):
+    if {path.resolve() for path in data_dirs} & {output, *output.parents}:
         raise InputError(f"output_dir {output_dir} is data_dir or lies in it")
     for pattern in ("manifest.json", "fold-*"):
         for found in sorted(output_dir.glob(pattern)):
@@ -149,7 +153,7 @@ def _work_folder(output_dir: Path) -> Iterator[Path]:
     """An empty folder in the output directory, removed at the end."""
     work = output_dir / ".resplit"
     shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
-    work.mkdir(parents=True)
+    work.mkdir()
     try:
         yield work
     finally:

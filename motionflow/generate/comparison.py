@@ -16,9 +16,7 @@ So `FRAMES_PER_PREDICTION` frames to a prediction keep the default's pace, on vi
 the training videos' frame rate.
 """
 
-import csv
 import itertools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +26,7 @@ import tensorflow as tf
 
 from motionflow.data.video import Video
 from motionflow.errors import InputError
+from motionflow.outputs import write_text
 
 FRAMES_PER_PREDICTION = 2
 SMALLEST = 11  # pixels, SSIM's window
@@ -117,13 +116,9 @@ def mean_scores(rows: Sequence[FrameScores]) -> tuple[float, float, float, float
 
 def write_csv(path: str | Path, rows: Sequence[FrameScores]) -> None:
     """Writes a line a frame under the names of `FrameScores`' attributes."""
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.tmp")
-    with draft.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(FrameScores._fields)
-        writer.writerows([row.frame, *(f"{x:.6g}" for x in row[1:])] for row in rows)
-    os.replace(draft, path)
+    cells = [[str(row.frame), *(f"{x:.6g}" for x in row[1:])] for row in rows]
+    lines = [",".join(row) + "\n" for row in ([*FrameScores._fields], *cells)]
+    write_text(path, "".join(lines))
 
 
 def _scores(frame: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

@@ -24,6 +24,7 @@ from motionflow.data.codebook import Codebook
 from motionflow.flow_color import color_wheel, flow_to_color, overlay_flow
 from motionflow.inspection.inspector import Inspection
 from motionflow.inspection.record_reader import RecordedSample, RecordReader, record_at
+from motionflow.outputs import shown
 from motionflow.visualize import save_figure
 
 _WIDTH, _HEADER, _ROW = 11.4, 0.6, 3.35  # inches
@@ -44,7 +45,7 @@ def save_samples(
         return False
     title = (
         f"{len(samples)} of {found.censuses[split].num_samples:,} {split} samples of "
-        f"{found.path.resolve().name}"
+        f"{shown(found.path.resolve().name)}"
     )
     save_figure(contact_sheet(samples, codebook, title), output)
     return True
@@ -103,7 +104,7 @@ def _draw_row(row: SubFigure, sample: RecordedSample, codebook: Codebook) -> Non
     scale = max(longest, 1.0)
     # File names may hold line breaks and bytes that are no text, which repr escapes,
     # and dollar signs, which are no formula.
-    caption = f"{sample.action}: {sample.clip}, frame {sample.frame_index}"
+    caption = shown(f"{sample.action}: {sample.clip}, frame {sample.frame_index}")
     style: dict[str, Any] = {"x": 0.012, "ha": "left", "size": 10, "parse_math": False}
     row.suptitle(repr(caption)[1:-1], **style)
     panels = row.subplots(1, 4)

@@ -10,6 +10,7 @@ training does, which stops at the first shard that is not as the manifest says.
 import collections
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from pathlib import Path
@@ -202,8 +203,9 @@ def _records(found: Inspection) -> Iterator[tuple[str, str, int, tf.Tensor]]:
             name, expected, count = shard["name"], shard["num_samples"], 0
             problem = shard_problem(found.path, shard)
             if not problem:
+                records = tf.data.TFRecordDataset(os.fsencode(found.path / name))
                 try:
-                    for record in tf.data.TFRecordDataset(str(found.path / name)):
+                    for record in records:
                         yield split, name, count, record
                         count += 1
                 except tf.errors.DataLossError:

@@ -111,7 +111,8 @@ class RecordReader:
 
 def record_at(shard: str | Path, position: int) -> tf.Tensor:
     """Returns the record at a position of a shard, a string scalar."""
-    return next(iter(tf.data.TFRecordDataset(str(shard)).skip(position).take(1)))
+    records = tf.data.TFRecordDataset(os.fsencode(shard))
+    return next(iter(records.skip(position).take(1)))
 
 
 @contextlib.contextmanager

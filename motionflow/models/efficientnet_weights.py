@@ -20,6 +20,7 @@ from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import trunk
 from motionflow.models.efficientnet import build_classifier
+from motionflow.outputs import check_file
 
 _LOG = logging.getLogger(__name__)
 NAME = "efficientnet-lite0"
@@ -54,8 +55,9 @@ def convert_to(output: Path) -> None:
     """Converts, checks, writes.
 
     Raises:
-      InputError: a package is missing, or the logits differ.
+      InputError: a package is missing, the logits differ, or see `check_file`.
     """
+    check_file(output)
     originals = {size: open_original(size) for size in FRAME_SIZES}
     state = originals[FRAME_SIZES[0]].state_dict()
     arrays = convert({name: tensor.numpy() for name, tensor in state.items()})

@@ -30,6 +30,7 @@ from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
 from motionflow.models.sequence import SequenceNetwork
 from motionflow.models.teller import Teller
+from motionflow.outputs import check_name
 
 # An export's signature for float frames; `serving_default` takes uint8 only.
 FRAMES_SIGNATURE = "frames"
@@ -243,6 +244,7 @@ def _features_of(model: keras.Model) -> Callable[..., np.ndarray]:
 
 
 def _from_export(path: Path) -> Predictor:
+    check_name(path)
     exported = tf.saved_model.load(str(path))
     if FRAMES_SIGNATURE not in exported.signatures:
         raise InputError(

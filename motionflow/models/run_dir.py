@@ -26,6 +26,7 @@ from motionflow.compat import keras
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models.building import build_model, in_float32
+from motionflow.outputs import check_name, write_text
 
 # What may change when a run is resumed: how long and on what it runs, not what it is.
 FREE_TO_CHANGE = ("epochs",)
@@ -70,8 +71,10 @@ class RunDir:
         """Opens an existing run directory.
 
         Raises:
-          InputError: `path` is none, or training has saved no checkpoint in it yet.
+          InputError: `path` is none, training has saved no checkpoint in it yet, or
+            TensorFlow cannot take its name.
         """
+        check_name(path)
         run_dir = cls(path)
         if not run_dir._config.is_file():
             raise InputError(
@@ -103,7 +106,7 @@ class RunDir:
             self.path.mkdir(parents=True, exist_ok=True)
             codebook.save(self.path / "codebook.npz")
             np.save(self.path / "mean_frame.npy", mean_frame)
-        self._write(self._config, json.dumps(config, indent=2) + "\n")
+        write_text(self._config, json.dumps(config, indent=2) + "\n")
 
     def _check_same(self, config: dict[str, Any]) -> None:
         stored = self.config
@@ -161,7 +164,7 @@ class RunDir:
             for split, values in manifest["splits"].items()
         }
         origin = {**manifest, "splits": counts}
-        self._write(self.path / "data.json", json.dumps(origin, indent=2) + "\n")
+        write_text(self.path / "data.json", json.dumps(origin, indent=2) + "\n")
 
     def checkpoint_paths(self) -> list[str]:
         """Prefixes of the checkpoints in the order in which to try them.
@@ -183,11 +186,11 @@ class RunDir:
 
     def write_flags(self, lines: str) -> None:
         """Writes flags.txt."""
-        self._write(self.path / "flags.txt", lines)
+        write_text(self.path / "flags.txt", lines)
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Writes result.json."""
-        self._write(self._result, json.dumps(result, indent=2) + "\n")
+        write_text(self._result, json.dumps(result, indent=2) + "\n")
 
     def read_history(self) -> list[dict[str, float]]:
         """The rows of history.csv, first epoch first; [] before the first epoch."""
@@ -204,7 +207,7 @@ class RunDir:
         """Replaces history.csv; all rows have the keys of the first."""
         lines = [",".join(rows[0])]
         lines += [",".join(str(row[key]) for key in rows[0]) for row in rows]
-        self._write(self._history, "\n".join(lines) + "\n")
+        write_text(self._history, "\n".join(lines) + "\n")
 
     def load_model(self) -> keras.Model:
         """Rebuilds the model in float32 with the weights of a checkpoint.
@@ -231,9 +234,3 @@ class RunDir:
             restored.expect_partial()
             return model
         raise InputError(f"{self.path} has no checkpoint that can be read")
-
-    def _write(self, path: Path, text: str) -> None:
-        # Renamed into place: a reader never sees half a file.
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(text)
-        os.replace(temporary, path)

@@ -21,6 +21,7 @@ from motionflow.data.records import DataDir, open_data_dir
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
 from motionflow.models.run_dir import RunDir
+from motionflow.outputs import write_text
 from motionflow.report import answers, charts, origin, published, sample_rows, verdict
 from motionflow.scoring import assessment, examples
 from motionflow.scoring.cells import MASKS
@@ -85,7 +86,7 @@ def make_report(
         **draw(summary, evaluation, data, model),
     )
     path = Path(output_dir, "report.html")
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 

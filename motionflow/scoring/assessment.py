@@ -22,6 +22,7 @@ from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT, PACKED, is_export, versions
+from motionflow.outputs import make_folder, shown, write_text
 from motionflow.scoring import examples
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation, pool, score
@@ -220,7 +221,8 @@ def _load_models(
 def row_name(path: str | Path) -> str:
     """What a model is called: its run's folder, or an export's with its version."""
     path = Path(path).resolve()
-    return f"{path.parent.name}/{path.name}" if path.name.isdigit() else path.name
+    name = f"{path.parent.name}/{path.name}" if path.name.isdigit() else path.name
+    return shown(name)
 
 
 def write_summary(output_dir: Path, summary: dict[str, Any]) -> None:
@@ -232,8 +234,8 @@ def write_summary(output_dir: Path, summary: dict[str, Any]) -> None:
         "recall": baselines.chance_recall(num_classes),
     }
     text = json.dumps(summary, allow_nan=False)
-    (output_dir / "metrics.json").write_text(text + "\n", encoding="utf-8")
-    (output_dir / "tables.md").write_text(markdown(summary), encoding="utf-8")
+    write_text(output_dir / "metrics.json", text + "\n")
+    write_text(output_dir / "tables.md", markdown(summary))
 
 
 def markdown(summary: Mapping) -> str:
@@ -244,13 +246,3 @@ def markdown(summary: Mapping) -> str:
         "\n\n".join([title, introduction(summary), *(t.markdown() for t in tables)])
         + "\n"
     )
-
-
-def make_folder(path: str | Path) -> Path:
-    """Makes a folder for results, or says why not, as an InputError."""
-    # Before the work, not after it: evaluating can take an hour.
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"output_dir {path} cannot be made: {error}") from error
-    return Path(path)

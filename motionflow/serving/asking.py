@@ -15,7 +15,7 @@ import numpy as np
 
 from motionflow import film_drawing, flow_drawing
 from motionflow.data import picture, video, video_writer
-from motionflow.errors import InputError
+from motionflow.outputs import check_file
 from motionflow.serving.client import Arrays, Client
 from motionflow.tables import markdown_table
 
@@ -28,8 +28,7 @@ def check_output(output: Path) -> None:
     """Refuses an output that could not be written, before anybody is asked."""
     if output.suffix != ".png":
         video_writer.check_output(output)
-    elif not output.parent.is_dir():
-        raise InputError(f"there is no folder {output.parent} for {output}")
+    check_file(output)
 
 
 def file_bytes(path: Path, frame: np.ndarray) -> bytes:
@@ -75,7 +74,7 @@ def write_flow(
             flow_drawing.flow_panel(flow, side, side, fastest),
         ]
     )
-    _write_png(output, drawn, mark)
+    picture.write_png(output, drawn, mark)
     return (
         f"fastest {answer['speed'].max():.2f} pixels of {frame_size}, mean confidence "
         f"{answer['confidence'].mean():.2f}"
@@ -98,15 +97,8 @@ def write_told_flow(
       In words, how much moves.
     """
     answer = client.predict("guided", {"image": frame[np.newaxis], **said})
-    _write_png(output, flow_drawing.draw_motion(frame, answer["flow"][0]), mark)
+    picture.write_png(output, flow_drawing.draw_motion(frame, answer["flow"][0]), mark)
     return f"fastest {answer['speed'].max():.2f} pixels of the picture"
-
-
-def _write_png(output: Path, drawn: np.ndarray, mark: str) -> None:
-    try:
-        picture.write_png(output, drawn, mark)
-    except OSError as error:
-        raise InputError(f"{output} cannot be written: {error}") from error
 
 
 def write_film(

@@ -12,7 +12,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from motionflow import outputs
 from motionflow.errors import InputError
+from motionflow.lock import alone
 from motionflow.models.model_path import PACKED, SAVED_MODEL, versions
 
 # The file that makes a version of a format what it is.
@@ -42,24 +44,31 @@ def publish(
       The new folder, `export_dir`/<largest version there + 1>.
 
     Raises:
-      InputError: `export_dir` is a file, a version itself, or holds another format.
+      InputError: `export_dir` is a version itself, holds another format, cannot be
+        written to, or is being written by another process.
     """
     export_dir = Path(export_dir)
     check_folder(export_dir, format_name)
-    export_dir.mkdir(parents=True, exist_ok=True)
+    with alone(export_dir):
+        version = _write_next(export_dir, write)
+        if keep_versions:
+            for old in versions(export_dir)[:-keep_versions]:
+                _remove(old)
+    return version
+
+
+def _write_next(export_dir: Path, write: Callable[[Path], None]) -> Path:
     # Beside the versions, so on the same filesystem; the server reads integers only.
-    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=export_dir))
+    name = tempfile.mkdtemp(prefix=".unfinished-", dir=export_dir)
+    temporary = export_dir / Path(name).name  # relative, if that is
     try:
         write(temporary)
         temporary.chmod(0o755)
         version = export_dir / str(max(_numbers(export_dir), default=0) + 1)
-        os.rename(temporary, version)  # fails where another export was faster
+        os.rename(temporary, version)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    if keep_versions:
-        for old in versions(export_dir)[:-keep_versions]:
-            _remove(old)
     return version
 
 
@@ -69,8 +78,8 @@ def check_folder(export_dir: Path, format_name: str) -> None:
     Raises:
       InputError: see `publish`.
     """
-    if export_dir.exists() and not export_dir.is_dir():
-        raise InputError(f"export_dir {export_dir} is a file, expected a folder")
+    outputs.check_name(export_dir)
+    outputs.check_folder(export_dir)
     for name, main_file in MAIN_FILES.items():
         if (export_dir / main_file).exists():
             raise InputError(

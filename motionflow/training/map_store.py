@@ -25,7 +25,6 @@ class MapStore:
     def __init__(self, folder: Path):
         self.folder = folder
         self.places: dict[str, tuple[str, int]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
         for labels in sorted(folder.glob("chunk-*.npz")):
             self._enter(labels)
 

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from motionflow import runtime
+from motionflow import outputs, runtime
 from motionflow.compat import keras
 from motionflow.data import pipeline, records
+from motionflow.lock import alone
 from motionflow.models import blocks, trunk
 from motionflow.models.building import target_view
 from motionflow.models.guided import GuidedNetwork
@@ -62,7 +63,8 @@ def train(
 
     Raises:
       InputError: unusable data directory, a run directory of another run, fewer samples
-        than a batch, a batch that the replicas cannot share, or a diverged loss.
+        than a batch, a batch that the replicas cannot share, a diverged loss, or
+        another process that trains there.
       Stopped: SIGTERM or Ctrl-C came; the training is saved.
     """
     return Trainer(settings, watch, bar).run()
@@ -91,6 +93,11 @@ class Trainer:
     ):
         self.settings, self._watch, self._has_bar = settings, watch, bar
         self.strategy = runtime.make_strategy(settings.strategy)
+        self.is_chief = runtime.is_chief(self.strategy)
+        self.run_dir = RunDir(settings.run_dir or f"runs/{settings.model}")
+        outputs.check_name(self.run_dir.path)
+        if self.is_chief:
+            outputs.check_folder(self.run_dir.path)
         runtime.set_precision(settings.precision)
         runtime.set_seeds(settings.seed)
         data = records.open_data_dir(settings.data_dir)
@@ -98,7 +105,6 @@ class Trainer:
         self.steps = pipeline.steps_per_epoch(self.data, settings.batch_size)
         check_replicas(settings.batch_size, self.strategy.num_replicas_in_sync)
         self.schedule = make_schedule(settings, self.steps)
-        self.run_dir = RunDir(settings.run_dir or f"runs/{settings.model}")
         self.profile = settings.profile_steps and profile_range(settings.profile_steps)
         with self.strategy.scope():
             models = [
@@ -110,16 +116,24 @@ class Trainer:
         self.model, self.predictor = models[0], models[-1]
         self._tells = isinstance(self.model, GuidedNetwork)
         check_keepable(settings)
-        self.is_chief = runtime.is_chief(self.strategy)
-        if self.is_chief:
-            config = make_config(settings, self.data)
-            self.run_dir.prepare(config, self.data.codebook, self.data.mean_frame)
-            self.run_dir.write_flags(settings.flag_lines())
-            self.run_dir.write_origin(self.data.manifest)
         self.progress = Progress()
 
     def run(self) -> dict[str, Any]:
         """Goes from where the run directory is to the last epoch."""
+        if not self.is_chief:
+            return self._run()
+        with alone(self.run_dir.path):
+            self.set_up()
+            return self._run()
+
+    def set_up(self) -> None:
+        """Sets the run directory up, or checks that it belongs to the same run."""
+        config = make_config(self.settings, self.data)
+        self.run_dir.prepare(config, self.data.codebook, self.data.mean_frame)
+        self.run_dir.write_flags(self.settings.flag_lines())
+        self.run_dir.write_origin(self.data.manifest)
+
+    def _run(self) -> dict[str, Any]:
         settings, progress = self.settings, self.progress
         average = self.predictor if settings.ema_decay else None
         with self.strategy.scope():

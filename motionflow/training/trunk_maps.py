@@ -28,6 +28,7 @@ from motionflow.data import known, pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
+from motionflow.lock import alone
 from motionflow.models import trunk
 from motionflow.models.building import build_model, in_float32
 from motionflow.models.dilated_head import JOINED
@@ -95,14 +96,12 @@ class TrunkMaps:
         ids = _sample_ids(data, split)
         self._places, flows, pasts = [], [], []
         for view in views:
-            store = MapStore(Path(folder) / _key(network, view))
-            missing = np.array([one not in store.places for one in ids])
-            if missing.any():
-                _LOG.info(
-                    "trunk     %d of %d %s images, view %d: into %s",
-                    *(missing.sum(), len(ids), split, view.number, store.folder),
-                )
-                _fill(store, network, data, split, view, ids, missing)
+            kept = Path(folder) / _key(network, view)
+            store = MapStore(kept)
+            if _missing(store, ids).any():
+                with alone(kept, waits=True):
+                    store = MapStore(kept)  # with what another has made meanwhile
+                    _fill(store, network, data, split, view, ids)
             self._places.append([store.places[one] for one in ids])
             flow, past = store.labels(self._places[-1])
             flows.append(flow)
@@ -254,6 +253,10 @@ def _sample_ids(data: DataDir, split: str) -> list[str]:
     return ids
 
 
+def _missing(store: MapStore, ids: Sequence[str]) -> np.ndarray:
+    return np.array([one not in store.places for one in ids])
+
+
 def _fill(
     store: MapStore,
     network: keras.Model,
@@ -261,9 +264,13 @@ def _fill(
     split: str,
     view: View,
     ids: Sequence[str],
-    missing: np.ndarray,
 ) -> None:
     """Computes what is not kept yet."""
+    missing = _missing(store, ids)
+    _LOG.info(
+        "trunk     %d of %d %s images, view %d: into %s",
+        *(missing.sum(), len(ids), split, view.number, store.folder),
+    )
     compute = tf.function(lambda frames: network(tf.cast(frames, tf.float32)))
     wanted = [one for one, is_missing in zip(ids, missing, strict=True) if is_missing]
     samples = pipeline.chosen_samples(data, split, missing).batch(_BATCH)

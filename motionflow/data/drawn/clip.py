@@ -28,7 +28,9 @@ import numpy as np
 from motionflow.data.drawn import motions, scenery
 from motionflow.data.drawn.figure import Figure
 from motionflow.data.drawn.part import make_parts
+from motionflow.data.video import iter_frames
 from motionflow.errors import InputError
+from motionflow.outputs import make_folder
 
 HEIGHT, WIDTH, NUM_FRAMES, FPS = 200, 266, 40, 30
 SOURCES_PER_ROUND, CLIPS_PER_ROUND = 12, 30
@@ -200,7 +202,7 @@ def write_clips(
       The paths of the written files, in the order of the clips.
 
     Raises:
-      InputError: a number is too small, or `output_dir` is a file.
+      InputError: a number is too small, or `output_dir` cannot be written to.
       OSError: a written clip does not read back with all its frames.
     """
     for name, value, least in (
@@ -208,8 +210,7 @@ def write_clips(
     ):  # fmt: skip
         if value < least:
             raise InputError(f"{name} is {value}; expected at least {least}.")
-    if os.path.exists(output_dir) and not os.path.isdir(output_dir):
-        raise InputError(f"output_dir {output_dir} is a file; expected a folder.")
+    make_folder(output_dir)
     jobs = [(output_dir, index, seed) for index in range(num_clips)]
     num_workers = min(num_workers, num_clips)
 
@@ -245,11 +246,7 @@ def _write_clip(job: tuple[str, int, int]) -> str:
         with imageio.get_writer(partial, format="FFMPEG", **WRITER) as writer:
             for t in range(clip.num_frames):
                 writer.append_data(clip.frame(t))
-        video = cv2.VideoCapture(partial)
-        found = 0
-        while video.grab():
-            found += 1
-        video.release()
+        found = sum(1 for _ in iter_frames(partial))
         if found != clip.num_frames:
             raise OSError(f"{partial} has {found} of {clip.num_frames} frames")
         os.replace(partial, path)

@@ -16,8 +16,9 @@ from motionflow.data.records import DataDir, open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
+from motionflow.outputs import make_folder, write_text
 from motionflow.scoring import bootstrap
-from motionflow.scoring.assessment import make_folder, row_name
+from motionflow.scoring.assessment import row_name
 from motionflow.scoring.futures import film_rows, sample_choice, strips, tables
 from motionflow.scoring.futures.film_rows import FRAMES_AHEAD, Videos
 from motionflow.scoring.futures.flow_rows import FlowRows
@@ -200,6 +201,5 @@ def _scores(
 
 def _write(output_dir: Path, summary: Mapping) -> None:
     text = json.dumps(summary, allow_nan=False, indent=1)
-    (output_dir / "comparison.json").write_text(text + "\n", encoding="utf-8")
-    page = tables.markdown(summary)
-    (output_dir / "comparison.md").write_text(page, encoding="utf-8")
+    write_text(output_dir / "comparison.json", text + "\n")
+    write_text(output_dir / "comparison.md", tables.markdown(summary))

@@ -1,0 +1,106 @@
+"""Where results go: refused before the work begins, not after it.
+
+    folder --check_folder--> nothing, or why nothing can be written there
+    folder --make_folder---> the same, and it is there
+    file   --check_file----> nothing, or why it cannot be written
+    path   --check_name----> nothing, or why TensorFlow cannot take it
+    name   --shown---------> the same as text
+    text   --write_text----> a file, whole or not at all
+
+A check writes a file without a name and lets it go: that tells missing rights, a
+file system that is read only, and what only looks like a folder, for every user.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from motionflow.errors import InputError
+
+
+def check_folder(path: str | os.PathLike) -> None:
+    """Refuses a folder that cannot be written to, or could not be made.
+
+    Raises:
+      InputError: says why.
+    """
+    place = Path(path)
+    try:
+        while not _is_there(place):
+            place = place.parent
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def make_folder(path: str | os.PathLike) -> Path:
+    """Makes a folder for results, with those above it.
+
+    Raises:
+      InputError: see `check_folder`.
+    """
+    check_folder(path)
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from error
+    return Path(path)
+
+
+def check_file(path: str | os.PathLike) -> None:
+    """Refuses a file that could not be written, or replaced.
+
+    Raises:
+      InputError: it is a folder, its own folder does not exist, or that cannot be
+        written to.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, expected a file to write")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} into")
+    check_folder(path.parent)
+
+
+def check_name(path: str | os.PathLike) -> None:
+    """Refuses a name that TensorFlow cannot take: checkpoints and exports are its own.
+
+    Raises:
+      InputError: a byte of it is no UTF-8.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"TensorFlow cannot take the name {path}, which is not UTF-8: rename it"
+        ) from error
+
+
+def shown(name: str) -> str:
+    r"""A file's name as text for figures; a byte that is no UTF-8 is \xe9."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    r"""Writes a file in UTF-8; a reader never sees half of it.
+
+    A byte of a file's name that is no UTF-8 stands there as \udce9. JSON says it so by
+    itself, and gives back the name.
+    """
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
+    os.replace(draft, path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        os.lstat(path)  # of a link that leads nowhere, too
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _refused(path: str | os.PathLike, error: OSError) -> InputError:
+    return InputError(f"nothing can be written into {path}: {error.strerror}")
