@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from motionflow.compared_film import ComparedFilm, compare_film
-from motionflow.data import pipeline
+from motionflow.data import drafts, pipeline
 from motionflow.data.build_options import BuildOptions
 from motionflow.data.build_summary import format_summary
 from motionflow.data.builder import build_data_dir
@@ -154,9 +154,7 @@ class _Done:
 
     def note(self, step: str) -> None:
         self._steps[step] = self._epochs
-        draft = self._path.with_suffix(".tmp")
-        draft.write_text(json.dumps(self._steps) + "\n")
-        os.replace(draft, self._path)
+        drafts.write(self._path, json.dumps(self._steps) + "\n")
 
 
 def is_video_folder(path: str | Path) -> bool:

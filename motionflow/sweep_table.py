@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from motionflow.data import drafts
 from motionflow.models.run_dir import RunDir
 from motionflow.sweeps import Run
 from motionflow.tables import Table
@@ -36,10 +37,6 @@ def write_table(
     rows = [_row(run, failures.get(run.path)) for run in runs]
     rows.sort(key=lambda row: ("failed" in row, row.get("val_cross_entropy", math.inf)))
     columns = list(dict.fromkeys(["run", *swept, *itertools.chain(*rows)]))
-    with Path(output_dir, "sweep.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
     head = [name for name in columns if name not in CSV_ONLY]
     table = Table(
         "Sweep",
@@ -53,7 +50,12 @@ def write_table(
         f"{row['run']} failed: {row['failed']}" for row in rows if "failed" in row
     ]
     text = "\n\n".join([table.markdown(), *failed])
-    Path(output_dir, "sweep.md").write_text(text + "\n", encoding="utf-8")
+    with drafts.drafts(output_dir, "sweep.csv") as new:
+        with (new / "sweep.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        (new / "sweep.md").write_text(text + "\n", encoding="utf-8")
     return text
 
 

@@ -44,7 +44,8 @@ def video_files(video_dir: str | Path) -> Iterator[Path]:
     """Yields every video below `video_dir`, as sorted relative paths.
 
     Walks the tree instead of globbing: 536 HMDB-51 names hold characters that a glob
-    would read as patterns. Hidden files are somebody's drafts and left out.
+    would read as patterns. Hidden files and folders are somebody's drafts and left
+    out.
 
     Raises:
       InputError: the directory is missing or holds no video.
@@ -77,7 +78,7 @@ def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
         found, folders[:] = sorted(folders), []
         for name in found:
             real = os.path.realpath(os.path.join(folder, name))
-            if real not in seen:
+            if real not in seen and not name.startswith("."):
                 seen.add(real)
                 folders.append(name)
 

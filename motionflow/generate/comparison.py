@@ -19,7 +19,6 @@ the training videos' frame rate.
 import collections
 import csv
 import itertools
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from motionflow.data import drafts
 from motionflow.errors import InputError
 
 FRAMES_PER_PREDICTION = 2
@@ -118,13 +118,10 @@ def mean_scores(rows: Sequence[FrameScores]) -> tuple[float, float, float, float
 
 def write_csv(path: str | Path, rows: Sequence[FrameScores]) -> None:
     """Writes a line a frame under the names of `FrameScores`' attributes."""
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.tmp")
-    with draft.open("w", newline="") as file:
+    with drafts.draft(path) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(FrameScores._fields)
         writer.writerows([row.frame, *(f"{x:.6g}" for x in row[1:])] for row in rows)
-    os.replace(draft, path)
 
 
 def _scores(frame: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

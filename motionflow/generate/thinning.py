@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from motionflow.data import drafts
 from motionflow.data.video import write_video
 from motionflow.errors import InputError
 from motionflow.generate import METHODS
@@ -70,7 +71,7 @@ class Plan:
         values = dataclasses.asdict(self)
         rows = [{"frame": i, "psnr": round(p, 2)} for i, p in self.dropped.items()]
         values |= {"dropped": rows, "share_dropped": self.share_dropped}
-        Path(path).write_text(json.dumps(values | {"saving": self.saving}, indent=2))
+        drafts.write(path, json.dumps(values | {"saving": self.saving}, indent=2))
 
     @classmethod
     def load(cls, path: str | Path) -> "Plan":

@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.data import drafts
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models.building import build_model, in_float32
@@ -102,8 +103,8 @@ class RunDir:
         else:
             self.path.mkdir(parents=True, exist_ok=True)
             codebook.save(self.path / "codebook.npz")
-            np.save(self.path / "mean_frame.npy", mean_frame)
-        self._write(self._config, json.dumps(config, indent=2) + "\n")
+            drafts.write_array(self.path / "mean_frame.npy", mean_frame)
+        drafts.write(self._config, json.dumps(config, indent=2) + "\n")
 
     def _check_same(self, config: dict[str, Any]) -> None:
         stored = self.config
@@ -161,7 +162,7 @@ class RunDir:
             for split, values in manifest["splits"].items()
         }
         origin = {**manifest, "splits": counts}
-        self._write(self.path / "data.json", json.dumps(origin, indent=2) + "\n")
+        drafts.write(self.path / "data.json", json.dumps(origin, indent=2) + "\n")
 
     def checkpoint_paths(self) -> list[str]:
         """Prefixes of the checkpoints in the order in which to try them.
@@ -183,11 +184,11 @@ class RunDir:
 
     def write_flags(self, lines: str) -> None:
         """Writes flags.txt."""
-        self._write(self.path / "flags.txt", lines)
+        drafts.write(self.path / "flags.txt", lines)
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Writes result.json."""
-        self._write(self._result, json.dumps(result, indent=2) + "\n")
+        drafts.write(self._result, json.dumps(result, indent=2) + "\n")
 
     def read_history(self) -> list[dict[str, float]]:
         """The rows of history.csv, first epoch first; [] before the first epoch."""
@@ -204,7 +205,7 @@ class RunDir:
         """Replaces history.csv; all rows have the keys of the first."""
         lines = [",".join(rows[0])]
         lines += [",".join(str(row[key]) for key in rows[0]) for row in rows]
-        self._write(self._history, "\n".join(lines) + "\n")
+        drafts.write(self._history, "\n".join(lines) + "\n")
 
     def load_model(self) -> keras.Model:
         """Rebuilds the model in float32 with the weights of a checkpoint.
@@ -231,9 +232,3 @@ class RunDir:
             restored.expect_partial()
             return model
         raise InputError(f"{self.path} has no checkpoint that can be read")
-
-    def _write(self, path: Path, text: str) -> None:
-        # Renamed into place: a reader never sees half a file.
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(text)
-        os.replace(temporary, path)

@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 
 from motionflow import __version__
-from motionflow.data import pipeline
+from motionflow.data import drafts, pipeline
 from motionflow.data.records import DataDir, open_data_dir
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
@@ -85,7 +85,7 @@ def make_report(
         **draw(summary, evaluation, data, model),
     )
     path = Path(output_dir, "report.html")
-    path.write_text(page, encoding="utf-8")
+    drafts.write(path, page)
     return path
 
 

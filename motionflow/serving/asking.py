@@ -75,7 +75,7 @@ def write_flow(
             flow_drawing.flow_panel(flow, side, side, fastest),
         ]
     )
-    _write_png(output, drawn, mark)
+    picture.write_png(output, drawn, mark)
     return (
         f"fastest {answer['speed'].max():.2f} pixels of {frame_size}, mean confidence "
         f"{answer['confidence'].mean():.2f}"
@@ -98,15 +98,8 @@ def write_told_flow(
       In words, how much moves.
     """
     answer = client.predict("guided", {"image": frame[np.newaxis], **said})
-    _write_png(output, flow_drawing.draw_motion(frame, answer["flow"][0]), mark)
+    picture.write_png(output, flow_drawing.draw_motion(frame, answer["flow"][0]), mark)
     return f"fastest {answer['speed'].max():.2f} pixels of the picture"
-
-
-def _write_png(output: Path, drawn: np.ndarray, mark: str) -> None:
-    try:
-        picture.write_png(output, drawn, mark)
-    except OSError as error:
-        raise InputError(f"{output} cannot be written: {error}") from error
 
 
 def write_film(

@@ -18,6 +18,7 @@ import jinja2
 import motionflow
 from motionflow.baselines.known import NAIVE
 from motionflow.compat import keras
+from motionflow.data import drafts
 from motionflow.models import blocks
 from motionflow.models.run_dir import RunDir
 from motionflow.report import verdict
@@ -162,7 +163,7 @@ def write(folder: Path, card: Mapping[str, Any]) -> None:
     """
     folder.mkdir(exist_ok=True)
     text = json.dumps(card, indent=2, allow_nan=False) + "\n"
-    (folder / "model_card.json").write_text(text, encoding="utf-8")
+    drafts.write(folder / "model_card.json", text)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("motionflow", "serving"),
         undefined=jinja2.StrictUndefined,
@@ -172,4 +173,4 @@ def write(folder: Path, card: Mapping[str, Any]) -> None:
     page = environment.get_template(_TEMPLATE).render(
         card=card, text_of=verdict.text_of, bounded=_bounded
     )
-    (folder / "model_card.md").write_text(page, encoding="utf-8")
+    drafts.write(folder / "model_card.md", page)

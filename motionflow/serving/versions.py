@@ -8,10 +8,10 @@ all. Nothing that is there is ever written over.
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from motionflow.data import drafts
 from motionflow.errors import InputError
 from motionflow.models.model_path import PACKED, SAVED_MODEL, versions
 
@@ -47,16 +47,12 @@ def publish(
     export_dir = Path(export_dir)
     check_folder(export_dir, format_name)
     export_dir.mkdir(parents=True, exist_ok=True)
-    # Beside the versions, so on the same filesystem; the server reads integers only.
-    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=export_dir))
-    try:
-        write(temporary)
-        temporary.chmod(0o755)
-        version = export_dir / str(max(_numbers(export_dir), default=0) + 1)
-        os.rename(temporary, version)  # fails where another export was faster
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    version = export_dir / str(max(_numbers(export_dir), default=0) + 1)
+    with drafts.drafts(export_dir, version.name) as work:
+        written = work / version.name
+        written.mkdir()
+        write(written)
+        os.rename(written, version)  # fails where another export was faster
     if keep_versions:
         for old in versions(export_dir)[:-keep_versions]:
             _remove(old)

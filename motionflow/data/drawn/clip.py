@@ -13,7 +13,6 @@ HMDB-51. A source is one person, one place and one action, with two or three cli
 Flow is float32 [H, W, 2], dx right and dy down, in pixels: where the pixel goes.
 """
 
-import contextlib
 import multiprocessing
 import os
 import signal
@@ -25,6 +24,7 @@ import cv2
 import imageio.v2 as imageio
 import numpy as np
 
+from motionflow.data import drafts
 from motionflow.data.drawn import motions, scenery
 from motionflow.data.drawn.figure import Figure
 from motionflow.data.drawn.part import make_parts
@@ -201,7 +201,7 @@ def write_clips(
 
     Raises:
       InputError: a number is too small, or `output_dir` is a file.
-      OSError: a written clip does not read back with all its frames.
+      NotWritten: the disk is full, or a clip does not read back with all its frames.
     """
     for name, value, least in (
         ("num_clips", num_clips, 1), ("seed", seed, 0), ("num_workers", num_workers, 1)
@@ -234,26 +234,21 @@ def _start_worker() -> None:
 
 
 def _write_clip(job: tuple[str, int, int]) -> str:
-    """Draws and writes one clip under a temporary name, checks it, renames it."""
+    """Draws, writes and checks one clip."""
     output_dir, index, seed = job
     clip = make_clip(index, seed)
     folder = os.path.join(output_dir, clip.action)
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, clip.name)
-    partial = os.path.join(folder, f".partial-{clip.name}")
-    try:
-        with imageio.get_writer(partial, format="FFMPEG", **WRITER) as writer:
+    with drafts.draft(path) as draft:
+        with imageio.get_writer(draft, format="FFMPEG", **WRITER) as writer:
             for t in range(clip.num_frames):
                 writer.append_data(clip.frame(t))
-        video = cv2.VideoCapture(partial)
+        video = cv2.VideoCapture(str(draft))
         found = 0
         while video.grab():
             found += 1
         video.release()
         if found != clip.num_frames:
-            raise OSError(f"{partial} has {found} of {clip.num_frames} frames")
-        os.replace(partial, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(partial)
+            raise OSError(f"it has {found} of {clip.num_frames} frames")
     return path

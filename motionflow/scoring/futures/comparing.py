@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from motionflow.data import drafts
 from motionflow.data.records import DataDir, open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
@@ -90,10 +91,11 @@ def compare(
     )
     summary = _about(models, data, split, choice, options)
     summary |= {"films": counts, "scores": _scores(totals, choice, videos, options)}
-    _write(output_dir, summary)
     numbers = strips.choose(seen.motion, reached, choice.sources[choice.rows])
     samples = strips.read(data, videos, split, choice, numbers)
-    strips.write(models, samples, videos.step_frames, output_dir)
+    with drafts.drafts(output_dir, last="comparison.json") as new:
+        _write(new, summary)
+        strips.write(models, samples, videos.step_frames, new)
     return summary
 
 
@@ -200,6 +202,5 @@ def _scores(
 
 def _write(output_dir: Path, summary: Mapping) -> None:
     text = json.dumps(summary, allow_nan=False, indent=1)
-    (output_dir / "comparison.json").write_text(text + "\n", encoding="utf-8")
-    page = tables.markdown(summary)
-    (output_dir / "comparison.md").write_text(page, encoding="utf-8")
+    drafts.write(output_dir / "comparison.json", text + "\n")
+    drafts.write(output_dir / "comparison.md", tables.markdown(summary))
