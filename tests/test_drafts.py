@@ -25,7 +25,6 @@ from motionflow.generate.thinning import Plan
 from motionflow.models import efficientnet_weights
 from motionflow.models.run_dir import RunDir
 from motionflow.motion import Motion
-from motionflow.scoring import assessment
 from motionflow.scoring.evaluation import Evaluation
 from motionflow.scoring.known.told_sums import ToldSums
 from motionflow.serving import versions
@@ -92,13 +91,6 @@ def add_maps(path):
     MapStore(path).add(FLOW[None], **labels)
 
 
-def write_summary(path):
-    masks = {"all": {"num_classes_true": 3}}
-    summary = {"results": {assessment.ZERO: {"masks": masks}}, "x": "x" * LIMIT}
-    with drafts.drafts(path) as new:
-        assessment.write_summary(new, summary)
-
-
 def figure(path):
     visualize.save_figure(Figure(figsize=(1, 1)), path / "figure.png")
 
@@ -139,7 +131,6 @@ WRITERS = {
     "flags.txt": lambda path: RunDir(path).write_flags("x" * 999),
     "sweep.csv": sweep,
     "chunk-a.npy": add_maps,
-    "metrics.json": write_summary,
     "figure.png": figure,
     "1/codebook.npz": version,
 }

@@ -122,8 +122,8 @@ class Codebook:
     def save(self, path: str | Path) -> None:
         """Writes an .npz; the same codebook gives the same bytes."""
         settings = json.dumps(self.settings, sort_keys=True)
-        with drafts.draft(path) as file:
-            np.savez(file, centers=self.centers, counts=self.counts, settings=settings)
+        arrays = {"centers": self.centers, "counts": self.counts}
+        drafts.write_arrays(path, arrays | {"settings": settings})
 
     @classmethod
     def load(cls, path: str | Path) -> "Codebook":

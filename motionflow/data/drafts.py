@@ -1,6 +1,6 @@
 """Whatever is written appears whole or not at all, and what failed is one line.
 
-    write(path, content), write_array(path, array)   a file
+    write(path, content), write_array, write_arrays   a file
     draft(path) ----> a path to write to, which becomes a file or folder `path`
     drafts(folder) -> a folder to write to; what lies in it moves into `folder`
     naming(path)      for libraries that write by themselves, as TensorFlow does
@@ -16,8 +16,9 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,19 @@ def write_array(path: str | Path, array: np.ndarray) -> None:
     """
     with draft(path) as one, one.open("wb") as file:
         np.save(_Plain(file), array)
+
+
+def write_arrays(
+    path: str | Path, arrays: Mapping[str, Any], compress: bool = False
+) -> None:
+    """Writes an .npz; in memory first, for `np.savez` leaves half a file open.
+
+    Raises:
+      NotWritten: as `write`.
+    """
+    file = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(file, **arrays)
+    write(path, file.getvalue())
 
 
 class _Plain:

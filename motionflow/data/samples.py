@@ -168,8 +168,7 @@ class ClipSamples:
         arrays = vars(self).copy()
         arrays["lengths"] = np.array([len(frame) for frame in self.frames], np.int64)
         arrays["frames"] = np.frombuffer(b"".join(self.frames), np.uint8)
-        with drafts.draft(path) as file:
-            np.savez(file, **arrays)
+        drafts.write_arrays(path, arrays)
 
     @staticmethod
     def load_flow(path: str | Path) -> np.ndarray:

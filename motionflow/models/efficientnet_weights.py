@@ -146,5 +146,4 @@ def write(output: Path, arrays: Mapping[str, np.ndarray]) -> None:
     kept: dict[str, Any] = {
         k: v for k, v in arrays.items() if k.startswith(trunk.TRUNK)
     }
-    with drafts.draft(output) as file, file.open("wb") as opened:
-        np.savez(opened, **kept)
+    drafts.write_arrays(output, kept)

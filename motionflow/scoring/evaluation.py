@@ -64,8 +64,7 @@ class Evaluation:
             arrays |= {f"sums/{number}/{key}": value for key, value in sums.items()}
             for kind in ("frames", "confusions", "cell_hits"):
                 arrays[f"{kind}/{number}"] = getattr(self, kind)[name]
-        with drafts.draft(path) as file:
-            np.savez_compressed(file, **arrays)
+        drafts.write_arrays(path, arrays, compress=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "Evaluation":

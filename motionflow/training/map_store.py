@@ -41,7 +41,7 @@ class MapStore:
         name = f"chunk-{labels['ids'][0]}"
         with drafts.drafts(self.folder, name, last=f"{name}.npz") as new:
             drafts.write_array(new / f"{name}.npy", maps)
-            np.savez(new / f"{name}.npz", **labels)
+            drafts.write_arrays(new / f"{name}.npz", labels)
         self._enter(self.folder / f"{name}.npz")
 
     def labels(

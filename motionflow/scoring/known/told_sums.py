@@ -46,8 +46,8 @@ class ToldSums:
         pairs = [(kind, row) for kind, rows in self.sums.items() for row in rows]
         arrays = {name: getattr(self, name) for name in _PLAIN}
         arrays["sums"] = np.stack([self.sums[kind][row] for kind, row in pairs])
-        with drafts.draft(path) as file:
-            np.savez_compressed(file, pairs=np.array(pairs), **arrays)
+        arrays["pairs"] = np.array(pairs)
+        drafts.write_arrays(path, arrays, compress=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "ToldSums":
