@@ -36,7 +36,7 @@ SOURCES_PER_ROUND, CLIPS_PER_ROUND = 12, 30
 # the file and one thread, so that the bytes are the same each time.
 WRITER = {
     "fps": FPS, "codec": "mpeg4", "quality": None, "macro_block_size": 2,
-    "ffmpeg_log_level": "error",
+    "ffmpeg_log_level": "quiet",
     "output_params": ["-qscale:v", "2", "-threads", "1", "-vtag", "XVID",
                       "-fflags", "+bitexact", "-flags:v", "+bitexact"],
 }  # fmt: skip
@@ -250,5 +250,7 @@ def _write_clip(job: tuple[str, int, int]) -> str:
             found += 1
         video.release()
         if found != clip.num_frames:
-            raise OSError(f"it has {found} of {clip.num_frames} frames")
+            raise OSError(
+                f"it has {found} of {clip.num_frames} frames; is the disk full?"
+            )
     return path
