@@ -78,8 +78,6 @@ setup(
         f"tensorflow-serving-api==2.21.*; {CURRENT}",
         "absl-py",
         "av",
-        "imageio",
-        "imageio-ffmpeg",
         "jinja2",
         "matplotlib",
         "pebble",
@@ -107,6 +105,9 @@ setup(
             "coverage>=7.10",
             "furo",
             "hypothesis",
+            # Reads films back by another build of FFmpeg.
+            "imageio",
+            "imageio-ffmpeg",
             "ipykernel",
             "mypy==2.4.1",
             "myst-parser",

@@ -14,6 +14,7 @@ Flags live in the registry that `main` is given. Nothing is read from absl's glo
 """
 
 import contextlib
+import errno
 import importlib.abc
 import importlib.util
 import io
@@ -73,12 +74,16 @@ def call(
             return _show(usage(command))
         values = parse(command, arguments, defaults)
         with _prepared(values):
-            return command.main(values) or 0
+            code = command.main(values) or 0
+        sys.stdout.flush()  # a full disk says so now, not behind the end
+        return code
     except flags.Error as error:
         text = " ".join(str(error).split())
         print(f"error: {text}\n--help shows all flags", file=sys.stderr)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {_refused(error)}", file=sys.stderr)
     except KeyboardInterrupt as stop:
         goes_on = "; the same command goes on" if hasattr(command, "GOES_ON") else ""
         text = str(stop) or f"stopped{goes_on}"
@@ -86,6 +91,16 @@ def call(
         print(f"\n{text}", file=sys.stderr)
         return stop.code if isinstance(stop, Stopped) else 128 + signal.SIGINT
     return 1
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused, in one line; raises what is no refusal but a bug."""
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EIO):
+        raise error
+    _close_stdout()  # only what is printed is written without a name
+    return f"standard output could not be written: {error.strerror}"
 
 
 def parse(
@@ -151,9 +166,13 @@ def _show(text: str) -> int:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # Who reads has seen enough; Python's own flush at the end must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()  # who reads has seen enough
     return 0
+
+
+def _close_stdout() -> None:
+    """Nothing more is written there: Python's flush at the end must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

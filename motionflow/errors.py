@@ -5,9 +5,28 @@ codebook that does not belong to the data. Its message says what was found and w
 expected. A bug raises anything else.
 """
 
+import os
+
 
 class InputError(ValueError):
     """Input that the user can put right; the message says how."""
+
+
+class NotWritten(InputError):
+    """A full disk, no right to write: what was there before is as it was.
+
+    Args:
+      path: of what could not be written.
+      reason: what the system says.
+    """
+
+    def __init__(self, path: str | os.PathLike, reason: str):
+        super().__init__(path, reason)
+        self.filename, self.reason = os.fspath(path), reason
+
+    def __str__(self) -> str:
+        """One line for the user."""
+        return f"{self.filename} could not be written: {self.reason}"
 
 
 class Stopped(KeyboardInterrupt):

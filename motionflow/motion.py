@@ -4,6 +4,7 @@ picture uint8 [H, W, 3] --predict_motion--> Motion --save--> .png, .flo, .npy
 """
 
 import dataclasses
+import struct
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow import flow_drawing
-from motionflow.data import picture
+from motionflow.data import drafts, picture
 from motionflow.errors import InputError
 from motionflow.generate import steering
 from motionflow.generate.control import NOTHING, Control
@@ -63,20 +64,14 @@ class Motion:
         """
         check_output(path)
         path = Path(path)
-        # Beside the file, so that it appears whole or not at all.
-        draft = path.with_name(f".{path.stem}.tmp{path.suffix}")
-        try:
-            if path.suffix.lower() == ".png":
-                picture.write_png(draft, self.draw(), mark)
-            elif path.suffix.lower() == ".npy":
-                np.save(draft, self.flow)
-            else:  # OpenCV writes no name that is not UTF-8: it crashes
-                size = np.array(self.flow.shape[1::-1], "<i4")
-                content = self.flow.astype("<f4").tobytes()
-                draft.write_bytes(b"PIEH" + size.tobytes() + content)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        if path.suffix.lower() == ".png":
+            picture.write_png(path, self.draw(), mark)
+        elif path.suffix.lower() == ".npy":
+            drafts.write_array(path, self.flow)
+        else:  # OpenCV's own writer says of half a file that it is written
+            height, width = self.flow.shape[:2]
+            head = struct.pack("<fii", 202021.25, width, height)
+            drafts.write(path, head + self.flow.astype("<f4").tobytes())
 
     def _repr_png_(self) -> bytes:
         """What a notebook shows."""

@@ -5,7 +5,6 @@
     file   --check_file----> nothing, or why it cannot be written
     path   --check_name----> nothing, or why TensorFlow cannot take it
     name   --shown---------> the same as text
-    text   --write_text----> a file, whole or not at all
 
 A check writes a file without a name and lets it go: that tells missing rights, a
 file system that is read only, and what only looks like a folder, for every user.
@@ -80,18 +79,6 @@ def check_name(path: str | os.PathLike) -> None:
 def shown(name: str) -> str:
     r"""A file's name as text for figures; a byte that is no UTF-8 is \xe9."""
     return os.fsencode(name).decode(errors="backslashreplace")
-
-
-def write_text(path: str | os.PathLike, text: str) -> None:
-    r"""Writes a file in UTF-8; a reader never sees half of it.
-
-    A byte of a file's name that is no UTF-8 stands there as \udce9. JSON says it so by
-    itself, and gives back the name.
-    """
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
-    os.replace(draft, path)
 
 
 def _is_there(path: Path) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from motionflow.compared_film import ComparedFilm, compare_film
-from motionflow.data import pipeline
+from motionflow.data import drafts, pipeline
 from motionflow.data.build_options import BuildOptions
 from motionflow.data.build_summary import format_summary
 from motionflow.data.builder import build_data_dir
@@ -28,7 +28,7 @@ from motionflow.generate.comparison import FRAMES_PER_PREDICTION
 from motionflow.lock import alone
 from motionflow.model import load
 from motionflow.models.model_path import find_model
-from motionflow.outputs import check_name, write_text
+from motionflow.outputs import check_name
 from motionflow.report import verdict
 from motionflow.report.page import make_report
 from motionflow.scoring import assessment
@@ -157,7 +157,7 @@ class _Done:
 
     def note(self, step: str) -> None:
         self._steps[step] = self._epochs
-        write_text(self._path, json.dumps(self._steps) + "\n")
+        drafts.write(self._path, json.dumps(self._steps) + "\n")
 
 
 def is_video_folder(path: str | Path) -> bool:

@@ -17,6 +17,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from motionflow.data import drafts
+
 SECONDS_TO_SAVE = 120
 
 # Becomes the command in argv[2:] after it asked the kernel (PR_SET_PDEATHSIG is 1) for
@@ -82,7 +84,7 @@ def run_jobs(
 def _start(job: Job) -> _Running:
     command = list(job.command)
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    with job.log.open("ab") as log:
+    with drafts.naming(job.log), job.log.open("ab") as log:
         log.write(os.fsencode(f"$ {shlex.join(command)}\n"))
         begin = log.tell()
         process = subprocess.Popen(

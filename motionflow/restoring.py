@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from motionflow.data import drafts
 from motionflow.data.frame_sequence import FrameSequence, open_sequence, parse_numbers
 from motionflow.data.sound import has_sound
 from motionflow.errors import InputError
@@ -164,10 +165,11 @@ def plan_video(
     plan = thinning.make_plan(watched(), make_filler(options), min_psnr)
     fps = options.fps or sequence.fps or FPS
     plan = thinning.measure_bytes(plan, sequence.read, fps)
-    plan.save(output)
-    if thinned_output:
-        kept = thinning.thin(plan, sequence.read())
-        write_film(thinned_output, kept, len(plan.kept), fps, progress, mark)
+    with drafts.draft(output) as written:  # appears when its video is there, too
+        plan.save(written)
+        if thinned_output:
+            kept = thinning.thin(plan, sequence.read())
+            write_film(thinned_output, kept, len(plan.kept), fps, progress, mark)
     return plan
 
 

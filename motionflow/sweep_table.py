@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from motionflow.data import drafts
 from motionflow.models.run_dir import RunDir
-from motionflow.outputs import write_text
 from motionflow.sweeps import Run
 from motionflow.tables import Table
 
@@ -38,11 +38,6 @@ def write_table(
     rows = [_row(run, failures.get(run.path)) for run in runs]
     rows.sort(key=lambda row: ("failed" in row, row.get("val_cross_entropy", math.inf)))
     columns = list(dict.fromkeys(["run", *swept, *itertools.chain(*rows)]))
-    lines = io.StringIO()
-    writer = csv.DictWriter(lines, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(Path(output_dir, "sweep.csv"), lines.getvalue())
     head = [name for name in columns if name not in CSV_ONLY]
     table = Table(
         "Sweep",
@@ -56,7 +51,13 @@ def write_table(
         f"{row['run']} failed: {row['failed']}" for row in rows if "failed" in row
     ]
     text = "\n\n".join([table.markdown(), *failed])
-    write_text(Path(output_dir, "sweep.md"), text + "\n")
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with drafts.drafts(output_dir, "sweep.csv") as new:
+        drafts.write(new / "sweep.csv", lines.getvalue())
+        drafts.write(new / "sweep.md", text + "\n")
     return text
 
 

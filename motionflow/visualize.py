@@ -4,9 +4,10 @@ Figures are matplotlib objects without pyplot (no global state, no display);
 `save_figure` writes the same bytes for the same figure.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from motionflow.data import drafts
 from motionflow.flow_color import color_wheel, flow_to_color, overlay_flow
 
 ABSENT_COLOR = "0.85"
@@ -212,6 +214,13 @@ def _colormap(name: str) -> Colormap:
     return matplotlib.colormaps[name].with_extremes(bad=ABSENT_COLOR)
 
 
-def save_figure(figure: Figure, path: str | Path | IO[bytes]) -> None:
+def save_figure(figure: Figure, path: str | Path) -> None:
     """Writes a PNG that depends on the figure only (no version or date inside)."""
-    figure.savefig(path, format="png", dpi=150, metadata={"Software": None})
+    drafts.write(path, figure_png(figure))
+
+
+def figure_png(figure: Figure) -> bytes:
+    """The PNG that `save_figure` writes."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
+    return file.getvalue()

@@ -1,11 +1,13 @@
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from motionflow.data.picture import decode_image
 from motionflow.serving import picture_bytes
 from tests import served
 
@@ -25,15 +27,65 @@ def jpeg(**options):
     return served.encoded(FRAME, format="JPEG", **options)
 
 
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("orientation", TURNED)
-def test_photographs_stand_upright(decode, orientation, order):
+def jpeg_with(note):
+    body, data = b"Exif\0\0" + note, jpeg()
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(body)) + body + data[2:]
+
+
+def chunk(name, body):
+    crc = zlib.crc32(name + body)
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", crc)
+
+
+def png_with(note, place=33, frame=FRAME):
+    """A PNG with a chunk eXIf behind its header, or at another place."""
+    data = served.encoded(frame)
+    return data[:place] + chunk(b"eXIf", note) + data[place:]
+
+
+FILES = {
+    "jpeg": jpeg_with,
+    "png": png_with,
+    "png, behind the pixels": lambda note: png_with(note, -12),
+    "png, with a JPEG's header": lambda note: png_with(b"Exif\0\0" + note),
+}
+
+
+def note_of(orientation, order=">"):
     exif = Image.Exif()
     exif.endian = order
     exif[0x010F], exif[0x0112], exif[0x0131] = "maker", orientation, "program"
-    data = jpeg(exif=exif.tobytes())
-    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    np.testing.assert_array_equal(decode(data), np.asarray(expected))
+    return exif.tobytes()[6:]
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", FILES)
+def test_pictures_stand_upright(decode, kind, order):
+    for orientation in TURNED:
+        data = FILES[kind](note_of(orientation, order))
+        expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+        np.testing.assert_array_equal(decode(data), expected)
+        np.testing.assert_array_equal(decode_image(data), expected)
+
+
+def test_a_number_of_four_bytes_is_read_too(decode):
+    entry = struct.pack(">HHII", 0x0112, 4, 1, 6)
+    note = b"MM\0*\0\0\0\x08\0\x01" + entry + bytes(4)
+    for make in FILES.values():
+        assert decode(make(note)).shape == decode_image(make(note)).shape == (41, 30, 3)
+
+
+def test_pixels_are_no_note(decode):
+    """A chunk inside of another one, whose pixels are stored as they are."""
+    hidden = chunk(b"eXIf", note_of(6))
+    rows = np.zeros((2, 120, 3), np.uint8)
+    rows[1].flat[: len(hidden)] = np.frombuffer(hidden, np.uint8)
+    pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows), 0)
+    data = served.encoded(rows)[:33] + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    assert hidden in data
+    np.testing.assert_array_equal(decode(data), rows)
+    behind_text = data[:33] + chunk(b"tEXt", b"a\0" + hidden) + data[33:]
+    np.testing.assert_array_equal(decode(behind_text), rows)
 
 
 def test_the_note_is_found_behind_other_segments(decode):
@@ -57,7 +109,7 @@ def test_the_note_is_found_behind_other_segments(decode):
     ],
 )
 def test_a_damaged_note_turns_nothing(decode, note):
-    data = jpeg()
-    body = b"Exif\0\0" + note
-    segment = b"\xff\xe1" + struct.pack(">H", 2 + len(body)) + body
-    np.testing.assert_array_equal(decode(data[:2] + segment + data[2:]), decode(data))
+    for make in FILES.values():
+        data = make(note)
+        np.testing.assert_array_equal(decode(data), decode_image(data))
+        assert decode(data).shape == FRAME.shape

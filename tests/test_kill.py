@@ -83,8 +83,7 @@ def finished_clips(output_dir):
     """File of a finished clip -> inode and time: another one was written again."""
     found = {}
     for file in output_dir.glob(".samples*/*.npz"):
-        if ".draft" not in file.name:
-            found[file.name] = file.stat().st_ino, file.stat().st_mtime_ns
+        found[file.name] = file.stat().st_ino, file.stat().st_mtime_ns
     return found
 
 
@@ -94,7 +93,7 @@ def phase(output_dir):
         return "start"
     if len(finished_clips(output_dir)) < NUM_CLIPS:
         return "clips"
-    names = [file.name for file in output_dir.iterdir()]
+    names = [file.name for file in output_dir.rglob("*")]
     return "shards" if any(".tfrecord" in name for name in names) else "statistics"
 
 
@@ -111,8 +110,9 @@ def moments(rng, seconds, output_dir):
     """Yields six conditions to kill at, spread over the build.
 
     One is a time after the start, two are a number of finished clips, and three lie
-    behind them: at once, when a shard is begun and when one is whole. A random delay
-    follows each, shorter than the third of a second that the rest of the build takes.
+    behind them: at once, when the first shard is begun and when those of a split are
+    whole. A random delay follows each, shorter than the third of a second that the rest
+    of the build takes.
     """
 
     def is_past(deadline):
@@ -125,8 +125,8 @@ def moments(rng, seconds, output_dir):
     for num in sorted(rng.sample(range(1, NUM_CLIPS), 2)):
         yield are_done(num), rng.uniform(0, 0.1)
     yield are_done(NUM_CLIPS), rng.uniform(0, 0.1)
-    yield lambda: any(output_dir.glob(".*.tfrecord*")), rng.uniform(0, 0.03)
-    yield lambda: any(output_dir.glob("train-*.tfrecord")), 0
+    yield lambda: any(output_dir.glob("*/train-*.tfrecord")), rng.uniform(0, 0.03)
+    yield lambda: any(output_dir.glob("*/validation-*.tfrecord")), 0
 
 
 def test_kills_change_no_byte_and_repeat_no_clip(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from motionflow import cli, filming, motion, outputs
-from motionflow.data import picture
+from motionflow.data import drafts, picture
 from motionflow.data.data_dir_writer import read_clips, write_clips
 from motionflow.data.drawn import write_clips as draw_clips
 from motionflow.data.pipeline import targets
@@ -136,9 +136,9 @@ def test_data_may_have_any_name(tmp_path):
 
 def test_text_with_such_a_name_can_be_read(tmp_path):
     file = tmp_path / LATIN1
-    outputs.write_text(file, f"é {LATIN1}")
+    drafts.write(file, f"é {LATIN1}")
     assert file.read_text(encoding="utf-8") == "é caf\\udce9"
-    outputs.write_text(file, json.dumps(LATIN1))
+    drafts.write(file, json.dumps(LATIN1))
     assert json.loads(file.read_text(encoding="utf-8")) == LATIN1
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from motionflow.errors import InputError
+from motionflow.errors import InputError, NotWritten
 from motionflow.serving import versions
 
 
@@ -28,7 +28,7 @@ def test_the_server_may_read_what_appears(tmp_path):
 
 def test_a_version_appears_only_when_it_is_complete(tmp_path):
     def look(folder):
-        assert folder.parent == tmp_path and folder.name.startswith(".")
+        assert folder.parent.parent == tmp_path and folder.parent.name[0] == "."
         write(folder)
         assert not any(name.isdigit() for name in names(tmp_path))
 
@@ -51,7 +51,7 @@ def test_nothing_is_written_over(tmp_path, monkeypatch):
     monkeypatch.setattr(versions, "versions", lambda folder: [])
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_text("theirs")
-    with pytest.raises(OSError):
+    with pytest.raises(NotWritten, match="1 could not be written: Directory not empty"):
         versions.publish(tmp_path, "saved_model", write)
     assert (tmp_path / "1" / "saved_model.pb").read_text() == "theirs"
     assert names(tmp_path) == ["1"]

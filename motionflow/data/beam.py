@@ -32,6 +32,7 @@ import cv2
 import numpy as np
 
 from motionflow import __version__
+from motionflow.data import drafts
 from motionflow.data.clip_status import Failure
 from motionflow.data.clips import Clip
 from motionflow.data.extraction import (
@@ -95,7 +96,7 @@ def extract_clips(
     todo = [clip for clip in clips if not work.file(clip).exists()]
     with _watched(clips, work, progress):
         if todo:
-            _run(todo, extract, options)
+            _run(todo, extract, options, work.path)
         if remote.remote_video_dir:
             _fetch(folder, work, "")
     return _failures(clips, work)
@@ -121,7 +122,7 @@ class _Extract(apache_beam.DoFn):
     def _extract(self, clip: Clip, work: WorkDir) -> None:
         failure = outcome(submit(self._pool, clip, work, self._limits), self._limits)
         if failure:
-            _note(work, clip).write_text(json.dumps(failure), encoding="utf-8")
+            drafts.write(_note(work, clip), json.dumps(failure))
 
     def teardown(self) -> None:
         self._pool.stop()
@@ -163,12 +164,14 @@ def _pipeline_options(pipeline_args: Sequence[str]) -> PipelineOptions:
     return options
 
 
-def _run(clips: list[Clip], extract: _Extract, options: PipelineOptions) -> None:
+def _run(
+    clips: list[Clip], extract: _Extract, options: PipelineOptions, folder: Path
+) -> None:
     try:
         pipeline = apache_beam.Pipeline(options=options)
     except (ImportError, ValueError) as error:
         raise InputError(f"Beam refuses its options: {error}") from error
-    with pipeline:
+    with drafts.naming(folder), pipeline:
         _ = (
             pipeline
             | "clips" >> apache_beam.Create(clips)
@@ -255,9 +258,8 @@ def _fetch(folder: str, work: WorkDir, suffix: str) -> None:
     for entry in found.metadata_list:
         file = work.path / FileSystems.split(entry.path)[1]
         if entry.path.endswith(suffix) and not file.exists():
-            draft = file.with_suffix(".draft")
-            _download(entry.path, draft)
-            os.replace(draft, file)
+            with drafts.draft(file) as draft:
+                _download(entry.path, draft)
 
 
 def _download(url: str, file: Path) -> None:

@@ -21,6 +21,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from motionflow.data import drafts
 from motionflow.errors import InputError
 
 _CHUNK = 1 << 16  # vectors compared at once: 16 MB of distances for 40 centres
@@ -121,7 +122,8 @@ class Codebook:
     def save(self, path: str | Path) -> None:
         """Writes an .npz; the same codebook gives the same bytes."""
         settings = json.dumps(self.settings, sort_keys=True)
-        np.savez(path, centers=self.centers, counts=self.counts, settings=settings)
+        arrays = {"centers": self.centers, "counts": self.counts}
+        drafts.write_arrays(path, arrays | {"settings": settings})
 
     @classmethod
     def load(cls, path: str | Path) -> "Codebook":

@@ -21,6 +21,7 @@ import sklearn
 import tensorflow as tf
 
 from motionflow import __version__
+from motionflow.data import drafts
 from motionflow.data.clip_status import ClipStatus
 from motionflow.data.codebook import Codebook, fit_codebook
 from motionflow.data.records import FORMAT_VERSION, write_shards
@@ -33,7 +34,6 @@ from motionflow.data.split_samples import (
 )
 from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
-from motionflow.outputs import write_text
 
 _SHARD_BYTES = 50_000_000
 _MIN_SHARDS = 10  # so that readers can interleave and hosts can share
@@ -70,9 +70,6 @@ def write_data_dir(
     Raises:
       InputError: too few training vectors for a codebook.
     """
-    for pattern in ("*.tfrecord", ".*.draft"):  # of a build that was stopped
-        for stale in output_dir.glob(pattern):
-            stale.unlink()
 
     def vectors() -> Iterator[np.ndarray]:
         return training_vectors(clips)
@@ -81,19 +78,23 @@ def write_data_dir(
         codebook = fit_codebook(vectors, flags["num_clusters"], flags["seed"])
     else:
         codebook = codebook.counted(vectors())
-    codebook.save(output_dir / "codebook.npz")
-    np.save(output_dir / "mean_frame.npy", mean_training_frame(clips, labels))
-    manifest = {
-        "format_version": FORMAT_VERSION,
-        "flags": dict(flags),
-        "splits": {
-            split: _write_split(output_dir, clips, split, codebook) for split in SPLITS
-        },
-        "clips": dict(collections.Counter(status.status for status in statuses)),
-        "codebook_fingerprint": codebook.fingerprint,
-        "versions": _VERSIONS | dict(versions or {}),
-    }
-    write_text(output_dir / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    for stale in output_dir.glob("*.tfrecord"):  # of a build that was stopped
+        stale.unlink()
+    drafts.remove_stale(output_dir)
+    with drafts.drafts(output_dir, last="manifest.json") as new:
+        codebook.save(new / "codebook.npz")
+        drafts.write_array(new / "mean_frame.npy", mean_training_frame(clips, labels))
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "flags": dict(flags),
+            "splits": {
+                split: _write_split(new, clips, split, codebook) for split in SPLITS
+            },
+            "clips": dict(collections.Counter(status.status for status in statuses)),
+            "codebook_fingerprint": codebook.fingerprint,
+            "versions": _VERSIONS | dict(versions or {}),
+        }
+        drafts.write(new / "manifest.json", json.dumps(manifest, indent=1) + "\n")
 
 
 def read_clips(data_dir: str | Path) -> list[ClipStatus]:
@@ -109,7 +110,7 @@ def read_clips(data_dir: str | Path) -> list[ClipStatus]:
 def write_clips(output_dir: Path, statuses: Sequence[ClipStatus]) -> None:
     """Writes clips.jsonl, a line for each clip."""
     lines = [json.dumps(dataclasses.asdict(status)) + "\n" for status in statuses]
-    write_text(output_dir / "clips.jsonl", "".join(lines))
+    drafts.write(output_dir / "clips.jsonl", "".join(lines))
 
 
 def _write_split(

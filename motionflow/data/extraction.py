@@ -21,7 +21,6 @@ import os
 import shutil
 import sys
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -29,11 +28,11 @@ from typing import NamedTuple
 import cv2
 import pebble
 
+from motionflow.data import drafts
 from motionflow.data.clip_status import Failure
 from motionflow.data.clips import Clip
 from motionflow.data.samples import LabelOptions, extract_samples
-from motionflow.errors import InputError
-from motionflow.outputs import write_text
+from motionflow.errors import InputError, NotWritten
 
 if sys.platform != "win32":  # which has no memory limits for processes
     import resource
@@ -89,7 +88,7 @@ class WorkDir:
         """The options that the folder was made with: these, if it is new."""
         file = self.path / "options.json"
         if not file.exists():
-            write_text(file, json.dumps(options))
+            drafts.write(file, json.dumps(options))
         return json.loads(file.read_text(encoding="utf-8"))
 
     def file(self, clip: Clip) -> Path:
@@ -131,7 +130,7 @@ def extract_clips(
     order, rounds_in_vain = sorted(clips, key=lambda clip: -clip.bytes), 0
     while todo := [clip for clip in order if clip.path not in outcomes]:
         num_before = len(outcomes)
-        with _ending(make_pool(num_workers, limits)) as pool:
+        with _ending(make_pool(num_workers, limits), work) as pool:
             jobs = {submit(pool, clip, work, limits): clip for clip in todo}
             for job in concurrent.futures.as_completed(jobs):
                 # A pool breaks where a worker dies within a millisecond of its start.
@@ -148,7 +147,7 @@ def extract_clips(
 
 
 @contextlib.contextmanager
-def _ending(pool: pebble.ProcessPool) -> Iterator[pebble.ProcessPool]:
+def _ending(pool: pebble.ProcessPool, work: WorkDir) -> Iterator[pebble.ProcessPool]:
     """Ends a pool when its work is done, at once where it is interrupted."""
     try:
         yield pool
@@ -158,6 +157,7 @@ def _ending(pool: pebble.ProcessPool) -> Iterator[pebble.ProcessPool]:
         raise
     finally:
         pool.join()
+        drafts.remove_stale(work.path)
 
 
 def make_pool(num_workers: int, limits: ClipLimits) -> pebble.ProcessPool:
@@ -189,6 +189,8 @@ def outcome(job: concurrent.futures.Future, limits: ClipLimits) -> Failure | Non
         return Failure("corrupt", f"needs more than {limits.megabytes} MB of memory")
     except pebble.ProcessExpired as error:
         return Failure("corrupt", f"the decoder crashed (exit code {error.exitcode})")
+    except NotWritten:
+        raise  # nor is a full disk
     except InputError as error:
         return Failure("corrupt", " ".join(str(error).split()))
     except concurrent.futures.BrokenExecutor:
@@ -216,13 +218,10 @@ def _start_worker(megabytes: int) -> None:
 def _extract_to_file(video: Path, file: Path, labels: LabelOptions) -> None:
     if file.exists():
         return
-    # A cluster may try the same clip twice at the same time.
-    draft = file.with_suffix(f".{uuid.uuid4().hex}.draft.npz")
     try:
         samples = extract_samples(video, labels)
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError from error
         raise
-    samples.save(draft)
-    os.replace(draft, file)
+    samples.save(file)

@@ -9,11 +9,10 @@ orientation says, transparency over white, grey as grey, 16 bits a channel round
 Colour profiles are not applied.
 """
 
+import contextlib
 import io
-import os
 import re
 import struct
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from motionflow.data import drafts
 from motionflow.data.file_names import is_macs
 from motionflow.errors import InputError
 from motionflow.outputs import check_folder
@@ -105,6 +105,11 @@ def is_picture(path: str | Path) -> bool:
 
 def write_png(path: str | Path, frame: np.ndarray, mark: str = "") -> None:
     """Writes uint8 [H, W, 3] RGB; `mark` says who made it, see `marks`."""
+    with drafts.draft(path) as file:
+        _save_png(file, frame, mark)
+
+
+def _save_png(path: Path, frame: np.ndarray, mark: str) -> None:
     info = PngInfo()
     if mark:
         info.add_text("Software", mark)
@@ -128,14 +133,10 @@ def write_frames(
     """
     check_frames_folder(folder)
     folder = Path(folder).resolve()
-    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-        draft = Path(work, "draft")
+    with drafts.draft(folder) as draft:
         draft.mkdir()
         for i, frame in enumerate(frames):
-            write_png(draft / f"frame-{i:04d}.png", frame, mark)
-        if folder.exists():
-            os.rename(folder, Path(work, "replaced"))
-        os.rename(draft, folder)
+            _save_png(draft / f"frame-{i:04d}.png", frame, mark)
 
 
 def check_frames_folder(folder: str | Path) -> None:
@@ -179,7 +180,11 @@ def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
             f"its pixels are 32-bit {kind}, which do not tell what is white; "
             f"convert it to 8 or 16 bits"
         )
-    return ImageOps.exif_transpose(image), gray16
+    image.load()
+    # Of a JPEG Pillow itself passes over a damaged note.
+    with contextlib.suppress(SyntaxError, ValueError, struct.error):
+        image = ImageOps.exif_transpose(image)
+    return image, gray16
 
 
 def _to_rgb(image: Image.Image, gray16: bool) -> np.ndarray:

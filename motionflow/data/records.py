@@ -141,26 +141,26 @@ def write_shards(
 ) -> list[dict]:
     """Writes records round robin, so that each shard mixes all clips.
 
-    Shards are written under temporary names and renamed when whole.
-
     Returns:
       for each shard its name, num_samples, bytes and sha256.
     """
     names = [f"{split}-{i:05d}-of-{num_shards:05d}.tfrecord" for i in range(num_shards)]
-    drafts = [Path(output_dir, f".{name}.draft") for name in names]
+    files = [Path(output_dir, name) for name in names]
     counts = [0] * num_shards
-    writers = [tf.io.TFRecordWriter(os.fsencode(draft)) for draft in drafts]
+    writers = [tf.io.TFRecordWriter(os.fsencode(file)) for file in files]
     for i, record in enumerate(records):
         writers[i % num_shards].write(record)
         counts[i % num_shards] += 1
     shards = []
-    for name, draft, count, writer in zip(names, drafts, counts, writers, strict=True):
+    for file, count, writer in zip(files, counts, writers, strict=True):
         writer.close()
-        digest = _sha256(draft)
-        size = draft.stat().st_size
-        os.replace(draft, Path(output_dir, name))
         shards.append(
-            {"name": name, "num_samples": count, "bytes": size, "sha256": digest}
+            {
+                "name": file.name,
+                "num_samples": count,
+                "bytes": file.stat().st_size,
+                "sha256": _sha256(file),
+            }
         )
     return shards
 

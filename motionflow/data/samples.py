@@ -25,6 +25,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from motionflow.data import drafts
 from motionflow.data.continuity import Step, marked_steps
 from motionflow.data.flow import (
     FLOW_AVERAGES,
@@ -162,7 +163,7 @@ class ClipSamples:
         arrays = vars(self).copy()
         arrays["lengths"] = np.array([len(frame) for frame in self.frames], np.int64)
         arrays["frames"] = np.frombuffer(b"".join(self.frames), np.uint8)
-        np.savez(path, **arrays)
+        drafts.write_arrays(path, arrays)
 
     @staticmethod
     def load_flow(path: str | Path) -> np.ndarray:

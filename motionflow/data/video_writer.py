@@ -9,8 +9,6 @@ come along.
 
 import contextlib
 import logging
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
+from motionflow.data import drafts
 from motionflow.data.sound import open_sound
 from motionflow.errors import InputError
 
@@ -50,18 +49,15 @@ def write_video(
       sound_of: a video whose sound an MP4 gets, from the time of its first frame on.
 
     Raises:
-      InputError: see `check_output`.
+      InputError: see `check_output`, or it could not be written.
     """
     check_output(path)
     path = Path(path)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder, path.name)
-        with draft.open("wb") as file:
-            if path.suffix.lower() == ".gif":
-                write_gif(file, frames, fps, mark)
-            else:
-                write_mp4(file, frames, fps, mark, sound_of)
-        os.replace(draft, path)
+    with drafts.draft(path) as draft, draft.open("wb") as file:
+        if path.suffix.lower() == ".gif":
+            write_gif(file, frames, fps, mark)
+        else:
+            write_mp4(file, frames, fps, mark, sound_of)
 
 
 def check_output(path: str | Path) -> None:

@@ -16,6 +16,7 @@ So `FRAMES_PER_PREDICTION` frames to a prediction keep the default's pace, on vi
 the training videos' frame rate.
 """
 
+import csv
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,9 +25,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from motionflow.data import drafts
 from motionflow.data.video import Video
 from motionflow.errors import InputError
-from motionflow.outputs import write_text
 
 FRAMES_PER_PREDICTION = 2
 SMALLEST = 11  # pixels, SSIM's window
@@ -116,9 +117,10 @@ def mean_scores(rows: Sequence[FrameScores]) -> tuple[float, float, float, float
 
 def write_csv(path: str | Path, rows: Sequence[FrameScores]) -> None:
     """Writes a line a frame under the names of `FrameScores`' attributes."""
-    cells = [[str(row.frame), *(f"{x:.6g}" for x in row[1:])] for row in rows]
-    lines = [",".join(row) + "\n" for row in ([*FrameScores._fields], *cells)]
-    write_text(path, "".join(lines))
+    with drafts.draft(path) as draft, draft.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(FrameScores._fields)
+        writer.writerows([row.frame, *(f"{x:.6g}" for x in row[1:])] for row in rows)
 
 
 def _scores(frame: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
+from motionflow.data import drafts
 from motionflow.data.video_writer import write_mp4
 from motionflow.errors import InputError
 from motionflow.generate import METHODS
 from motionflow.generate.restoration import Filler
-from motionflow.outputs import write_text
 
 IDENTICAL = 100.0  # dB, of frames that do not differ: JSON has no infinity
 
@@ -71,7 +71,7 @@ class Plan:
         values = dataclasses.asdict(self)
         rows = [{"frame": i, "psnr": round(p, 2)} for i, p in self.dropped.items()]
         values |= {"dropped": rows, "share_dropped": self.share_dropped}
-        write_text(path, json.dumps(values | {"saving": self.saving}, indent=2))
+        drafts.write(path, json.dumps(values | {"saving": self.saving}, indent=2))
 
     @classmethod
     def load(cls, path: str | Path) -> "Plan":

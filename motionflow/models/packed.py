@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from motionflow.data import drafts
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models.building import build_model, in_float32
@@ -44,13 +45,9 @@ def write(
             if not np.isfinite(arrays[name]).all():
                 raise InputError(f"{name} is too large for float16: it is not packed")
     text = json.dumps(config | {"frame_size": model.input_shape[1]})
-    np.savez_compressed(
-        path,
-        config=np.array(text),
-        centers=codebook.centers,
-        counts=codebook.counts,
-        **arrays,
-    )
+    about = {"centers": codebook.centers, "counts": codebook.counts}
+    about["config"] = np.array(text)
+    drafts.write_arrays(path, about | arrays, compress=True)
 
 
 def read(path: Path, digest: str | None = None) -> tuple[Network, Codebook]:

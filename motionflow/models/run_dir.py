@@ -23,10 +23,11 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.data import drafts
 from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models.building import build_model, in_float32
-from motionflow.outputs import check_name, write_text
+from motionflow.outputs import check_name
 
 # What may change when a run is resumed: how long and on what it runs, not what it is.
 FREE_TO_CHANGE = ("epochs",)
@@ -105,8 +106,8 @@ class RunDir:
         else:
             self.path.mkdir(parents=True, exist_ok=True)
             codebook.save(self.path / "codebook.npz")
-            np.save(self.path / "mean_frame.npy", mean_frame)
-        write_text(self._config, json.dumps(config, indent=2) + "\n")
+            drafts.write_array(self.path / "mean_frame.npy", mean_frame)
+        drafts.write(self._config, json.dumps(config, indent=2) + "\n")
 
     def _check_same(self, config: dict[str, Any]) -> None:
         stored = self.config
@@ -164,7 +165,7 @@ class RunDir:
             for split, values in manifest["splits"].items()
         }
         origin = {**manifest, "splits": counts}
-        write_text(self.path / "data.json", json.dumps(origin, indent=2) + "\n")
+        drafts.write(self.path / "data.json", json.dumps(origin, indent=2) + "\n")
 
     def checkpoint_paths(self) -> list[str]:
         """Prefixes of the checkpoints in the order in which to try them.
@@ -186,11 +187,11 @@ class RunDir:
 
     def write_flags(self, lines: str) -> None:
         """Writes flags.txt."""
-        write_text(self.path / "flags.txt", lines)
+        drafts.write(self.path / "flags.txt", lines)
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Writes result.json."""
-        write_text(self._result, json.dumps(result, indent=2) + "\n")
+        drafts.write(self._result, json.dumps(result, indent=2) + "\n")
 
     def read_history(self) -> list[dict[str, float]]:
         """The rows of history.csv, first epoch first; [] before the first epoch."""
@@ -207,7 +208,7 @@ class RunDir:
         """Replaces history.csv; all rows have the keys of the first."""
         lines = [",".join(rows[0])]
         lines += [",".join(str(row[key]) for key in rows[0]) for row in rows]
-        write_text(self._history, "\n".join(lines) + "\n")
+        drafts.write(self._history, "\n".join(lines) + "\n")
 
     def load_model(self) -> keras.Model:
         """Rebuilds the model in float32 with the weights of a checkpoint.

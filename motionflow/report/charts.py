@@ -107,7 +107,5 @@ def drawing(figure: Figure, alt: str) -> Picture:
     """A figure as a picture, drawn small enough to be read on a telephone."""
     width, height = figure.get_size_inches()
     figure.set_size_inches(_INCHES, _INCHES * height / width)
-    buffer = io.BytesIO()
-    visualize.save_figure(figure, buffer)
-    with Image.open(buffer) as image:
+    with Image.open(io.BytesIO(visualize.figure_png(figure))) as image:
         return picture(np.asarray(image.convert("RGB")), alt)

@@ -16,12 +16,11 @@ from typing import Any
 import jinja2
 
 from motionflow import __version__
-from motionflow.data import pipeline
+from motionflow.data import drafts, pipeline
 from motionflow.data.records import DataDir, open_data_dir
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
 from motionflow.models.run_dir import RunDir
-from motionflow.outputs import write_text
 from motionflow.report import answers, charts, origin, published, sample_rows, verdict
 from motionflow.scoring import assessment, examples
 from motionflow.scoring.cells import MASKS
@@ -86,7 +85,7 @@ def make_report(
         **draw(summary, evaluation, data, model),
     )
     path = Path(output_dir, "report.html")
-    write_text(path, page)
+    drafts.write(path, page)
     return path
 
 

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from motionflow import baselines
+from motionflow.data import drafts
 from motionflow.data.picture import write_png
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT, PACKED, is_export, versions
-from motionflow.outputs import make_folder, shown, write_text
+from motionflow.outputs import make_folder, shown
 from motionflow.scoring import examples
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation, pool, score
@@ -34,6 +35,8 @@ from motionflow.scoring.known.tables import known_tables
 from motionflow.scoring.model_rows import ModelRows
 from motionflow.scoring.score_tables import introduction, score_tables
 from motionflow.scoring.summary import MODEL, PRIOR, ZERO, summarize
+
+_METRICS = "metrics.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +127,6 @@ def assess(
         seed=options.seed,
         progress=options.progress,
     )
-    evaluation.save(output_dir / "scores.npz")
     summary = {
         "model": row_name(model_dir),
         "num_parameters": {n: model.num_parameters for n, model in models.items()},
@@ -133,26 +135,28 @@ def assess(
         "decodings": rows[0].decoding_names,
         **summarize(evaluation, options.interval_unit, seed=options.seed),
     }
-    if kinds:
-        told = measuring.measure(
-            {n: ModelRows(n, model, data) for n, model in models.items()},
-            {name: rivals[name] for name in (ZERO, PRIOR)},
-            data,
-            split,
-            kinds,
-            options.batch_size,
-            seed=options.seed,
-            progress=options.progress,
-        )
-        told.save(output_dir / "known.npz")
-        summary["known"] = summarize_told(told, seed=options.seed)
-        moving = evaluation.frames[ZERO][:, MASKS.index("nz"), 0]
-        view = data.view(past=any(kind.past for kind in kinds))
-        picture = draw_told(rows[0], MODEL, view, split, kinds, moving, options.seed)
-        write_png(output_dir / "known.png", picture)
-    write_summary(output_dir, summary)
-    drawn = examples.read_examples(evaluation, data, split, rows[0])
-    examples.write_figures(output_dir, summary, data, drawn)
+    told = kinds and measuring.measure(
+        {n: ModelRows(n, model, data) for n, model in models.items()},
+        {name: rivals[name] for name in (ZERO, PRIOR)},
+        data,
+        split,
+        kinds,
+        options.batch_size,
+        seed=options.seed,
+        progress=options.progress,
+    )
+    with drafts.drafts(output_dir, last=_METRICS) as new:
+        evaluation.save(new / "scores.npz")
+        if told:
+            told.save(new / "known.npz")
+            summary["known"] = summarize_told(told, seed=options.seed)
+            moving = evaluation.frames[ZERO][:, MASKS.index("nz"), 0]
+            view = data.view(past=any(kind.past for kind in kinds))
+            drawing = rows[0], MODEL, view, split, kinds, moving, options.seed
+            write_png(new / "known.png", draw_told(*drawing))
+        write_summary(new, summary)
+        drawn = examples.read_examples(evaluation, data, split, rows[0])
+        examples.write_figures(new, summary, data, drawn)
     return summary
 
 
@@ -185,7 +189,6 @@ def assess_pooled(
     metrics = [Path(folder, "metrics.json") for folder in folders]
     stored = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
     evaluation, output_dir = pool(parts), make_folder(output_dir)
-    evaluation.save(output_dir / "scores.npz")
     splits = sorted({one["split"] for one in stored})
     summary = {
         "model": name,
@@ -195,13 +198,18 @@ def assess_pooled(
         "decodings": [n for n in stored[0]["decodings"] if n in evaluation.sums],
         **summarize(evaluation, interval_unit, seed=seed),
     }
-    if all("known" in one for one in stored):
-        told = told_sums.pool(
-            [told_sums.ToldSums.load(Path(folder, "known.npz")) for folder in folders]
-        )
-        told.save(output_dir / "known.npz")
-        summary["known"] = summarize_told(told, seed=seed)
-    write_summary(output_dir, summary)
+    with drafts.drafts(output_dir, last=_METRICS) as new:
+        evaluation.save(new / "scores.npz")
+        if all("known" in one for one in stored):
+            told = told_sums.pool(
+                [
+                    told_sums.ToldSums.load(Path(folder, "known.npz"))
+                    for folder in folders
+                ]
+            )
+            told.save(new / "known.npz")
+            summary["known"] = summarize_told(told, seed=seed)
+        write_summary(new, summary)
     return summary
 
 
@@ -234,8 +242,8 @@ def write_summary(output_dir: Path, summary: dict[str, Any]) -> None:
         "recall": baselines.chance_recall(num_classes),
     }
     text = json.dumps(summary, allow_nan=False)
-    write_text(output_dir / "metrics.json", text + "\n")
-    write_text(output_dir / "tables.md", markdown(summary))
+    drafts.write(output_dir / _METRICS, text + "\n")
+    drafts.write(output_dir / "tables.md", markdown(summary))
 
 
 def markdown(summary: Mapping) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.data import pipeline
+from motionflow.data import drafts, pipeline
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
 from motionflow.models import decoding
@@ -64,7 +64,7 @@ class Evaluation:
             arrays |= {f"sums/{number}/{key}": value for key, value in sums.items()}
             for kind in ("frames", "confusions", "cell_hits"):
                 arrays[f"{kind}/{number}"] = getattr(self, kind)[name]
-        np.savez_compressed(path, **arrays)
+        drafts.write_arrays(path, arrays, compress=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "Evaluation":

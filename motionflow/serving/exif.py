@@ -1,10 +1,13 @@
 """How a photograph is turned: the orientation in its EXIF data, inside a graph.
 
-    data, JPEG --orientation--> 1..8        image, 1..8 --upright--> image
+    data --in_jpeg, in_png--> note --orientation--> 1..8
+    image, 1..8 --upright--> image
 
 A camera stores what its sensor saw and notes how it was held (Exif 2.3, section 4.6.4,
-tag 0x0112). The note lies in an APP1 segment near the start of the file, in the format
-of a TIFF header: byte order, offset of a directory, its entries of 12 bytes.
+tag 0x0112). The note has the format of a TIFF header: byte order, offset of a
+directory, its entries of 12 bytes. It lies in an APP1 segment near the start of a JPEG,
+or in the chunk eXIf of a PNG (PNG 3, section 11.3.4.6), before the pixels or behind
+them. Other places, such as XMP, are not looked at.
 """
 
 from collections.abc import Callable
@@ -12,10 +15,14 @@ from collections.abc import Callable
 import tensorflow as tf
 
 _TAG = 0x0112
+_LONG = 4  # the type of a number of 4 bytes; it should be one of 2
 _MAX_SEGMENTS = 16  # looked through for APP1, which is the first or second
 _MAX_ENTRIES = 64  # of the directory; the orientation is among the first
 _APP1, _IMAGE_DATA = 0xE1, 0xDA
 _HEADER = b"Exif\x00\x00"
+# Of a PNG: libpng writes 8 KB of pixels a chunk, so these are 128 MB.
+_MAX_CHUNKS = 1 << 14
+_FIRST_CHUNK, _AROUND = 8, 12  # bytes; a chunk's length and name before it, CRC behind
 
 
 def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
@@ -42,29 +49,57 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return when((3, 4, 7, 8), lambda x: x[::-1], image)
 
 
-def orientation(data: tf.Tensor) -> tf.Tensor:
-    """Finds the orientation of a JPEG.
+def orientation(note: tf.Tensor) -> tf.Tensor:
+    """Reads the orientation in a note.
 
     Args:
-      data: string scalar.
+      note: string scalar.
 
     Returns:
-      int32 scalar from 1 to 8; 1 where the file does not say, or not clearly.
+      int32 scalar from 1 to 8; 1 where the note does not say, or not clearly.
     """
-    tiff = _tiff(data)
+    # A JPEG has a header before it, and some programs write it into PNGs too.
+    start = tf.where(_slice(note, 0, len(_HEADER)) == _HEADER, len(_HEADER), 0)
+    tiff = _slice(note, start, tf.strings.length(note))
     is_little = tf.strings.substr(tiff, 0, 2) == b"II"
     directory = _number(tiff, 4, 4, is_little)
     count = _number(tiff, directory, 2, is_little)
     entries = _bytes(tiff, directory + 2, 12 * _MAX_ENTRIES)
     entries = tf.reshape(entries, [_MAX_ENTRIES, 12])
-    tags, values = (_value(entries[:, at : at + 2], is_little) for at in (0, 8))
+    tags, kinds, shorts, longs = (
+        _value(entries[:, at:end], is_little)
+        for at, end in ((0, 2), (2, 4), (8, 10), (8, 12))
+    )
+    values = tf.where(kinds == _LONG, longs, shorts)
     is_note = (tags == _TAG) & (values >= 1) & (values <= 8)
     is_note &= tf.range(_MAX_ENTRIES) < count
     return tf.concat([tf.boolean_mask(values, is_note), [1]], 0)[0]
 
 
-def _tiff(data: tf.Tensor) -> tf.Tensor:
-    """The TIFF part of the EXIF segment; "" where there is none."""
+def in_png(data: tf.Tensor) -> tf.Tensor:
+    """The note in the chunk eXIf of a PNG; "" where there is none.
+
+    Chunks are walked from the first on, so pixels that look like one are none.
+    """
+
+    def name(at: tf.Tensor) -> tf.Tensor:
+        return _slice(data, at + 4, 4)
+
+    def length(at: tf.Tensor) -> tf.Tensor:
+        return _number(data, at, 4, False)
+
+    (at,) = tf.while_loop(
+        lambda at: tf.reduce_all(name(at) != [b"eXIf", b"IEND", b""]),
+        lambda at: (at + _AROUND + length(at),),
+        (tf.constant(_FIRST_CHUNK),),
+        maximum_iterations=_MAX_CHUNKS,
+    )
+    found = tf.where(name(at) == b"eXIf", length(at), 0)
+    return _slice(data, at + 8, found)
+
+
+def in_jpeg(data: tf.Tensor) -> tf.Tensor:
+    """The note in the EXIF segment of a JPEG; "" where there is none."""
 
     def length(at: tf.Tensor) -> tf.Tensor:
         return 2 + _number(data, at + 2, 2, False)
@@ -85,8 +120,7 @@ def _tiff(data: tf.Tensor) -> tf.Tensor:
         (tf.constant(2),),
         maximum_iterations=_MAX_SEGMENTS,
     )
-    start = 4 + len(_HEADER)
-    segment = _slice(data, at + start, length(at) - start)
+    segment = _slice(data, at + 4, length(at) - 4)
     return tf.cond(is_exif(at), lambda: segment, lambda: tf.constant(b""))
 
 
@@ -97,11 +131,11 @@ def _number(
 
 
 def _value(digits: tf.Tensor, is_little: tf.Tensor | bool) -> tf.Tensor:
-    """Unsigned numbers [...], at most 2^24, of bytes [..., n]."""
+    """Unsigned numbers [...], at most 2^30, of bytes [..., n]."""
     digits = tf.where(is_little, digits, tf.reverse(digits, [-1]))
     powers = tf.constant([1 << 8 * i for i in range(digits.shape[-1])], tf.int64)
     value = tf.reduce_sum(tf.cast(digits, tf.int64) * powers, axis=-1)
-    return tf.cast(tf.minimum(value, 1 << 24), tf.int32)
+    return tf.cast(tf.minimum(value, 1 << 30), tf.int32)
 
 
 def _bytes(data: tf.Tensor, at: tf.Tensor | int, num_bytes: int) -> tf.Tensor:

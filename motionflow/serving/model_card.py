@@ -18,9 +18,9 @@ import jinja2
 import motionflow
 from motionflow.baselines.known import NAIVE
 from motionflow.compat import keras
+from motionflow.data import drafts
 from motionflow.models import blocks
 from motionflow.models.run_dir import RunDir
-from motionflow.outputs import write_text
 from motionflow.report import verdict
 from motionflow.tables import number
 
@@ -163,7 +163,7 @@ def write(folder: Path, card: Mapping[str, Any]) -> None:
     """
     folder.mkdir(exist_ok=True)
     text = json.dumps(card, indent=2, allow_nan=False) + "\n"
-    write_text(folder / "model_card.json", text)
+    drafts.write(folder / "model_card.json", text)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("motionflow", "serving"),
         undefined=jinja2.StrictUndefined,
@@ -173,4 +173,4 @@ def write(folder: Path, card: Mapping[str, Any]) -> None:
     page = environment.get_template(_TEMPLATE).render(
         card=card, text_of=verdict.text_of, bounded=_bounded
     )
-    write_text(folder / "model_card.md", page)
+    drafts.write(folder / "model_card.md", page)

@@ -3,9 +3,9 @@
     data, JPEG or PNG --decode--> uint8 [H, W, 3] RGB, upright
 
 What `data.picture.read_image` does in Python: the header is asked for the size before
-anything is decoded, a transparent picture lies on white, and a photograph is turned as
-its camera says. TensorFlow's decoders take each other's formats, so the first bytes
-decide which it is.
+anything is decoded, a transparent picture lies on white, and a picture is turned as its
+EXIF data says. TensorFlow's decoders take each other's formats, so the first bytes
+decide which it is; GIF, BMP, WebP and whatever else are refused.
 """
 
 import tensorflow as tf
@@ -61,7 +61,7 @@ def _png_shape(data: tf.Tensor) -> tf.Tensor:
 
 def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:
     image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
-    return exif.upright(image, exif.orientation(data))
+    return exif.upright(image, exif.orientation(exif.in_jpeg(data)))
 
 
 def _decode_png(data: tf.Tensor) -> tf.Tensor:
@@ -72,4 +72,5 @@ def _decode_png(data: tf.Tensor) -> tf.Tensor:
     opaque = tf.cast(2 ** tf.cast(depth, tf.int32) - 1, tf.float32)
     alpha = tf.where(tf.reduce_all(alpha == opaque), 255.0, alpha)
     on_white = 255.0 + alpha / 255.0 * (colours - 255.0)
-    return tf.cast(tf.round(on_white), tf.uint8)
+    image = tf.cast(tf.round(on_white), tf.uint8)
+    return exif.upright(image, exif.orientation(exif.in_png(data)))

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.data import drafts
 from motionflow.quiet import stderr_held_back
 from motionflow.serving import portable
 
@@ -45,7 +46,7 @@ def write(
     holder.weights = model.weights
     for name, quantisation, bound in VARIANTS:
         path = folder / name
-        path.write_bytes(_convert(function, holder, quantisation))
+        drafts.write(path, _convert(function, holder, quantisation))
         written.append(portable.measure(path, open_runner(path), function, bound))
     return written
 

@@ -8,11 +8,11 @@ all. Nothing that is there is ever written over.
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from motionflow import outputs
+from motionflow.data import drafts
 from motionflow.errors import InputError
 from motionflow.lock import alone
 from motionflow.models.model_path import PACKED, SAVED_MODEL, versions
@@ -50,25 +50,13 @@ def publish(
     export_dir = Path(export_dir)
     check_folder(export_dir, format_name)
     with alone(export_dir):
-        version = _write_next(export_dir, write)
+        version = export_dir / str(max(_numbers(export_dir), default=0) + 1)
+        with drafts.draft(version) as written:
+            written.mkdir()
+            write(written)
         if keep_versions:
             for old in versions(export_dir)[:-keep_versions]:
                 _remove(old)
-    return version
-
-
-def _write_next(export_dir: Path, write: Callable[[Path], None]) -> Path:
-    # Beside the versions, so on the same filesystem; the server reads integers only.
-    name = tempfile.mkdtemp(prefix=".unfinished-", dir=export_dir)
-    temporary = export_dir / Path(name).name  # relative, if that is
-    try:
-        write(temporary)
-        temporary.chmod(0o755)
-        version = export_dir / str(max(_numbers(export_dir), default=0) + 1)
-        os.rename(temporary, version)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return version
 
 

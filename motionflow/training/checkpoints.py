@@ -9,13 +9,17 @@ augmentation of the images follow from the place. So a resumed training is, bit 
 on one CPU device, the one that was not interrupted.
 """
 
+import contextlib
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.errors import InputError
+from motionflow.data import drafts
+from motionflow.errors import InputError, NotWritten
 from motionflow.models.run_dir import DAMAGE, RunDir, warn_damaged
 from motionflow.training.progress import Progress
 
@@ -82,7 +86,8 @@ class Checkpoints:
 
     def save(self, step: int) -> None:
         """Saves everything under the number of steps since the first epoch."""
-        self._manager.save(checkpoint_number=step)
+        with self._writing(f"step-{step}"):
+            self._manager.save(checkpoint_number=step)
 
     def save_best(self) -> None:
         """Keeps the weights if the last epoch is among the best."""
@@ -93,7 +98,23 @@ class Checkpoints:
         best = {f"epoch-{row['epoch']}" for row in ranked[: self._num_best]}
         folder = Path(self._folder, "best")
         if f"epoch-{rows[-1]['epoch']}" in best:
-            self._weights.write(str(folder / f"epoch-{rows[-1]['epoch']}"))
+            name = f"best/epoch-{rows[-1]['epoch']}"
+            with self._writing(name):
+                self._weights.write(str(Path(self._folder, name)))
         for file in folder.glob("epoch-*"):
             if file.name.split(".")[0] not in best:
                 file.unlink()
+
+    @contextlib.contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Removes what TensorFlow leaves of a checkpoint that it cannot write."""
+        path = Path(self._folder, name)
+        try:
+            with drafts.naming(path):
+                yield
+        except NotWritten:
+            shutil.rmtree(f"{path}_temp", ignore_errors=True)
+            for file in path.parent.glob(f"{path.name}.*"):
+                if str(path) not in self._manager.checkpoints:
+                    file.unlink()
+            raise

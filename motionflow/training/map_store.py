@@ -7,12 +7,13 @@ A chunk is whole or not there, whenever a process ends.
 """
 
 import functools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from motionflow.data import drafts
 
 
 class MapStore:
@@ -25,6 +26,7 @@ class MapStore:
     def __init__(self, folder: Path):
         self.folder = folder
         self.places: dict[str, tuple[str, int]] = {}
+        drafts.remove_stale(folder)
         for labels in sorted(folder.glob("chunk-*.npz")):
             self._enter(labels)
 
@@ -36,11 +38,9 @@ class MapStore:
     def add(self, maps: np.ndarray, **labels: Any) -> None:
         """Writes a chunk; its labels come last and say that it is there."""
         name = f"chunk-{labels['ids'][0]}"
-        drafts = [self.folder / f".{name}{suffix}" for suffix in (".npy", ".npz")]
-        np.save(drafts[0], maps)
-        np.savez(drafts[1], **labels)
-        for draft in drafts:
-            os.replace(draft, draft.with_name(draft.name[1:]))
+        with drafts.drafts(self.folder, name, last=f"{name}.npz") as new:
+            drafts.write_array(new / f"{name}.npy", maps)
+            drafts.write_arrays(new / f"{name}.npz", labels)
         self._enter(self.folder / f"{name}.npz")
 
     def labels(

@@ -11,7 +11,9 @@ one chart; a point's step is its epoch, and one written again takes the place of
 first. The tab HPARAMS shows the settings beside the last of these numbers.
 """
 
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,9 @@ from tensorboard.plugins.hparams import api as hparams_api
 
 from motionflow import visualize
 from motionflow.compat import keras
-from motionflow.data import pipeline
+from motionflow.data import drafts, pipeline
 from motionflow.data.records import DataDir
+from motionflow.errors import NotWritten
 from motionflow.flow_color import overlay_flow
 from motionflow.models import spatial_softmax
 from motionflow.scoring.examples import choose_examples
@@ -50,11 +53,12 @@ class Board:
         self._split = "validation" if data.num_samples("validation") else "train"
         self._examples = _read_examples(data, self._split)
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
+        self._num_events = 0
 
     def write_run(self, hparams: Mapping[str, bool | int | float | str]) -> None:
         """Writes what does not change: graph, hyperparameters, codebook."""
         centers, counts = self._codebook.centers, self._codebook.counts
-        with self._writer("").as_default(step=0):
+        with self._writer("", 0):
             tf.summary.graph(self._predict.get_concrete_function().graph)
             hparams_api.hparams(dict(hparams))
             tf.summary.image(
@@ -62,6 +66,7 @@ class Board:
                 _pixels(visualize.codebook_figure(centers, counts))[None],
                 description="The classes: each centre in the colour of its direction.",
             )
+        self._check()
 
     def write_epoch(self, row: Mapping[str, float], confusion: np.ndarray) -> None:
         """Writes the numbers and pictures of an epoch.
@@ -75,13 +80,13 @@ class Board:
         for name, value in row.items():
             split = "validation" if name.startswith("val_") else "train"
             if name != "epoch":
-                with self._writer(split).as_default(step=epoch):
+                with self._writer(split, epoch):
                     tf.summary.scalar(name.removeprefix("val_"), value)
         where = f"{self._split}, epoch {epoch}"
         figure = visualize.confusion_figure(
             confusion, self._codebook.zero_index, f"Confusion of classes: {where}"
         )
-        with self._writer(self._split).as_default(step=epoch):
+        with self._writer(self._split, epoch):
             tf.summary.image("confusion_matrix", _pixels(figure)[None])
             tf.summary.image(
                 "predictions",
@@ -89,6 +94,7 @@ class Board:
                 description="Frame, true flow, predicted flow; both flows on the scale "
                 "of the longest true vector, colours as in the codebook's picture.",
             )
+        self._check()
 
     def _draw_examples(self) -> np.ndarray:
         """One row a sample, uint8 [n * S, 3 * S, 3]."""
@@ -97,12 +103,28 @@ class Board:
         examples = zip(frames, flows, predicted, strict=True)
         return np.concatenate([draw_example(*example) for example in examples])
 
-    def _writer(self, name: str) -> tf.summary.SummaryWriter:
-        """Made when it is first needed; TensorFlow flushes it after each `with`."""
-        if name not in self._writers:
-            path = str(self._folder / name)
-            self._writers[name] = tf.summary.create_file_writer(path)
-        return self._writers[name]
+    @contextlib.contextmanager
+    def _writer(self, name: str, step: float) -> Iterator[None]:
+        """What is written inside is of this step, and flushed behind it."""
+        with drafts.naming(self._folder):
+            if name not in self._writers:
+                path = str(self._folder / name)
+                self._writers[name] = tf.summary.create_file_writer(path)
+            with self._writers[name].as_default(step=step):
+                yield
+
+    def _check(self) -> None:
+        """TensorFlow does not say that it could not write an event."""
+        folders = [self._folder / name for name in self._writers]
+        files = [max(f.glob("*.v2"), key=os.path.getmtime) for f in folders]
+        before, self._num_events = self._num_events, 0
+        try:
+            for _ in tf.data.TFRecordDataset([str(file) for file in files]):
+                self._num_events += 1
+        except tf.errors.DataLossError:  # the last one is cut
+            before = self._num_events
+        if self._num_events <= before:
+            raise NotWritten(self._folder, "an event is missing; is the disk full?")
 
 
 def draw_example(

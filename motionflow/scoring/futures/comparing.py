@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from motionflow.data import drafts
 from motionflow.data.records import DataDir, open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
-from motionflow.outputs import make_folder, write_text
+from motionflow.outputs import make_folder
 from motionflow.scoring import bootstrap
 from motionflow.scoring.assessment import row_name
 from motionflow.scoring.futures import film_rows, sample_choice, strips, tables
@@ -91,10 +92,11 @@ def compare(
     )
     summary = _about(models, data, split, choice, options)
     summary |= {"films": counts, "scores": _scores(totals, choice, videos, options)}
-    _write(output_dir, summary)
     numbers = strips.choose(seen.motion, reached, choice.sources[choice.rows])
     samples = strips.read(data, videos, split, choice, numbers)
-    strips.write(models, samples, videos.step_frames, output_dir)
+    with drafts.drafts(output_dir, last="comparison.json") as new:
+        _write(new, summary)
+        strips.write(models, samples, videos.step_frames, new)
     return summary
 
 
@@ -201,5 +203,5 @@ def _scores(
 
 def _write(output_dir: Path, summary: Mapping) -> None:
     text = json.dumps(summary, allow_nan=False, indent=1)
-    write_text(output_dir / "comparison.json", text + "\n")
-    write_text(output_dir / "comparison.md", tables.markdown(summary))
+    drafts.write(output_dir / "comparison.json", text + "\n")
+    drafts.write(output_dir / "comparison.md", tables.markdown(summary))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from motionflow.data import drafts
 from motionflow.errors import InputError
 
 USED_MASKS = ("all", "nz")  # of `cells.MASKS`
@@ -45,7 +46,8 @@ class ToldSums:
         pairs = [(kind, row) for kind, rows in self.sums.items() for row in rows]
         arrays = {name: getattr(self, name) for name in _PLAIN}
         arrays["sums"] = np.stack([self.sums[kind][row] for kind, row in pairs])
-        np.savez_compressed(path, pairs=np.array(pairs), **arrays)
+        arrays["pairs"] = np.array(pairs)
+        drafts.write_arrays(path, arrays, compress=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "ToldSums":
