@@ -26,7 +26,6 @@ class MapStore:
     def __init__(self, folder: Path):
         self.folder = folder
         self.places: dict[str, tuple[str, int]] = {}
-        drafts.remove_stale(folder)
         for labels in sorted(folder.glob("chunk-*.npz")):
             self._enter(labels)
 

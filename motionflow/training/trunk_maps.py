@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data import known, pipeline
+from motionflow.data import drafts, known, pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
@@ -100,6 +100,7 @@ class TrunkMaps:
             store = MapStore(kept)
             if _missing(store, ids).any():
                 with alone(kept, waits=True):
+                    drafts.remove_stale(kept)
                     store = MapStore(kept)  # with what another has made meanwhile
                     _fill(store, network, data, split, view, ids)
             self._places.append([store.places[one] for one in ids])
