@@ -89,7 +89,7 @@ def test_a_full_disk_costs_no_old_film(tmp_path, name):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (9000, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(InputError, match=f"{name} could not be written: File too"):
             video_writer.write_video(tmp_path / name, noise, fps=5)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

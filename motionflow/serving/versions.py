@@ -51,9 +51,11 @@ def publish(
     check_folder(export_dir, format_name)
     with alone(export_dir):
         version = export_dir / str(max(_numbers(export_dir), default=0) + 1)
-        with drafts.draft(version) as written:
+        with drafts.drafts(export_dir, version.name) as work:
+            written = work / version.name
             written.mkdir()
             write(written)
+            os.rename(written, version)  # where no lock holds, another may be faster
         if keep_versions:
             for old in versions(export_dir)[:-keep_versions]:
                 _remove(old)
