@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from motionflow.data import video
 from motionflow.generate import picture_flow, rollout
@@ -60,16 +59,11 @@ def model(run_dir):
 
 def signatures_of(version):
     """Functions of arrays by their names; the objects themselves as "specs"."""
-    exported = tf.saved_model.load(str(version))
+    specs = served.loaded(version).signatures
     return {
-        name: lambda f=f, exported=exported, **inputs: {
-            key: value.numpy()
-            for key, value in f(
-                **{k: tf.constant(v) for k, v in inputs.items()}
-            ).items()
-        }
-        for name, f in exported.signatures.items()
-    } | {"specs": exported.signatures}
+        name: lambda name=name, **inputs: served.python_answers(version, name, inputs)
+        for name in specs
+    } | {"specs": specs}
 
 
 @pytest.fixture(scope="module")

@@ -174,7 +174,7 @@ def settings(data, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_training_from_kept_maps(data, settings):
+def test_training_from_kept_maps(data, settings, short_trunk):
     result = train(settings)
     # What the whole network says of the validation frames, frames and all.
     run_dir = RunDir.open(settings.run_dir)
@@ -209,7 +209,7 @@ def test_a_resumed_training_keeps_no_other_maps(settings, tmp_path):
 
 
 @pytest.mark.slow
-def test_guided_networks_train_from_kept_maps(settings, tmp_path):
+def test_guided_networks_train_from_kept_maps(settings, tmp_path, short_trunk):
     told = dataclasses.replace(settings, model="guided", run_dir=str(tmp_path))
     assert np.isfinite(train(told)["training"]["loss"])
 
