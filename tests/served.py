@@ -85,12 +85,10 @@ def requests(batch, frame_size, grid_size=None):
     }
 
 
+@functools.cache
 def loaded(version):
-    """An export, loaded once for all tests: each first answer of a signature is dear."""
-    return _loaded(str(version))
-
-
-_loaded = functools.cache(tf.saved_model.load)
+    """An export, loaded once for all tests: a signature's first answer is dear."""
+    return tf.saved_model.load(str(version))
 
 
 def python_answers(version, name, inputs):

@@ -56,7 +56,8 @@ def test_what_is_told_otherwise_is_found(guided_version, guided_run_dir, monkeyp
         return said | {"num_pins": 0 * said["num_pins"]}
 
     monkeypatch.setattr(saved_model.told, "inputs", without_pins)
-    monkeypatch.setattr(tf.saved_model, "load", served.loaded)
+    again = served.loaded(guided_version)
+    monkeypatch.setattr(tf.saved_model, "load", lambda path: again)
     with pytest.raises(RuntimeError, match="guided.* of the export is off by"):
         saved_model.check(guided_version, run.load_model(), run.codebook.centers)
 
