@@ -112,9 +112,9 @@ def check(answer, expected):
         np.testing.assert_allclose(*pair, atol=atol, err_msg=key)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=3)
 def _loader(version):
-    """The C++ loader, in a process of its own that ends with this one."""
+    """The C++ loader, in a process of its own that ends when its input does."""
     command = [sys.executable, LOADER, Path(tf.__file__).parent, version]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
