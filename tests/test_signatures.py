@@ -144,8 +144,9 @@ def test_float_frames_give_everything(signatures, model):
     np.testing.assert_allclose(answer["flow"], expected["flow"], atol=1e-5)
 
 
-@pytest.mark.parametrize("height, width", [(64, 64), (70, 121), (90, 40)])
-@pytest.mark.parametrize("n, m", [(1, 1), (3, 2)])
+@pytest.mark.parametrize(
+    "height, width, n, m", [(64, 64, 1, 1), (70, 121, 3, 2), (90, 40, 2, 1)]
+)
 def test_the_rollout_is_the_one_of_the_tools(signatures, model, height, width, n, m):
     frames = served.pictures(2, height, width)
     numbers = {
