@@ -122,7 +122,7 @@ def moments(rng, seconds, output_dir):
         return lambda: len(finished_clips(output_dir)) >= num
 
     yield is_past(time.monotonic() + rng.uniform(0, seconds / 2)), 0
-    yield are_done(rng.randrange(1, NUM_CLIPS)), rng.uniform(0, 0.1)
+    yield are_done(rng.randrange(1, NUM_CLIPS // 2)), rng.uniform(0, 0.02)
     yield are_done(NUM_CLIPS), rng.uniform(0, 0.1)
     yield lambda: any(output_dir.glob(".*.tfrecord*")), rng.uniform(0, 0.03)
     yield lambda: any(output_dir.glob("train-*.tfrecord")), 0

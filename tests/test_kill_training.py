@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -47,7 +48,10 @@ class Training:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
-def test_killed_and_stopped_it_ends_with_the_weights_of_an_uninterrupted_run(tmp_path):
+def test_killed_and_stopped_it_ends_with_the_weights_of_an_uninterrupted_run(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(trainer, "Board", mock.Mock())  # the command draws
     data_dir = tiny_run.write_data(tmp_path / "data", (24, 4, 1))
     whole = tiny_run.settings(data_dir, tmp_path / "whole", **OPTIONS)
     trainer.train(whole)
