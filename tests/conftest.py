@@ -8,6 +8,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ import numpy as np
 import pytest
 
 from motionflow import cli
+
+# TensorFlow makes many objects that live on: they need not be searched so often.
+gc.set_threshold(50_000, 20, 20)
 
 SIZE = 200
 MOVES = [(2, 0), (-2, 0), (0, 2), (0, -2), (2, 2), (-2, -2), (3, 0), (-3, 0), (0, 3)]
@@ -60,6 +64,8 @@ def seed():
 
 @pytest.fixture(scope="module", autouse=True)
 def _seeded_module():
+    gc.collect()
+    gc.freeze()  # what lives now is not searched again
     seed()
 
 
@@ -89,6 +95,15 @@ def tiny_data_dir(tiny_videos, tmp_path_factory) -> Path:
     labels = LabelOptions(flow_method="dis", frame_stride=2)
     build_data_dir(tiny_videos, folder, BuildOptions(num_clusters=8, labels=labels))
     return folder
+
+
+@pytest.fixture
+def short_trunk(monkeypatch):
+    """EfficientNet with a block of each kind: as good where its weights are random."""
+    from motionflow.models import efficientnet
+
+    stages = [stage._replace(num_blocks=1) for stage in efficientnet.STAGES]
+    monkeypatch.setattr(efficientnet, "STAGES", stages)
 
 
 @pytest.fixture(scope="session")

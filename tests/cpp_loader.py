@@ -1,13 +1,13 @@
 """Runs a SavedModel as TensorFlow Serving does, without Python TensorFlow.
 
-    python cpp_loader.py WHEEL EXPORT REQUESTS ANSWERS
+    python cpp_loader.py WHEEL EXPORT < requests > answers
 
 The server loads with C++ `LoadSavedModel` and runs `Session::Run`, XLA off; the
-TensorFlow wheel carries that code behind its C API. REQUESTS is a pickle of pairs: what
+TensorFlow wheel carries that code behind its C API. A request is a pickle of two: what
 is fed {tensor: array}, bytes in an array of objects, and the tensors that are asked
-for, named as in the signature ("op:0"). ANSWERS gets a pickle with one answer a
-request: {tensor: array}, or TensorFlow's message where it failed. A model that does not
-load ends the process with the message.
+for, named as in the signature ("op:0"). Its answer is a pickle: {tensor: array}, or
+TensorFlow's message where it failed. Of a model that does not load that is the message
+of each request. The end of the requests ends the process.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ import numpy as np
 STRING, STRING_SIZE = 7, 24  # TF_STRING, sizeof(TF_TString)
 TYPES = {1: np.float32, 3: np.int32, 4: np.uint8}
 NUMBERS = {np.dtype(dtype): number for number, dtype in TYPES.items()}
-wheel, export, request_file, answer_file = sys.argv[1:]
+wheel, export = sys.argv[1:]
 
 
 class Output(ctypes.Structure):
@@ -113,8 +113,12 @@ session = pointer(
         *(options, None, export.encode(), tags, 1, graph, None, status)
     )
 )
-if failure := message():
-    sys.exit(failure)
-requests = pickle.loads(Path(request_file).read_bytes())
-Path(answer_file).write_bytes(pickle.dumps([run(*request) for request in requests]))
-assert "tensorflow" not in sys.modules
+refusal = message()
+while True:
+    try:
+        request = pickle.load(sys.stdin.buffer)
+    except EOFError:
+        break
+    pickle.dump(refusal or run(*request), sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+    assert "tensorflow" not in sys.modules

@@ -86,14 +86,14 @@ def requests(batch, frame_size, grid_size=None):
 
 
 @functools.cache
-def _signatures(version):
-    model = tf.saved_model.load(str(version))
-    return model, model.signatures  # which the model owns
+def loaded(version):
+    """An export, loaded once for all tests: a signature's first answer is dear."""
+    return tf.saved_model.load(str(version))
 
 
 def python_answers(version, name, inputs):
     """What Python TensorFlow makes of a request."""
-    signature = _signatures(version)[1][name]
+    signature = loaded(version).signatures[name]
     found = signature(**{key: tf.constant(value) for key, value in inputs.items()})
     return {key: value.numpy() for key, value in found.items()}
 
@@ -112,34 +112,33 @@ def check(answer, expected):
         np.testing.assert_allclose(*pair, atol=atol, err_msg=key)
 
 
-def run_loader(version, asked, folder):
-    """Asks the C++ loader in a process of its own.
+@functools.lru_cache(maxsize=3)
+def _loader(version):
+    """The C++ loader, in a process of its own that ends when its input does."""
+    command = [sys.executable, LOADER, Path(tf.__file__).parent, version]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def cpp_answers(version, asked):
+    """What the C++ loader makes of some requests.
 
     Args:
       version: the export.
       asked: pairs of a signature's name and its inputs.
-      folder: for files.
 
     Returns:
-      The process, and one answer a request: {output: array}, or an error's text.
+      One answer a request: {output: array}, or an error's text.
     """
-    definitions, pairs = signature_defs(version), []
+    definitions, process = signature_defs(version), _loader(version)
+    answers = []
     for name, inputs in asked:
         tensors = definitions[name]
         fed = {tensors.inputs[key].name: value for key, value in inputs.items()}
-        pairs.append((fed, [tensors.outputs[key].name for key in tensors.outputs]))
-    files = folder / "requests.pickle", folder / "answers.pickle"
-    files[0].write_bytes(pickle.dumps(pairs))
-    process = subprocess.run(
-        [sys.executable, LOADER, Path(tf.__file__).parent, version, *files],
-        capture_output=True,
-        text=True,
-    )
-    if process.returncode:
-        return process, None
-    answers = pickle.loads(files[1].read_bytes())
-    for i, ((name, _), answer) in enumerate(zip(asked, answers, strict=True)):
+        keys = {tensor.name: key for key, tensor in tensors.outputs.items()}
+        pickle.dump((fed, list(keys)), process.stdin)
+        process.stdin.flush()
+        answer = pickle.load(process.stdout)
         if isinstance(answer, dict):
-            keys = {t.name: key for key, t in definitions[name].outputs.items()}
-            answers[i] = {keys[tensor]: value for tensor, value in answer.items()}
-    return process, answers
+            answer = {keys[tensor]: value for tensor, value in answer.items()}
+        answers.append(answer)
+    return answers

@@ -48,7 +48,7 @@ class Model:
 
     def __init__(self, path, name="motionflow"):
         self.name, self.version = name, int(path.name)
-        self.exported = tf.saved_model.load(str(path))
+        self.exported = served.loaded(path)
         self.definitions = served.signature_defs(path)
         self.failures, self.delay, self.state, self.num_requests = 0, 0, "AVAILABLE", 0
 

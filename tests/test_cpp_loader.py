@@ -22,14 +22,13 @@ pytestmark = pytest.mark.slow
         ("guided_version", (64, tiny_run.GUIDED_GRID), (1, 3)),
     ],
 )
-def test_every_signature_answers_as_in_python(name, sizes, batches, request, tmp_path):
+def test_every_signature_answers_as_in_python(name, sizes, batches, request):
     version = request.getfixturevalue(name)
     asked = [
         item for batch in batches for item in served.requests(batch, *sizes).items()
     ]
     assert {name for name, _ in asked} == set(served.signature_defs(version))
-    process, answers = served.run_loader(version, asked, tmp_path)
-    assert process.returncode == 0, process.stderr[-2000:]
+    answers = served.cpp_answers(version, asked)
     for (name, inputs), answer in zip(asked, answers, strict=True):
         served.check(answer, served.python_answers(version, name, inputs))
 
@@ -82,15 +81,13 @@ MESSAGES = {
 }
 
 
-def test_what_does_not_fit_is_an_error_that_says_so(version, tmp_path):
-    check_refusals(version, BAD, MESSAGES, tmp_path)
+def test_what_does_not_fit_is_an_error_that_says_so(version):
+    check_refusals(version, BAD, MESSAGES)
 
 
-def check_refusals(version, bad, messages, folder):
+def check_refusals(version, bad, messages):
     good = "serving_default", served.requests(1, 64)["serving_default"]
-    process, answers = served.run_loader(version, [*bad.values(), good], folder)
-    assert process.returncode == 0, process.stderr[-2000:]
-    *failed, last = answers
+    *failed, last = served.cpp_answers(version, [*bad.values(), good])
     for name, answer in zip(bad, failed, strict=True):
         assert isinstance(answer, str), f"{name}: no error"
         assert messages[name] in answer, f"{name}: {answer}"
@@ -158,17 +155,17 @@ BAD_FILM = {
 }
 
 
-def test_what_does_not_fit_in_what_is_told_is_an_error(guided_version, tmp_path):
+def test_what_does_not_fit_in_what_is_told_is_an_error(guided_version):
     bad = BAD_TOLD | BAD_FILM
     requests, messages = (
         {name: pair[i] for name, pair in bad.items()} for i in range(2)
     )
-    check_refusals(guided_version, requests, messages, tmp_path)
+    check_refusals(guided_version, requests, messages)
     # Places that are padding may be anything, and an arrow may end outside.
     arrows = np.float32([[[8, 8, 90, -5], [np.nan] * 4]] * 2)
     good = told_request(arrows=arrows, num_arrows=(1, 0))
-    _, answers = served.run_loader(guided_version, [good], tmp_path)
-    assert np.isfinite(answers[0]["flow"]).all()
+    (answer,) = served.cpp_answers(guided_version, [good])
+    assert np.isfinite(answer["flow"]).all()
 
 
 def save(folder, function):
@@ -207,7 +204,6 @@ def test_what_the_server_refuses_is_refused(function, words, tmp_path):
     # Python would take it.
     answer = served.python_answers(version, "serving_default", {"image": image})
     np.testing.assert_array_equal(answer["flow"], 2 * image)
-    asked = [("serving_default", {"image": image})]
-    process, answers = served.run_loader(version, asked, tmp_path)
-    assert words in (process.stderr if process.returncode else answers[0])
+    (answer,) = served.cpp_answers(version, [("serving_default", {"image": image})])
+    assert words in answer
     assert any(words in sentence for sentence in gate.violations(version))

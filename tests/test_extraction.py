@@ -147,17 +147,17 @@ def test_what_a_clip_does_to_its_worker_costs_that_clip(
 
 
 WORKER = """
-import multiprocessing, time
+import multiprocessing, os, time
 from motionflow.data.extraction import _start_worker
 
 def wait():
     _start_worker(0)
+    print(os.getpid(), flush=True)
     time.sleep(600)
 
 if __name__ == "__main__":
     worker = multiprocessing.get_context("spawn").Process(target=wait)
     worker.start()
-    print(worker.pid, flush=True)
     worker.join()
 """
 
@@ -177,7 +177,6 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
         assert is_running(pid)
-        time.sleep(3)  # the worker sets its watch up
         parent.send_signal(signal.SIGKILL)
     deadline = time.monotonic() + 20
     while is_running(pid) and time.monotonic() < deadline:

@@ -41,7 +41,7 @@ def built(name, size, grid, **options):
         ("efficientnet", 64, 3, {}),
     ],
 )
-def test_a_folded_network_answers_alike(name, size, grid, options):
+def test_a_folded_network_answers_alike(name, size, grid, options, short_trunk):
     model, folded = (
         built(name, size, grid, **options),
         built(name, size, grid, **options),

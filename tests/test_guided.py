@@ -6,11 +6,9 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data import known, pipeline
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.models import guidance, guided, naive, predictor, spatial_softmax
 from motionflow.models.building import build_model
-from motionflow.serving import saved_model
 
 SIZE, GRID = 64, 4
 CENTERS = np.float32([[0, 0], [4, 0], [-4, 0], [0, 4], [0, -4]])
@@ -72,7 +70,7 @@ def test_told_cells_keep_their_vector(model, frames):
     np.testing.assert_array_equal(flow[1], untold[1])
 
 
-def test_it_begins_with_a_bell_around_the_naive_answer(frames):
+def test_it_begins_with_a_bell_around_the_naive_answer(frames, short_trunk):
     model = build()
     hints = model.get_layer("hints_out")
     hints.set_weights([0 * weight for weight in hints.get_weights()])
@@ -122,7 +120,7 @@ def test_an_arrow_reaches_what_looks_alike():
     np.testing.assert_array_equal(spread[1, 0], [6, 0, 1])
 
 
-def test_a_blind_network_sees_only_what_it_is_told(frames):
+def test_a_blind_network_sees_only_what_it_is_told(frames, short_trunk):
     model = build(blind=True)
     one, other = (
         model.told(x, tell((1, 1, 4, 0)), training=False)[0]
@@ -132,7 +130,7 @@ def test_a_blind_network_sees_only_what_it_is_told(frames):
     assert np.abs(one[0] - one[1]).max() > 1e-3  # one frame is told, the other is not
 
 
-def test_it_learns_from_what_it_is_told(frames):
+def test_it_learns_from_what_it_is_told(frames, short_trunk):
     """The truth is a coin that only the arrow shows."""
     keras.utils.set_random_seed(1)
     model = build(freeze_trunk=True)
@@ -200,19 +198,9 @@ def test_one_head():
         )
 
 
-def test_an_export_can_be_told(frames, tmp_path):
-    keras.utils.set_random_seed(0)
-    model = build()
-    model.get_layer("gates").set_weights(
-        [
-            np.random.default_rng(3).normal(0, 0.1, w.shape)
-            for w in model.get_layer("gates").get_weights()
-        ]
-    )
-    (tmp_path / "1").mkdir()
-    # Writing compares each signature with the network.
-    saved_model.write(tmp_path / "1", model, model, Codebook(CENTERS))
-    exported, own = predictor.load(tmp_path / "1"), predictor.of_model(model, CENTERS)
+@pytest.mark.slow
+def test_an_export_can_be_told(frames, guided_version, guided_run_dir):
+    exported, own = map(predictor.load, (guided_version, guided_run_dir))
     assert exported.takes_known
     told = tell((1, 2, 3, 1), pins=[(0, 0)], past=np.full((2, GRID, GRID, 2), 2.0))
     for found, expected in zip(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.exact_resume import differences
 
 pytestmark = pytest.mark.slow
 
-OPTIONS = {"batch_size": 2, "epochs": 3, "checkpoint_steps": 2, "ema_decay": 0.9}
+OPTIONS = {"batch_size": 2, "epochs": 2, "checkpoint_steps": 2, "ema_decay": 0.9}
 OPTIONS |= {"min_crop": 0.7, "learning_rate_schedule": "cosine"}
 
 
@@ -47,8 +48,11 @@ class Training:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
-def test_killed_and_stopped_it_ends_with_the_weights_of_an_uninterrupted_run(tmp_path):
-    data_dir = tiny_run.write_data(tmp_path / "data", (40, 4, 1))
+def test_killed_and_stopped_it_ends_with_the_weights_of_an_uninterrupted_run(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(trainer, "Board", mock.Mock())  # the command draws
+    data_dir = tiny_run.write_data(tmp_path / "data", (24, 4, 1))
     whole = tiny_run.settings(data_dir, tmp_path / "whole", **OPTIONS)
     trainer.train(whole)
 
@@ -56,12 +60,12 @@ def test_killed_and_stopped_it_ends_with_the_weights_of_an_uninterrupted_run(tmp
     reached, draw = 0, random.Random(0)
     for number in (signal.SIGKILL, signal.SIGTERM):
         training = Training(killed)
-        # 60 steps in all; a kill can hit a step, a save or a validation.
-        target = reached + draw.randint(2, 16)
+        # 24 steps in all; a kill can hit a step, a save or a validation.
+        target = reached + draw.randint(2, 8)
         code, output = training.end(number, target)
         assert code == (143 if number == signal.SIGTERM else -number), output
-        assert target <= training.saved() < 60, output
-        assert reached == 0 or "from step" in output or reached % 20 == 0
+        assert target <= training.saved() < 24, output
+        assert reached == 0 or "from step" in output or reached % 12 == 0
         reached = training.saved()
     assert "stopped by SIGTERM after" in output
 

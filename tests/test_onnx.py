@@ -55,10 +55,9 @@ def test_the_input_is_the_frame_as_it_is(version):
         ("vgg", 64, 4),
         ("convnext", 40, 4),
         ("efficientnet", 64, 4),
-        ("guided", 64, 4),
     ],
 )
-def test_the_other_networks_convert(name, size, grid, tmp_path):
+def test_the_other_networks_convert(name, size, grid, tmp_path, short_trunk):
     pytest.importorskip("tf2onnx")
     keras.utils.set_random_seed(0)
     model = build_model(

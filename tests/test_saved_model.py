@@ -5,7 +5,7 @@ import tensorflow as tf
 from motionflow.models.run_dir import RunDir
 from motionflow.serving import saved_model
 from motionflow.serving.exporting import export_model
-from tests import tiny_run
+from tests import served, tiny_run
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +56,8 @@ def test_what_is_told_otherwise_is_found(guided_version, guided_run_dir, monkeyp
         return said | {"num_pins": 0 * said["num_pins"]}
 
     monkeypatch.setattr(saved_model.told, "inputs", without_pins)
+    again = served.loaded(guided_version)
+    monkeypatch.setattr(tf.saved_model, "load", lambda path: again)
     with pytest.raises(RuntimeError, match="guided.* of the export is off by"):
         saved_model.check(guided_version, run.load_model(), run.codebook.centers)
 

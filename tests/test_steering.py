@@ -55,12 +55,17 @@ def test_two_places_arrive_and_a_pin_stays(mode):
         np.testing.assert_allclose(origin(last, end), place, atol=1)
 
 
+@pytest.fixture(scope="module")
+def model_in_the_box():
+    return motionflow.load()
+
+
 @pytest.mark.parametrize("mode", ["composed", "euler"])
-def test_a_place_of_a_drawn_figure_arrives_by_the_model_in_the_box(mode):
+def test_a_place_of_a_drawn_figure_arrives(model_in_the_box, mode):
     """Within two pixels at the size of the network; a chart is moved the same way."""
     frame = drawn.make_clip(0, seed=3).frame(0)
     animation = Animation(mode=mode, control=Control([((130, 90), (148, 80))]))
-    film = animation.play(motionflow.load().predictor, frame)
+    film = animation.play(model_in_the_box.predictor, frame)
     flows = [shot.flow for (shot,) in film][1::5]
     moved = rollout.generate(
         lambda _: flows.pop(0)[np.newaxis], chart(200, 266)[np.newaxis], mode=mode

@@ -13,11 +13,8 @@ from tests import strategy_worker, tiny_run
 
 pytestmark = pytest.mark.slow
 
-LEARNED = [  # beside what one device learns
-    ("allconv", "mirrored"),
-    ("allconv", "multi_worker"),
-    ("dense_sequence", "mirrored"),
-]
+# Beside what one device learns: each strategy, each kind of network.
+LEARNED = [("allconv", "multi_worker"), ("dense_sequence", "mirrored")]
 
 
 def start(strategy, job, **environment):
@@ -89,21 +86,20 @@ def test_two_replicas_learn_what_one_does(answers, model, strategy):
     assert (one["replicas"], two["replicas"]) == (1, 2)
     assert two["weights"] == pytest.approx(one["weights"], rel=1e-4)
     assert two["training"] == pytest.approx(one["training"], rel=1e-5)
-    if model == "allconv":
-        # Batch normalisation's moving variance is divided by n on several devices, and
-        # by n - 1 on one; here n is 36.
-        assert two["validation"] == pytest.approx(one["validation"], rel=2e-3)
+    # Batch normalisation's moving variance is divided by n on several devices, and
+    # by n - 1 on one; here n is at least 36.
+    assert two["validation"] == pytest.approx(one["validation"], rel=2e-3)
 
 
-@pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
-def test_the_run_directory_is_one_devices(answers, strategy):
+@pytest.mark.parametrize("model, strategy", LEARNED)
+def test_the_run_directory_is_one_devices(answers, model, strategy):
     folder, _ = answers
     names = [
-        {path.name for path in (folder / f"allconv {name}").iterdir()}
+        {path.name for path in (folder / f"{model} {name}").iterdir()}
         for name in ("one_device", strategy)
     ]
     assert names[0] == names[1]
-    run_dir = RunDir.open(folder / f"allconv {strategy}")
+    run_dir = RunDir.open(folder / f"{model} {strategy}")
     assert len(run_dir.read_history()) == 2
     assert run_dir.load_model().get_weights()
     best = RunDir.open(run_dir.checkpoints / "best")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from motionflow.data.augmentation import Augmentation, augment
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.run_dir import RunDir
-from motionflow.training import trunk_maps
+from motionflow.training import trainer, trunk_maps
 from motionflow.training.settings import Settings
 from motionflow.training.trainer import Trainer, train
 from motionflow.training.trunk_maps import TrunkMaps, View
@@ -174,7 +175,7 @@ def settings(data, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_training_from_kept_maps(data, settings):
+def test_training_from_kept_maps(data, settings, short_trunk):
     result = train(settings)
     # What the whole network says of the validation frames, frames and all.
     run_dir = RunDir.open(settings.run_dir)
@@ -193,7 +194,8 @@ def test_training_from_kept_maps(data, settings):
 
 
 @pytest.mark.slow
-def test_a_resumed_training_keeps_no_other_maps(settings, tmp_path):
+def test_a_resumed_training_keeps_no_other_maps(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "Board", mock.Mock())  # others draw
     maps = tmp_path / "maps"
     change = {"run_dir": str(tmp_path / "r"), "keep_trunk_maps": str(maps)}
     change |= {"pretrained": "default", "learning_rate_schedule": "step"}
@@ -209,7 +211,7 @@ def test_a_resumed_training_keeps_no_other_maps(settings, tmp_path):
 
 
 @pytest.mark.slow
-def test_guided_networks_train_from_kept_maps(settings, tmp_path):
+def test_guided_networks_train_from_kept_maps(settings, tmp_path, short_trunk):
     told = dataclasses.replace(settings, model="guided", run_dir=str(tmp_path))
     assert np.isfinite(train(told)["training"]["loss"])
 

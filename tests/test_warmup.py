@@ -32,7 +32,7 @@ def test_each_signature_is_warmed_up_at_batch_1_and_8(any_version):
     assert set(found) == {(name, batch) for name in names for batch in (1, 8)}
 
 
-def test_the_requests_are_answered(any_version, tmp_path):
+def test_the_requests_are_answered(any_version):
     version = any_version
     asked = [
         (
@@ -41,8 +41,7 @@ def test_the_requests_are_answered(any_version, tmp_path):
         )
         for r in read_requests(version)
     ]
-    process, answers = served.run_loader(version, asked, tmp_path)
-    assert process.returncode == 0, process.stderr[-2000:]
+    answers = served.cpp_answers(version, asked)
     for (name, inputs), answer in zip(asked, answers, strict=True):
         assert isinstance(answer, dict), f"{name}: {answer}"
         batch = {len(value) for value in inputs.values()}

@@ -68,7 +68,8 @@ def graph(
     if can_be_told and isinstance(model, GuidedNetwork):
         shape = [None, model.grid_size, model.grid_size, NUM_KNOWN]
         specs.append(tf.TensorSpec(shape, tf.float32, name="known"))
-    return tf.function(forecast_function(model, centers), input_signature=specs)
+    forecast = forecast_function(model, centers)
+    return tf.function(forecast, input_signature=specs, autograph=False)
 
 
 def measure(

@@ -124,7 +124,12 @@ class _Functions:
     """The functions, for one model and its codebook."""
 
     def __init__(self, model: keras.Model, centers: np.ndarray):
-        self._forecast, self._centers = forecast_function(model, centers), centers
+        frames = tf.TensorSpec(model.input_shape, tf.uint8)
+        # One graph of the network, whoever calls it.
+        self._forecast = tf.function(
+            forecast_function(model, centers), [frames], autograph=False
+        )
+        self._centers = centers
         self.predictor = predictor.of_model(model, centers)
 
     def predict(self, image: tf.Tensor) -> Forecast:
