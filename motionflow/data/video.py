@@ -107,8 +107,12 @@ def _num_fewer(stamps: Sequence[Fraction | None], timing: Timing, tally: Tally) 
     return round(left) if left > _EMPTY_SLOT else 0
 
 
-def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
+def iter_frames(path: str | Path, decoder: str = "pyav") -> Iterator[np.ndarray]:
     """Yields a video's frames, uint8 [H, W, 3] RGB.
+
+    Args:
+      path: the video file.
+      decoder: of callers of 0.7, which had two; all names mean the only one now.
 
     Raises:
       InputError: see `open_video`.
