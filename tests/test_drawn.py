@@ -236,5 +236,5 @@ def test_wrong_numbers_are_refused(tmp_path, wrong):
 
 def test_an_output_dir_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="is a file"):
+    with pytest.raises(InputError, match="Not a directory"):
         drawn.write_clips(str(tmp_path / "file"), num_clips=1)
