@@ -255,5 +255,5 @@ def test_what_a_user_can_get_wrong(trained, tmp_path):
     with pytest.raises(InputError, match="no sample in its test split"):
         assessment.assess(run_dir, data_dir, "test", tmp_path / "out")
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"output_dir .*file"):
+    with pytest.raises(InputError, match=r"into .*file: Not a dir"):
         assessment.assess(run_dir, data_dir, "validation", tmp_path / "file")
