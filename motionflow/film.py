@@ -16,7 +16,6 @@ from motionflow.film_drawing import draw_film
 from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation, Shot
 from motionflow.models.predictor import Predictor
-from motionflow.outputs import check_file
 from motionflow.report import pictures
 
 LEAST_MOTION = 0.5  # pixels; what moves less is not seen to move
@@ -190,6 +189,5 @@ def check_output(path: str | Path) -> None:
     """
     if Path(path).suffix:
         video_writer.check_output(path)
-        check_file(path)
     else:
         picture.check_frames_folder(path)

@@ -20,6 +20,7 @@ from PIL import Image
 from motionflow.data import drafts
 from motionflow.data.sound import open_sound
 from motionflow.errors import InputError
+from motionflow.outputs import check_file
 
 VIDEO_OUTPUTS = (".mp4", ".gif")
 _QUALITY = {"crf": "10"}  # of x264: hardly to be told from the original
@@ -64,13 +65,11 @@ def check_output(path: str | Path) -> None:
     """Refuses what `write_video` cannot write.
 
     Raises:
-      InputError: another suffix, or a folder that does not exist.
+      InputError: another suffix, or see `outputs.check_file`.
     """
-    path = Path(path)
-    if path.suffix.lower() not in VIDEO_OUTPUTS:
+    if Path(path).suffix.lower() not in VIDEO_OUTPUTS:
         raise InputError(f"{path} must end in {' or '.join(VIDEO_OUTPUTS)}")
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} into")
+    check_file(path)
 
 
 def write_mp4(

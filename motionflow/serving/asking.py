@@ -26,9 +26,7 @@ _PERCENTILES = (50, 90, 95, 99)
 
 def check_output(output: Path) -> None:
     """Refuses an output that could not be written, before anybody is asked."""
-    if output.suffix != ".png":
-        video_writer.check_output(output)
-    check_file(output)
+    (check_file if output.suffix == ".png" else video_writer.check_output)(output)
 
 
 def file_bytes(path: Path, frame: np.ndarray) -> bytes:
