@@ -108,13 +108,10 @@ def restore_video(
 
     total = sequence.last + 1 - sequence.first
     fps = options.fps or sequence.fps or FPS
-    sound_of = None
-    if Path(source).is_file() and has_sound(source):
-        is_as_long = options.timestamps and not options.missing and fps == sequence.fps
-        if is_as_long and output.endswith(".mp4"):
-            sound_of = source
-        else:
-            _LOG.warning("remark: the sound of %s is not kept", source)
+    keeps_time = options.timestamps and not options.missing and fps == sequence.fps
+    sound_of = source if keeps_time and output.lower().endswith(".mp4") else None
+    if not sound_of and Path(source).is_file() and has_sound(source):
+        _LOG.warning("remark: the sound of %s is not kept", source)
     write_film(output, counted(), total, fps, progress, mark, sound_of)
     return counts
 

@@ -27,14 +27,14 @@ def has_sound(path: str | Path) -> bool:
 
 
 @contextlib.contextmanager
-def open_sound(path: str | Path, output: Any) -> Iterator["Sound"]:
-    """Opens the sound of a video for an output container.
+def open_sound(path: str | Path, output: Any) -> Iterator["Sound | None"]:
+    """Opens the sound of a video, if it has any, for an output container.
 
     Raises:
       InputError: it is no video.
     """
     with open_container(path) as container:
-        yield Sound(container, output)
+        yield Sound(container, output) if container.streams.audio else None
 
 
 class Sound:

@@ -47,7 +47,8 @@ def write_video(
       frames: uint8 [H, W, 3] RGB each, all of one size; MP4 pads odd sizes to even.
       fps: frames a second.
       mark: who made it, see `marks`.
-      sound_of: a video whose sound an MP4 gets, from the time of its first frame on.
+      sound_of: a video whose sound, if it has any, an MP4 gets, from the time of its
+        first frame on.
 
     Raises:
       InputError: see `check_output`, or it could not be written.
