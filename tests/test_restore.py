@@ -13,12 +13,14 @@ from PIL import Image
 
 from motionflow import cli
 from motionflow.commands import restore
+from motionflow.data.sound import has_sound
 from motionflow.errors import InputError
 from motionflow.generate import thinning
 from motionflow.models import predictor
 from tests.conftest import moving_square, texture, write_avi
 from tests.fake_predictor import FakePredictor
 from tests.test_frame_sequence import write_video
+from tests.test_video import ffmpeg
 from tests.told_predictor import ToldPredictor
 
 pytestmark = pytest.mark.slow
@@ -360,3 +362,18 @@ def test_the_camera_goes_on_as_it_went(run, monkeypatch):
             for frame in (found[number], frames[3])
         )
         assert error < 0.15 * copied
+
+
+@pytest.mark.parametrize(
+    "output, more, is_kept",
+    [("o.mp4", (), True), ("o.mp4", ("--fps=10",), False), ("o.gif", (), False)],
+)
+def test_sound_is_kept_or_its_loss_is_said(run, output, more, is_kept, caplog):
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:r=30", "-f", "lavfi", "-i", "sine"),
+        *("-t", "0.4", "talk.mkv"),
+    )
+    caplog.set_level("WARNING", "motionflow")
+    run("talk.mkv", f"--output={output}", "--method=repeat", *more)
+    said = "the sound of talk.mkv is not kept" in caplog.text
+    assert (has_sound(output), said) == (is_kept, not is_kept)
