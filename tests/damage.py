@@ -367,12 +367,12 @@ def sdp(path: Path, source: Path, rng: random.Random) -> None:
 
 
 def neighbour(path: Path, rng: random.Random) -> str:
-    """Lays a good clip into a folder beside `path`; no video suffix, so no clip."""
+    """Lays a good clip into a folder beside `path`; hidden, so no clip of its own."""
     name = f"{rng.randrange(3)}.ts"
-    target = path.parent / "neighbours" / name
+    target = path.parent / ".neighbours" / name
     target.parent.mkdir(exist_ok=True)
     write_clip(target, moving_square((2, 0), 10, 0), "libx264", "yuv420p")
-    return f"neighbours/{name}"
+    return f".neighbours/{name}"
 
 
 # --- not a plain file -----------------------------------------------------------------
