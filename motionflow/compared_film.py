@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from motionflow.data import drafts
 from motionflow.data.still import NUM_BEFORE, Moment
 from motionflow.data.video import open_video
 from motionflow.film import check_output, write_film
@@ -46,9 +47,10 @@ class ComparedFilm:
     ) -> Path:
         """Writes the film, as `Film.save`, and its scores; returns where these are."""
         check_output(path)
-        write_film(path, self.frames, len(self.frames), self.fps, progress, mark)
         scores = Path(path).with_suffix(".csv")
-        comparison.write_csv(scores, self.rows)
+        with drafts.draft(scores) as draft:  # they appear together
+            comparison.write_csv(draft, self.rows)
+            write_film(path, self.frames, len(self.frames), self.fps, progress, mark)
         return scores
 
     def table(self) -> str:

@@ -110,9 +110,8 @@ def moments(rng, seconds, output_dir):
     """Yields five conditions to kill at, spread over the build.
 
     One is a time after the start, one is a number of finished clips, and three lie
-    behind them: at once, when the first shard is begun and when those of a split are
-    whole. A random delay follows each, shorter than the third of a second that the rest
-    of the build takes.
+    behind them: at once, and twice when the first shard is begun. A random delay
+    follows each, shorter than the third of a second that the rest of the build takes.
     """
 
     def is_past(deadline):
@@ -124,8 +123,8 @@ def moments(rng, seconds, output_dir):
     yield is_past(time.monotonic() + rng.uniform(0, seconds / 2)), 0
     yield are_done(rng.randrange(1, NUM_CLIPS // 2)), rng.uniform(0, 0.02)
     yield are_done(NUM_CLIPS), rng.uniform(0, 0.1)
-    yield lambda: any(output_dir.glob("*/train-*.tfrecord")), rng.uniform(0, 0.03)
-    yield lambda: any(output_dir.glob("*/validation-*.tfrecord")), 0
+    for delay in (rng.uniform(0, 0.03), 0):
+        yield lambda: any(output_dir.glob("*/train-*.tfrecord")), delay
 
 
 def test_kills_change_no_byte_and_repeat_no_clip(tmp_path):
