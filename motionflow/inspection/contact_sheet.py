@@ -104,7 +104,7 @@ def _draw_row(row: SubFigure, sample: RecordedSample, codebook: Codebook) -> Non
     scale = max(longest, 1.0)
     # File names may hold line breaks and bytes that are no text, which repr escapes,
     # and dollar signs, which are no formula.
-    caption = shown(f"{sample.action}: {sample.clip}, frame {sample.frame_index}")
+    caption = f"{sample.action}: {sample.clip}, frame {sample.frame_index}"
     style: dict[str, Any] = {"x": 0.012, "ha": "left", "size": 10, "parse_math": False}
     row.suptitle(repr(caption)[1:-1], **style)
     panels = row.subplots(1, 4)
