@@ -283,7 +283,10 @@ class _Remarks(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
-        print(self.format(record), file=stream, flush=True)
+        tqdm = sys.modules.get("tqdm")  # a bar that is shown makes room
+        write = tqdm.tqdm.write if tqdm else print
+        write(self.format(record), file=stream)
+        stream.flush()
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
