@@ -97,8 +97,9 @@ def open_video(path: str | Path) -> Video:
 
 def _num_fewer(stamps: Sequence[Fraction | None], timing: Timing, tally: Tally) -> int:
     """Frames behind the last one that there is no trace of."""
-    if not timing.step:
-        return max(0, tally.announced - len(stamps))
+    left = max(0, tally.announced - len(stamps))
+    if not timing.step or (tally.announced and not left):
+        return left  # the last one may be shown for long
     known = [stamp for stamp in stamps if stamp is not None]
     # Of an AVI that is cut short the end is what is there, and the number is not.
     end = tally.announced / tally.rate if tally.rate else Fraction(0)
@@ -138,7 +139,7 @@ def decode(
         if stream is None:
             raise InputError(f"{path} has no video in it")
         tally.announced, tally.rate = stream.frames, stream.average_rate
-        if stream.duration:
+        if stream.duration and container.format.name != "asf":
             tally.end = (stream.duration + (stream.start_time or 0)) * stream.time_base
         stream.codec_context.thread_count = 1  # the processes share the cores
         show = Display(stream.sample_aspect_ratio)
