@@ -27,6 +27,8 @@ from motionflow.errors import InputError
 # FFmpeg would open the files that such a list names, whatever its suffix is; a tag of
 # music may stand before it.
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"ID3")
+# Brands of HEIF: a large photo is many tiles, and FFmpeg would show one of them.
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"hevc", b"hevx", b"msf1")
 # Frames; the last slot of an AVI may be empty, and containers round.
 _EMPTY_SLOT = 1.25
 
@@ -160,7 +162,7 @@ def open_container(path: str | Path) -> Iterator[Any]:
     """
     import av
 
-    _check_file(path)
+    check_file(path)
     # Only local files: a playlist that poses as a video must not fetch others.
     arguments: dict[str, Any] = {"options": {"protocol_whitelist": "file"}}
     arguments["file"] = f"file:{path}"
@@ -175,7 +177,12 @@ def open_container(path: str | Path) -> Iterator[Any]:
         yield container
 
 
-def _check_file(path: str | Path) -> None:
+def check_file(path: str | Path) -> None:
+    """Refuses what FFmpeg should not be asked to open.
+
+    Raises:
+      InputError: no file that can be read, a list of other files, or a HEIC photo.
+    """
     if not Path(path).is_file():  # a pipe would be waited for
         raise InputError(f"there is no file {path}")
     try:
@@ -185,6 +192,8 @@ def _check_file(path: str | Path) -> None:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     if start.startswith(_SCRIPTS):
         raise InputError(f"{path} is a list of other files, no video")
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF:
+        raise InputError(f"{path} is a HEIC photo, which is not read: save it as JPEG")
 
 
 def _good_frames(container: Any, stream: Any, tally: Tally) -> Iterator[Any]:
