@@ -137,7 +137,7 @@ def _add_aac(audio: Any, output: Any) -> Any:
     """A stream of as many channels, at a rate that AAC has."""
     import av
 
-    rates = sorted(av.codec.Codec("aac", "w").audio_rates)
+    rates = sorted(av.codec.Codec("aac", "w").audio_rates or [audio.rate])
     rate = next((rate for rate in rates if rate >= audio.rate), rates[-1])
     layout = _LAYOUTS.get(audio.layout.nb_channels, "stereo")
     stream = output.add_stream("aac", rate=rate, layout=layout)

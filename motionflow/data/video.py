@@ -28,7 +28,7 @@ from motionflow.errors import InputError
 # music may stand before it.
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"ID3")
 # Brands of HEIF: a large photo is many tiles, and FFmpeg would show one of them.
-_HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"hevc", b"hevx", b"msf1")
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1")
 # Frames; the last slot of an AVI may be empty, and containers round.
 _EMPTY_SLOT = 1.25
 
