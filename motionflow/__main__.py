@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from motionflow import __version__
+from motionflow import __version__, cli
 from motionflow.commands import VERBS
 
 _FOLDER = Path(__file__).parent / "commands"
@@ -14,16 +14,12 @@ def main() -> NoReturn:
     """Runs the verb that the command line names."""
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if verb in ("--help", "-h", "help"):
-        print(overview())
-        sys.exit(0)
+        sys.exit(cli.show(overview()))
     if verb == "--version":
-        print(f"motionflow {__version__}")
-        sys.exit(0)
+        sys.exit(cli.show(f"motionflow {__version__}"))
     if all(verb not in verbs for verbs in VERBS.values()):
         print(f"error: no command {verb!r}: motionflow --help", file=sys.stderr)
         sys.exit(1)
-    from motionflow import cli
-
     # What argparse, tracebacks and recorded command lines call the program.
     sys.argv[:2] = [f"{Path(sys.argv[0]).name} {verb}"]
     cli.run(verb)

@@ -53,6 +53,7 @@ def run(verb: str, defaults: Mapping[str, Any] | None = None) -> NoReturn:
       defaults: flags whose default is another one here: older names of a command keep
         their own.
     """
+    _open_standard_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name need not be text; standard error has this from the start.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -63,6 +64,15 @@ def run(verb: str, defaults: Mapping[str, Any] | None = None) -> NoReturn:
     sys.exit(call(command, sys.argv[1:], defaults))
 
 
+def _open_standard_streams() -> None:
+    """Where one is closed, a result would get its number, and messages meant for it."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
 def call(
     command: ModuleType,
     arguments: Sequence[str],
@@ -71,7 +81,7 @@ def call(
     """Does what `run` does but for ending the process; returns its exit code."""
     try:
         if _HELP.intersection(arguments):
-            return _show(usage(command))
+            return show(usage(command))
         values = parse(command, arguments, defaults)
         with _prepared(values):
             code = command.main(values) or 0
@@ -97,6 +107,8 @@ def _refused(error: OSError) -> str:
     """What the system refused, in one line; raises what is no refusal but a bug."""
     if error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if error.errno == errno.ENOENT:  # of `os.getcwd`
+        return "the folder that this was called in is not there any more"
     if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EIO):
         raise error
     _close_stdout()  # only what is printed is written without a name
@@ -162,11 +174,15 @@ def usage(command: ModuleType) -> str:
     return f"{(command.__doc__ or '').strip()}\n\n{format_help(define(command))}"
 
 
-def _show(text: str) -> int:
+def show(text: str) -> int:
+    """Prints a text; returns an exit code."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
         _close_stdout()  # who reads has seen enough
+    except OSError as error:
+        print(f"error: {_refused(error)}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -283,7 +299,10 @@ class _Remarks(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
-        print(self.format(record), file=stream, flush=True)
+        tqdm = sys.modules.get("tqdm")  # a bar that is shown makes room
+        write = tqdm.tqdm.write if tqdm else print
+        write(self.format(record), file=stream)
+        stream.flush()
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

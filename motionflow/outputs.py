@@ -51,12 +51,14 @@ def check_file(path: str | os.PathLike) -> None:
     """Refuses a file that could not be written, or replaced.
 
     Raises:
-      InputError: it is a folder, its own folder does not exist, or that cannot be
-        written to.
+      InputError: it is a folder, a device or a pipe; its own folder does not exist, or
+        that cannot be written to.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, expected a file to write")
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
+        raise InputError(f"{path} is {kind}, expected a file to write")
+    path = Path(os.path.realpath(path))  # a link stays, see `drafts.draft`
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} to write {path.name} into")
     check_folder(path.parent)

@@ -175,3 +175,21 @@ def test_who_reads_the_output_may_stop():
     command = f'{sys.executable} -c "{script}" --help | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert done.stdout.startswith("Plays a picture on") and not done.stderr
+
+
+def test_closed_streams_are_no_place_for_results():
+    script = "from motionflow import cli; cli._open_standard_streams(); import os, sys;"
+    script += "print('lost', file=sys.stderr); print('lost'); sys.exit(os.open('/', 0))"
+    command = f'{sys.executable} -c "{script}" <&- >&- 2>&-'
+    assert subprocess.run(command, shell=True).returncode == 3
+
+
+def test_a_folder_that_went_away_is_said(call, tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    (tmp_path / "a").rmdir()
+    done = call(make_command(lambda values: os.getcwd()))
+    monkeypatch.chdir(tmp_path)
+    assert (
+        done.err == "error: the folder that this was called in is not there any more\n"
+    )

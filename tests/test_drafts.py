@@ -5,6 +5,7 @@ Writers are called under a limit for the size of files, which acts as a full dis
 
 import collections
 import contextlib
+import os
 import pickle
 import sys
 
@@ -159,6 +160,22 @@ def test_what_is_written_reads_back(tmp_path):
     np.testing.assert_array_equal(cv2.readOpticalFlow(str(tmp_path / "a.flo")), FLOW)
     drafts.write_array(tmp_path / "a.npy", FLOW.T)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), FLOW.T)
+
+
+def test_a_link_stays_and_leads_to_what_is_new(tmp_path):
+    (tmp_path / "far").mkdir()
+    link, file = tmp_path / "link.txt", tmp_path / "far" / "file.txt"
+    link.symlink_to("far/file.txt")
+    for content in ("one", "two"):  # at first it leads nowhere
+        drafts.write(link, content)
+        assert link.is_symlink() and file.read_text() == content
+
+
+def test_a_device_or_pipe_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NotWritten, match="a device or a pipe is there"):
+        drafts.write(tmp_path / "pipe", "text")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_clip_that_cannot_be_written_is_named(tmp_path):

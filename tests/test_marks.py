@@ -33,6 +33,11 @@ def test_a_file_with_the_mark_may_be_replaced(name, tmp_path):
         check_replaceable(path, "motionflow animate", overwrite=True)
 
 
+def test_a_device_without_an_end_is_not_read():
+    with pytest.raises(InputError, match="is there already"):
+        check_replaceable("/dev/full", "motionflow animate")
+
+
 def test_an_empty_file_or_folder(tmp_path):
     (tmp_path / "a.mp4").touch()
     with pytest.raises(InputError, match="is there already"):

@@ -101,6 +101,10 @@ def test_a_folder_in_the_place_of_a_file_is_refused(check, tmp_path):
     name.mkdir()
     with pytest.raises(InputError, match="is a folder, expected a file"):
         check(name)
+    name.rmdir()
+    name.symlink_to("/dev/null")
+    with pytest.raises(InputError, match="is a device or a pipe"):
+        check(name)
 
 
 def test_tensorflow_takes_no_name_that_is_not_utf8(tmp_path):

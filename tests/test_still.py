@@ -58,6 +58,12 @@ def test_what_is_neither(tmp_path):
         still.read_still(tmp_path / "none.png")
 
 
+def test_a_heic_photo_is_told_from_damage(tmp_path):
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(InputError, match="is a HEIC photo, .* save it as JPEG"):
+        still.read_still(tmp_path / "a.heic")
+
+
 def test_the_longer_side_is_bounded():
     frame = texture(0, 30, 60)
     assert still.bound_size(frame, 60) is frame

@@ -52,6 +52,15 @@ def test_stamps_that_begin_anew_go_on_behind_a_gap():
     assert found.rate == pytest.approx(25)
 
 
+@pytest.mark.parametrize("slip", [3600, -3600])
+def test_a_single_wrong_stamp_makes_no_gap(slip):
+    times = stamps(range(30))
+    times[15] += slip
+    found = Timing.of(times)
+    assert (found.numbers, found.gaps) == (list(range(30)), frozenset())
+    assert found.rate == pytest.approx(25)
+
+
 @pytest.mark.parametrize("rate, slots", [(24, 30), (25, 30), (25, 29)])
 def test_film_in_slots_of_video_misses_no_frame(rate, slots):
     """Each frame goes into the next slot, and a fifth or sixth stays empty."""

@@ -87,6 +87,17 @@ def test_frames_that_a_trim_hides_are_not_missed(tmp_path):
     assert (opened.num_frames, opened.num_announced, opened.remarks) == (15, 15, [])
 
 
+@pytest.mark.parametrize("name", ["held.mp4", "sound.wmv"])
+def test_an_end_that_is_not_the_last_frame_s_lacks_none(tmp_path, name):
+    """A last picture that is held for long; sound that is longer than the film."""
+    source = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=1"]
+    held = ["-c:v", "mpeg4", "-bsf:v", r"setts=duration=if(eq(N\,24)\,5/TB\,DURATION)"]
+    sound = ["-f", "lavfi", "-i", "sine=d=5"]
+    ffmpeg(*source, *(held if name == "held.mp4" else sound), tmp_path / name)
+    opened = video.open_video(tmp_path / name)
+    assert (opened.num_frames, opened.num_announced, opened.remarks) == (25, 25, [])
+
+
 def test_frames_stored_out_of_order_have_ordered_times(tmp_path):
     """AVI stamps say when a frame was stored."""
     ffmpeg(

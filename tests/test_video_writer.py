@@ -97,6 +97,14 @@ def test_a_full_disk_costs_no_old_film(tmp_path, name):
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("fps", [93265.6, 1e-4 / 3])
+def test_an_absurd_rate_gives_a_film_all_the_same(tmp_path, fps):
+    video_writer.write_video(tmp_path / "a.mp4", moving_square((2, 0), 5, seed=0), fps)
+    opened = video.open_video(tmp_path / "a.mp4")
+    assert opened.num_frames == 5
+    assert opened.timing.rate == pytest.approx(fps, rel=0.01)
+
+
 def test_a_rate_that_is_no_whole_number(tmp_path):
     rate = 30000 / 1001
     frames = moving_square((2, 0), 4, seed=0)

@@ -83,12 +83,16 @@ def draft(path: str | Path) -> Iterator[Path]:
     """Yields a path of the same name, which is renamed to `path` in the end.
 
     Args:
-      path: of a file or folder; one that is there is replaced.
+      path: of a file or folder; one that is there is replaced. Of a link the link
+        stays, and what it leads to is replaced.
 
     Raises:
-      NotWritten: see `drafts`.
+      NotWritten: see `drafts`; or a device or a pipe is there.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise NotWritten(path, "a device or a pipe is there")
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     with drafts(path.parent, path.name) as folder:
         yield folder / path.name
 

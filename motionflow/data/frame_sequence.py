@@ -143,7 +143,7 @@ def _open_folder(folder: Path) -> FrameSequence:
 def _open_video(path: Path) -> FrameSequence:
     opened = video.open_video(path)
     timing, remarks = opened.timing, list(opened.remarks)
-    if not timing.is_regular:
-        remarks.append(f"{path}: irregular time stamps, so no gaps are looked for")
     numbers = list(timing.numbers)
+    if not timing.is_regular and len(numbers) > 1:
+        remarks.append(f"{path}: no regular time stamps, so no gaps are looked for")
     return FrameSequence(numbers, 0, numbers[-1], timing.rate, remarks, opened.read)

@@ -43,7 +43,7 @@ def check_replaceable(
 
 
 def _holds(path: Path, mark: str) -> bool:
-    if path.is_dir():
+    if not path.is_file():  # a device may have no end
         return False
     with path.open("rb") as file:
         start = file.read(_REACH)

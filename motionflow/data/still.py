@@ -57,6 +57,7 @@ def read_moment(path: str | Path) -> Moment:
     # A picture that is damaged or too large is not tried as a video.
     if picture.is_picture(path):
         return Moment(picture.read_image(path))
+    video.check_file(path)
     stamps: list[Fraction | None] = []
     last: collections.deque[Callable] = collections.deque(maxlen=NUM_BEFORE + 1)
     try:

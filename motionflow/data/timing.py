@@ -3,12 +3,14 @@
 time stamps, seconds --Timing.of--> the number of each frame, seconds a frame, gaps
 
 Stamps are taken at their word where they are regular: a step of three frames' time says
-that two frames are missing. Three kinds of files need more:
+that two frames are missing. Some kinds of files need more:
 
 AVI           keeps the order of storage, so frames that are stored before others are
               stamped with each other's time: stamps are sorted.
 jumps back    where files were joined or a clock was set, stamps begin anew: the frame
               there is as good as behind a gap.
+slips         a single stamp that is far from both its neighbours, which are close to
+              each other, is wrong: its frame was taken between them.
 pulldown      film of 24 or 25 frames a second in slots of 30 leaves every fifth or
               sixth slot empty, as in most of HMDB-51. Motion runs on evenly across such
               holes: the film has its own rate, and no frame is missing.
@@ -62,7 +64,7 @@ class Timing:
         known = [stamp for stamp in stamps if stamp is not None]
         if len(known) < max(2, len(stamps)) or len(set(known)) == 1:
             return cls(numbers, frozenset(), Fraction(0), False)
-        known, jumps = _without_jumps_back(known)
+        known, jumps = _without_jumps_back(_without_slips(known))
         known.sort()
         total = known[-1] - known[0]
         steps = np.diff([float(stamp) for stamp in known])
@@ -81,12 +83,27 @@ class Timing:
         return cls(numbers, gaps, mean, counts is not None)
 
 
+def _usual(stamps: Sequence[Fraction]) -> Fraction:
+    """The step in the middle of all steps."""
+    differences = sorted(abs(b - a) for a, b in itertools.pairwise(stamps))
+    return differences[len(differences) // 2]
+
+
+def _without_slips(stamps: Sequence[Fraction]) -> list[Fraction]:
+    """Single stamps that are far from both neighbours come between them."""
+    found, far = list(stamps), _FARTHEST_REORDERED * _usual(stamps)
+    for position in range(1, len(found) - 1):
+        before, stamp, after = found[position - 1 : position + 2]
+        if min(abs(stamp - before), abs(stamp - after)) > far >= abs(after - before):
+            found[position] = (before + after) / 2
+    return found
+
+
 def _without_jumps_back(
     stamps: Sequence[Fraction],
 ) -> tuple[list[Fraction], frozenset[int]]:
     """Stamps that go on where they would begin anew, and where that is."""
-    differences = sorted(abs(b - a) for a, b in itertools.pairwise(stamps))
-    usual = differences[len(differences) // 2]
+    usual = _usual(stamps)
     found, jumps, latest, shift = [], set(), stamps[0], Fraction(0)
     for position, stamp in enumerate(stamps):
         if stamp + shift < latest - _FARTHEST_REORDERED * usual:

@@ -27,6 +27,8 @@ from motionflow.errors import InputError
 # FFmpeg would open the files that such a list names, whatever its suffix is; a tag of
 # music may stand before it.
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"ID3")
+# Brands of HEIF: a large photo is many tiles, and FFmpeg would show one of them.
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1")
 # Frames; the last slot of an AVI may be empty, and containers round.
 _EMPTY_SLOT = 1.25
 
@@ -97,8 +99,9 @@ def open_video(path: str | Path) -> Video:
 
 def _num_fewer(stamps: Sequence[Fraction | None], timing: Timing, tally: Tally) -> int:
     """Frames behind the last one that there is no trace of."""
-    if not timing.step:
-        return max(0, tally.announced - len(stamps))
+    left = max(0, tally.announced - len(stamps))
+    if not timing.step or (tally.announced and not left):
+        return left  # the last one may be shown for long
     known = [stamp for stamp in stamps if stamp is not None]
     # Of an AVI that is cut short the end is what is there, and the number is not.
     end = tally.announced / tally.rate if tally.rate else Fraction(0)
@@ -138,7 +141,7 @@ def decode(
         if stream is None:
             raise InputError(f"{path} has no video in it")
         tally.announced, tally.rate = stream.frames, stream.average_rate
-        if stream.duration:
+        if stream.duration and container.format.name != "asf":
             tally.end = (stream.duration + (stream.start_time or 0)) * stream.time_base
         stream.codec_context.thread_count = 1  # the processes share the cores
         show = Display(stream.sample_aspect_ratio)
@@ -159,7 +162,7 @@ def open_container(path: str | Path) -> Iterator[Any]:
     """
     import av
 
-    _check_file(path)
+    check_file(path)
     # Only local files: a playlist that poses as a video must not fetch others.
     arguments: dict[str, Any] = {"options": {"protocol_whitelist": "file"}}
     arguments["file"] = f"file:{path}"
@@ -174,7 +177,12 @@ def open_container(path: str | Path) -> Iterator[Any]:
         yield container
 
 
-def _check_file(path: str | Path) -> None:
+def check_file(path: str | Path) -> None:
+    """Refuses what FFmpeg should not be asked to open.
+
+    Raises:
+      InputError: no file that can be read, a list of other files, or a HEIC photo.
+    """
     if not Path(path).is_file():  # a pipe would be waited for
         raise InputError(f"there is no file {path}")
     try:
@@ -184,6 +192,8 @@ def _check_file(path: str | Path) -> None:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     if start.startswith(_SCRIPTS):
         raise InputError(f"{path} is a list of other files, no video")
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF:
+        raise InputError(f"{path} is a HEIC photo, which is not read: save it as JPEG")
 
 
 def _good_frames(container: Any, stream: Any, tally: Tally) -> Iterator[Any]:

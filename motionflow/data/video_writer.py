@@ -24,6 +24,7 @@ from motionflow.outputs import check_file
 
 VIDEO_OUTPUTS = (".mp4", ".gif")
 _QUALITY = {"crf": "10"}  # of x264: hardly to be told from the original
+_TICKS = {"movie_timescale": "90000"}  # a film of a millisecond would be empty
 # Matrix, primaries and transfer by ITU-T H.273.
 _HD = {"colorspace": 1, "color_primaries": 1, "color_trc": 1}
 _SD = {"colorspace": 6, "color_primaries": 6, "color_trc": 6}
@@ -83,9 +84,11 @@ def write_mp4(
     """Writes an MP4 into a file that can seek; see `write_video`."""
     import av
 
-    rate = Fraction(fps).limit_denominator(2**16)
+    # Containers count in 32 bits.
+    rate = Fraction(fps).limit_denominator(min(2**16, max(1, int(2**30 / fps))))
     with contextlib.ExitStack() as stack:
-        container = stack.enter_context(av.open(file, "w", format="mp4"))
+        container = av.open(file, "w", format="mp4", options=_TICKS)
+        stack.enter_context(container)
         container.metadata["comment"] = mark
         stream: Any = container.add_stream("libx264", rate, options=_QUALITY)
         sound = None
