@@ -58,7 +58,8 @@ def check_file(path: str | os.PathLike) -> None:
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "a device or a pipe"
         raise InputError(f"{path} is {kind}, expected a file to write")
-    path = Path(os.path.realpath(path))  # a link stays, see `drafts.draft`
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))  # the link stays, see `drafts.draft`
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} to write {path.name} into")
     check_folder(path.parent)
