@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+# Of a pixel's width: encoders round it, and to stretch a frame by a column would only
+# blur it.
+_ROUNDED = 0.01
 _SQUARE = "scale=w='max(1,iw*sar)':h=ih"
 
 
@@ -58,7 +61,7 @@ class Display:
             range=str(frame.color_range),
         )
         chain = [*turns(matrix)]
-        chain += [_SQUARE] if aspect != 1 else []
+        chain += [_SQUARE] if abs(aspect - 1) > _ROUNDED else []
         chain += [self._size.lstrip(",")] if self._size else []
         nodes = [source]
         for text in (*chain, "format=rgb24", "buffersink"):
