@@ -3,12 +3,11 @@ r"""Fills in missing frames of a video, or lists those that can go.
     motionflow restore a.mp4 --model=runs/allconv          -> a-restored.mp4
 
 Which frames are missing follows from the input: from gaps in a video's time stamps, or
-in the numbers of a folder of pictures. --notimestamps takes the frames as they come:
-film of 25 frames a second in a container of 30 has such gaps, although nothing is
-missing, and pictures may be named by time. --missing=3,7-9 names frames of the
-restored video that the input lacks, and its own numbers do not count then;
---damaged=LIST names frames to replace. A video's frames are numbered from 0, pictures
-as they are called. What fills a gap:
+in the numbers of a folder of pictures. (Film of 25 frames a second in slots of 30
+lacks none.) --notimestamps takes the frames as they come, where pictures are named by
+time, for example. --missing=3,7-9 names frames of the restored video that the input
+lacks, and its own numbers do not count then; --damaged=LIST names frames to replace. A
+video's frames are numbered from 0, pictures as they are called. What fills a gap:
 
     --method=predicted   the model, from both sides of a gap where both are known
     --method=forward     the model, from the frame before

@@ -42,7 +42,7 @@ class Display:
             self._key, self._graph = key, self._make_graph(frame, matrix)
         self._graph.push(frame)
         shown = self._graph.pull()
-        self._size = self._size or f",scale={shown.width}:{shown.height}"
+        self._size = self._size or f"scale={shown.width}:{shown.height}"
         return shown.to_ndarray()
 
     def _make_graph(self, frame: Any, matrix: tuple[int, ...]) -> Any:
@@ -62,7 +62,7 @@ class Display:
         )
         chain = [*turns(matrix)]
         chain += [_SQUARE] if abs(aspect - 1) > _ROUNDED else []
-        chain += [self._size.lstrip(",")] if self._size else []
+        chain += [self._size] if self._size else []
         nodes = [source]
         for text in (*chain, "format=rgb24", "buffersink"):
             name, _, arguments = text.partition("=")
