@@ -33,17 +33,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from motionflow.data.clips import Clip, find_folder_clips
-from motionflow.data.continuity import mark_breaks
-from motionflow.data.extraction import (
+from motionflow.labels.clips import Clip, find_folder_clips
+from motionflow.labels.extraction import (
     DEFAULT_LIMITS,
     WorkDir,
     extract_clips,
     make_pool,
 )
-from motionflow.data.flow import to_grid
-from motionflow.data.samples import LabelOptions, encode_frame, extract_samples
-from motionflow.data.video import fit_frame, open_video
+from motionflow.labels.flow import to_grid
+from motionflow.labels.samples import LabelOptions, encode_frame, extract_samples
+from motionflow.media.continuity import mark_breaks
+from motionflow.media.video import fit_frame, open_video
 
 MAX_OVERHEAD = 0.1
 MIN_SPEEDUP = 1.85

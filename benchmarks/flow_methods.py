@@ -30,9 +30,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from motionflow.data.flow import FLOW_METHODS, make_flow_function
-from motionflow.data.picture import read_image
-from motionflow.data.video import fit_frame
+from motionflow.labels.flow import FLOW_METHODS, make_flow_function
+from motionflow.media.picture import read_image
+from motionflow.media.video import fit_frame
 
 SIZE = 200
 UNKNOWN = 1e9  # Middlebury marks a pixel of unknown flow by a larger value

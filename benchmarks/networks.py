@@ -36,7 +36,7 @@ NUM_CLUSTERS = 40
 def step(name: str, batch_size: int, width: float) -> dict:
     """Trains and predicts: bytes at the peak, seconds of a step and of a prediction."""
     from motionflow.compat import keras
-    from motionflow.data.codebook import Codebook
+    from motionflow.labels.codebook import Codebook
     from motionflow.models import blocks
     from motionflow.models.building import build_model
     from motionflow.models.losses import LossOptions

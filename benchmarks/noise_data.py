@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from motionflow.data import records
-from motionflow.data.codebook import Codebook
-from motionflow.data.samples import encode_frame
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.samples import encode_frame
 
 FRAME_SIZE, GRID_SIZE, NUM_CLUSTERS = 200, 20, 40
 NUM_SHARDS = 10

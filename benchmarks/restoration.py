@@ -35,11 +35,11 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.continuity import mark_breaks
-from motionflow.data.flow import make_flow_function, to_grid
-from motionflow.data.video import fit_frame, iter_frames
 from motionflow.generate import METHODS, thinning
 from motionflow.generate.restoration import Filler
+from motionflow.labels.flow import make_flow_function, to_grid
+from motionflow.media.continuity import mark_breaks
+from motionflow.media.video import fit_frame, iter_frames
 from motionflow.restoring import Restoring, make_filler
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, interval, verdict
 

@@ -37,8 +37,8 @@ import restoration
 import tensorflow as tf
 from tqdm import tqdm
 
-from motionflow.data.flow import make_flow_function, to_grid
 from motionflow.generate import picture_flow, rollout
+from motionflow.labels.flow import make_flow_function, to_grid
 from motionflow.models import predictor
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, verdict
 

@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data.codebook import Codebook
+from motionflow.labels.codebook import Codebook
 from motionflow.models import blocks
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir

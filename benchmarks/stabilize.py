@@ -22,10 +22,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from motionflow.data.clips import video_files
-from motionflow.data.flow import average_flow, make_flow_function, to_grid
-from motionflow.data.stabilize import StabilizedFlow, UnstableCamera, estimate_camera
-from motionflow.data.video import fit_frame, iter_frames
+from motionflow.labels.clips import video_files
+from motionflow.labels.flow import average_flow, make_flow_function, to_grid
+from motionflow.labels.stabilize import StabilizedFlow, UnstableCamera, estimate_camera
+from motionflow.media.video import fit_frame, iter_frames
 
 SIZE = 200
 NUM_FRAMES = 4

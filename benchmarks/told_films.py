@@ -38,11 +38,11 @@ from rollout import STEPS, label_flow
 from tqdm import tqdm
 
 from motionflow.data.known import pack_known
-from motionflow.data.stabilize import estimate_camera
 from motionflow.generate import rollout
 from motionflow.generate.control import Control
 from motionflow.generate.measured_past import measure_past
 from motionflow.generate.steering import Steering
+from motionflow.labels.stabilize import estimate_camera
 from motionflow.models import naive, predictor
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, verdict
 from motionflow.scoring.known.arrows import draw_arrows

@@ -20,9 +20,9 @@ from typing import NamedTuple
 import imageio_ffmpeg
 import numpy as np
 
-from motionflow.data.frame_sequence import open_sequence
-from motionflow.data.still import read_moment
-from motionflow.data.video import open_video
+from motionflow.media.frame_sequence import open_sequence
+from motionflow.media.still import read_moment
+from motionflow.media.video import open_video
 from motionflow.tables import markdown_table
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()

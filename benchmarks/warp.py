@@ -35,9 +35,9 @@ from known_motions import Scene
 from scipy.interpolate import griddata
 from scipy.spatial import cKDTree
 
-from motionflow.data import drawn
-from motionflow.data.picture import read_image
 from motionflow.generate import warp
+from motionflow.media import drawn
+from motionflow.media.picture import read_image
 
 NUM_TURNS, NUM_CALLS = 5, 15
 METHODS = ("warp", "splat", "gather", "griddata")

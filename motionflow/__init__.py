@@ -5,7 +5,8 @@
 
 One arrow runs through the package, and the rooms lie along it::
 
-    video clips -> samples (frame, flow) -> codebook
+    video clips -> frames                                 motionflow.media
+      -> samples (frame, flow) -> codebook                motionflow.labels
       -> TFRecord shards -> tf.data batches               motionflow.data
       -> Keras model -> 20x20 flow                        motionflow.models
       -> warped frames -> video                           motionflow.generate

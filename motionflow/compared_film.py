@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from motionflow.data import drafts
-from motionflow.data.still import NUM_BEFORE, Moment
-from motionflow.data.video import open_video
+from motionflow.files import drafts
 from motionflow.film import check_output, write_film
 from motionflow.film_drawing import draw_film
 from motionflow.generate import comparison
 from motionflow.generate.animation import Animation
+from motionflow.media.still import NUM_BEFORE, Moment
+from motionflow.media.video import open_video
 from motionflow.model import Model
 from motionflow.tables import markdown_table
 

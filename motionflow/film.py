@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from motionflow.data import picture, video_writer
 from motionflow.film_drawing import draw_film
 from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation, Shot
+from motionflow.media import picture, video_writer
 from motionflow.models.predictor import Predictor
 from motionflow.report import pictures
 
@@ -79,7 +79,7 @@ class Film:
         Args:
           path: of the film; one that is there is replaced.
           progress: called with (frames done, frames in all).
-          mark: who made it, see `data.marks`.
+          mark: who made it, see `files.marks`.
 
         Raises:
           InputError: see `check_output`; one side of the picture is more than 16 times

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from motionflow.data import picture_folder, video_writer
 from motionflow.errors import InputError
+from motionflow.files.outputs import check_folder
 from motionflow.film import check_output
 from motionflow.generate import FORMATS
-from motionflow.outputs import check_folder
+from motionflow.media import picture_folder, video_writer
 
 
 class Plan(NamedTuple):

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.data import still, video
-from motionflow.data.still import Picture
 from motionflow.film import Film
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Arrow, Control, Place
 from motionflow.generate.measured_past import STEP_SECONDS, measure_past
+from motionflow.media import still, video
+from motionflow.media.still import Picture
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT, PACKED, find_model, is_export
 from motionflow.models.run_dir import STUCK_SHARE, RunDir

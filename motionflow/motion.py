@@ -12,12 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow import flow_drawing
-from motionflow.data import drafts, picture
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.files.outputs import check_file
 from motionflow.generate import steering
 from motionflow.generate.control import NOTHING, Control
+from motionflow.media import picture
 from motionflow.models.predictor import Predictor
-from motionflow.outputs import check_file
 
 SUFFIXES = (".png", ".flo", ".npy")
 

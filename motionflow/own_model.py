@@ -16,19 +16,20 @@ from typing import Any
 import numpy as np
 
 from motionflow.compared_film import ComparedFilm, compare_film
-from motionflow.data import drafts, pipeline
-from motionflow.data.build_options import BuildOptions
+from motionflow.data import pipeline
 from motionflow.data.build_summary import format_summary
 from motionflow.data.builder import build_data_dir
-from motionflow.data.clips import video_files
 from motionflow.data.records import DataDir, open_data_dir
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.files.lock import alone
+from motionflow.files.outputs import check_name
 from motionflow.generate.animation import Animation
 from motionflow.generate.comparison import FRAMES_PER_PREDICTION
-from motionflow.lock import alone
+from motionflow.labels.build_options import BuildOptions
+from motionflow.labels.clips import video_files
 from motionflow.model import load
 from motionflow.models.model_path import find_model
-from motionflow.outputs import check_name
 from motionflow.report import verdict
 from motionflow.report.page import make_report
 from motionflow.scoring import assessment

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from motionflow.data import drafts
+from motionflow.files import drafts
 
 SECONDS_TO_SAVE = 120
 

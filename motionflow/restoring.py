@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.data import drafts
-from motionflow.data.frame_sequence import FrameSequence, open_sequence, parse_numbers
-from motionflow.data.sound import has_sound
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.files.outputs import check_file
 from motionflow.film import check_output, write_film
 from motionflow.generate import (
     METHODS,
@@ -33,9 +32,10 @@ from motionflow.generate.control import Control
 from motionflow.generate.measured_past import measure_past
 from motionflow.generate.rollout import FlowFunction
 from motionflow.generate.steering import Steering
+from motionflow.media.frame_sequence import FrameSequence, open_sequence, parse_numbers
+from motionflow.media.sound import has_sound
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT
-from motionflow.outputs import check_file
 
 FPS = 30.0  # of pictures, which do not say
 _LOG = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def restore_video(
       output: .mp4 or .gif, or a folder for PNGs.
       options: what is missing.
       progress: called with (frames done, frames in all).
-      mark: see `data.marks`.
+      mark: see `files.marks`.
 
     Returns:
       How many frames came in which way; `restoration.KEPT` were there.
@@ -134,7 +134,7 @@ def plan_video(
       min_psnr: of dropped frames, dB.
       options: what would restore them.
       progress: called with (frames done, frames in all).
-      mark: see `data.marks`.
+      mark: see `files.marks`.
 
     Raises:
       InputError: as `restore_video`, or frames are missing.

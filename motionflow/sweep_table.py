@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motionflow.data import drafts
+from motionflow.files import drafts
 from motionflow.models.run_dir import RunDir
 from motionflow.sweeps import Run
 from motionflow.tables import Table

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from motionflow.data.records import read_manifest
 from motionflow.errors import InputError
+from motionflow.files.outputs import check_name
 from motionflow.models.run_dir import RunDir
-from motionflow.outputs import check_name
 from motionflow.processes import Job, run_jobs
 
 TRAIN = (sys.executable, "-m", "motionflow", "train")

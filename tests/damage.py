@@ -17,7 +17,7 @@ import av
 import cv2
 import numpy as np
 
-from motionflow.data.video_writer import write_video
+from motionflow.media.video_writer import write_video
 from tests.conftest import moving_square, texture, write_avi
 
 ANY = ("ok", "truncated", "too_short", "filtered", "corrupt")

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.data import pipeline
-from motionflow.data.codebook import Codebook
+from motionflow.labels.codebook import Codebook
 
 CENTERS = np.float32([[0, 0], [4, 0], [0, -4]])  # still, right, up
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from motionflow import cli, model
 from motionflow.commands import animate
-from motionflow.data import picture, video
 from motionflow.errors import InputError
+from motionflow.media import picture, video
 from motionflow.model import Model
 from tests.conftest import moving_square, texture, write_avi
 from tests.fake_predictor import FakePredictor

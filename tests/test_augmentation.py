@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from motionflow.data.augmentation import Augmentation, augment, draw
-from motionflow.data.flow import to_grid
+from motionflow.labels.flow import to_grid
 from tests.conftest import texture
 
 SIZE, GRID = 200, 20

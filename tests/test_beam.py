@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from motionflow.data import beam, extraction
-from motionflow.data.build_options import BuildOptions
 from motionflow.data.builder import build_data_dir, read_clips
-from motionflow.data.clips import find_folder_clips
-from motionflow.data.samples import LabelOptions
 from motionflow.errors import InputError
+from motionflow.labels import beam, extraction
+from motionflow.labels.build_options import BuildOptions
+from motionflow.labels.clips import find_folder_clips
+from motionflow.labels.samples import LabelOptions
 from tests.conftest import moving_square, write_avi
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from motionflow.data import builder, data_dir_writer, records
-from motionflow.data.codebook import Codebook
-from motionflow.data.extraction import extract_clips
-from motionflow.data.samples import LabelOptions
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.extraction import extract_clips
+from motionflow.labels.samples import LabelOptions
 from tests.conftest import moving_square, texture, write_avi
 
 pytestmark = pytest.mark.slow

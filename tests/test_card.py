@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from motionflow.data.codebook import Codebook
 from motionflow.inspection.card import format_card
 from motionflow.inspection.inspector import inspect_data_dir
+from motionflow.labels.codebook import Codebook
 from tests.tiny_data import CENTERS, MIXED, SAMPLES, make_sample, write_hand_made
 
 

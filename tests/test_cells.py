@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
 from motionflow.scoring.cells import (
     Prediction,
     Truth,

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from motionflow.data.clip_status import STATUSES, ClipStatus, Failure, clip_status
-from motionflow.data.clips import Clip
 from motionflow.data.records import KEPT
-from motionflow.data.samples import ClipSamples, LabelOptions
+from motionflow.labels.clip_status import STATUSES, ClipStatus, Failure, clip_status
+from motionflow.labels.clips import Clip
+from motionflow.labels.samples import ClipSamples, LabelOptions
 
 CLIP = Clip("walk/a.avi", "walk", "source", bytes=1234)
 

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from motionflow.data.clips import NO_VIDEO, Clip, find_folder_clips, video_files
 from motionflow.errors import InputError
+from motionflow.labels.clips import NO_VIDEO, Clip, find_folder_clips, video_files
 
 
 def test_a_plain_folder(tmp_path):

@@ -8,9 +8,9 @@ import pytest
 from scipy.spatial import cKDTree
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
-from motionflow.data import codebook as codebook_module
-from motionflow.data.codebook import Codebook, fit_codebook
 from motionflow.errors import InputError
+from motionflow.labels import codebook as codebook_module
+from motionflow.labels.codebook import Codebook, fit_codebook
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 
 from motionflow.baselines import constant
 from motionflow.baselines.constant import TrainingStatistics
-from motionflow.data.codebook import Codebook
+from motionflow.labels.codebook import Codebook
 
 # Class 1 is the still one, so "code 0" cannot pass for it.
 CODEBOOK = Codebook(np.array([[4, 0], [0, 0], [0, 8]], np.float32))

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow.data.codebook import Codebook
 from motionflow.inspection import MOST_SAMPLES
 from motionflow.inspection.contact_sheet import (
     contact_sheet,
@@ -15,6 +14,7 @@ from motionflow.inspection.contact_sheet import (
 )
 from motionflow.inspection.inspector import inspect_data_dir
 from motionflow.inspection.record_reader import RecordedSample
+from motionflow.labels.codebook import Codebook
 from motionflow.visualize import save_figure
 from tests import tiny_data
 from tests.conftest import texture

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from motionflow.data.continuity import is_cut, mark_breaks
+from motionflow.media.continuity import is_cut, mark_breaks
 from tests.conftest import moving_square, texture
 
 

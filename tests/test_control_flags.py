@@ -7,8 +7,8 @@ from PIL import Image
 from motionflow import cli, model
 from motionflow.commands import animate, flow
 from motionflow.commands.control_flags import read_control
-from motionflow.data.picture import read_image
 from motionflow.errors import InputError
+from motionflow.media.picture import read_image
 from motionflow.model import Model
 from tests.conftest import texture
 from tests.fake_predictor import FakePredictor

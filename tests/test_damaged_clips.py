@@ -18,12 +18,12 @@ import tensorflow as tf
 
 from motionflow.commands import data
 from motionflow.data import builder, records
-from motionflow.data.clip_status import STATUSES
-from motionflow.data.clips import find_folder_clips
-from motionflow.data.extraction import ClipLimits, extract_clips
 from motionflow.data.records import open_data_dir
-from motionflow.data.samples import LabelOptions
-from motionflow.data.splits import SPLITS
+from motionflow.labels.clip_status import STATUSES
+from motionflow.labels.clips import find_folder_clips
+from motionflow.labels.extraction import ClipLimits, extract_clips
+from motionflow.labels.samples import LabelOptions
+from motionflow.labels.splits import SPLITS
 from tests import damage
 from tests.conftest import moving_square
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from motionflow.data import data_dir_writer
-from motionflow.data.clip_status import ClipStatus
-from motionflow.data.clips import Clip
-from motionflow.data.codebook import Codebook
 from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
 from motionflow.data.records import KEPT, open_data_dir
-from motionflow.data.samples import ClipSamples, LabelOptions
 from motionflow.data.split_samples import SplitClip
 from motionflow.errors import InputError
+from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.clips import Clip
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.samples import ClipSamples, LabelOptions
 
 LABELS = LabelOptions(frame_size=4, grid_size=2, frame_encoding="raw")
 FLAGS = dataclasses.asdict(LABELS) | {"split": "source", "num_clusters": 2, "seed": 0}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from motionflow.data import data_sets
-from motionflow.data.clips import Clip
 from motionflow.errors import InputError
+from motionflow.labels import data_sets
+from motionflow.labels.clips import Clip
 
 FLAGS = {"dataset": "folder", "split": "source", "flow_method": "dis"}
 

@@ -14,15 +14,18 @@ import pytest
 from matplotlib.figure import Figure
 
 from motionflow import sweep_table, visualize
-from motionflow.data import drafts, extraction, picture, records
-from motionflow.data.clip_status import ClipStatus
-from motionflow.data.codebook import Codebook
+from motionflow.data import records
 from motionflow.data.data_dir_writer import write_clips
-from motionflow.data.drawn import clip as drawn
-from motionflow.data.samples import ClipSamples
 from motionflow.errors import InputError, NotWritten
+from motionflow.files import drafts
 from motionflow.generate.comparison import FrameScores, write_csv
 from motionflow.generate.thinning import Plan
+from motionflow.labels import extraction
+from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.samples import ClipSamples
+from motionflow.media import picture
+from motionflow.media.drawn import clip as drawn
 from motionflow.models import efficientnet_weights
 from motionflow.models.run_dir import RunDir
 from motionflow.motion import Motion

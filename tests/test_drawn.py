@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from motionflow.data import drawn
 from motionflow.errors import InputError
+from motionflow.media import drawn
 
 pytestmark = pytest.mark.slow
 

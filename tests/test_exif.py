@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from motionflow.data.picture import decode_image
+from motionflow.media.picture import decode_image
 from motionflow.serving import picture_bytes
 from tests import served
 

@@ -10,11 +10,11 @@ import time
 import numpy as np
 import pytest
 
-from motionflow.data import extraction
-from motionflow.data.clip_status import clip_status
-from motionflow.data.clips import find_folder_clips
-from motionflow.data.samples import LabelOptions
 from motionflow.errors import InputError
+from motionflow.labels import extraction
+from motionflow.labels.clip_status import clip_status
+from motionflow.labels.clips import find_folder_clips
+from motionflow.labels.samples import LabelOptions
 from tests.conftest import moving_square, write_avi
 
 pytestmark = pytest.mark.slow
@@ -148,7 +148,7 @@ def test_what_a_clip_does_to_its_worker_costs_that_clip(
 
 WORKER = """
 import multiprocessing, os, time
-from motionflow.data.extraction import _start_worker
+from motionflow.labels.extraction import _start_worker
 
 def wait():
     _start_worker(0)

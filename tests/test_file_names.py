@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow.data import file_names, picture, video
+from motionflow.files import file_names
+from motionflow.media import picture, video
 from tests.conftest import texture
 
 # One codec for all containers but these: suffixes -> container, codec, pixels.

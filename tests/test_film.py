@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from motionflow.data import video
 from motionflow.film import Film
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Control
+from motionflow.media import video
 from tests.conftest import texture
 from tests.fake_predictor import FakePredictor
 from tests.told_predictor import ToldPredictor

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import video
 from motionflow.generate import fitting
+from motionflow.media import video
 from tests import served
 
 SIZE = 50

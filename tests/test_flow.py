@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from motionflow.data import flow
 from motionflow.errors import InputError
+from motionflow.labels import flow
 from tests.conftest import moving_square
 
 SIDE = 120

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow.data.frame_sequence import (
+from motionflow.errors import InputError
+from motionflow.media.frame_sequence import (
     open_sequence,
     parse_numbers,
 )
-from motionflow.errors import InputError
 from tests.conftest import moving_square, texture, write_avi
 
 

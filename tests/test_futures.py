@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from motionflow.data.codebook import Codebook
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
 from motionflow.models import decoding
 from motionflow.scoring import bootstrap
 from motionflow.scoring.futures import (

@@ -2,9 +2,9 @@
 
 import pytest
 
-from motionflow.data import hmdb51
-from motionflow.data.clips import NO_VIDEO
 from motionflow.errors import InputError
+from motionflow.labels import hmdb51
+from motionflow.labels.clips import NO_VIDEO
 
 
 @pytest.mark.parametrize(

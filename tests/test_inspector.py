@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from motionflow.data import records
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.inspection.inspector import inspect_data_dir
 from motionflow.inspection.promises import PROMISES
+from motionflow.labels.codebook import Codebook
 from tests.tiny_data import CENTERS, MIXED, SAMPLES, make_sample, write_hand_made
 
 pytestmark = pytest.mark.slow

@@ -3,8 +3,8 @@ import pytest
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import confusion_matrix, recall_score, top_k_accuracy_score
 
-from motionflow.data.codebook import Codebook
 from motionflow.data.pipeline import pack_targets
+from motionflow.labels.codebook import Codebook
 from motionflow.models import keras_metrics
 
 NUM_CLUSTERS = 12

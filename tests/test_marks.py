@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from motionflow.data import picture, video_writer
-from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
+from motionflow.files.marks import check_replaceable
+from motionflow.media import picture, video_writer
 
 FRAMES = np.zeros((3, 16, 16, 3), np.uint8)
 

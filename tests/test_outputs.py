@@ -10,17 +10,18 @@ import cv2
 import numpy as np
 import pytest
 
-from motionflow import cli, filming, motion, outputs
-from motionflow.data import drafts, picture
+from motionflow import cli, filming, motion
 from motionflow.data.data_dir_writer import read_clips, write_clips
-from motionflow.data.drawn import write_clips as draw_clips
 from motionflow.data.pipeline import targets
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
+from motionflow.files import drafts, outputs
 from motionflow.film import check_output
 from motionflow.inspection.contact_sheet import save_samples
 from motionflow.inspection.inspector import inspect_data_dir
 from motionflow.inspection.record_reader import record_at
+from motionflow.media import picture
+from motionflow.media.drawn import write_clips as draw_clips
 from motionflow.models.predictor import load
 from motionflow.motion import Motion
 from motionflow.scoring.assessment import row_name

@@ -12,8 +12,9 @@ import motionflow
 from motionflow import cli, own_model
 from motionflow.commands import train
 from motionflow.commands.training_flags import settings_from
-from motionflow.data import records, video
+from motionflow.data import records
 from motionflow.errors import InputError
+from motionflow.media import video
 from motionflow.scoring import assessment
 from motionflow.training.settings import Settings
 from tests.conftest import MOVES, moving_square, write_avi

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from motionflow.compat import keras
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
 from motionflow.models import packed, predictor
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from motionflow.data import pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
-from motionflow.data.build_options import BuildOptions
 from motionflow.data.builder import build_data_dir
 from motionflow.data.records import open_data_dir
-from motionflow.data.samples import LabelOptions, extract_samples
 from motionflow.errors import InputError
+from motionflow.labels.build_options import BuildOptions
+from motionflow.labels.samples import LabelOptions, extract_samples
 from tests.conftest import moving_square, write_avi
 
 PAST = LabelOptions(flow_method="dis", past_frames=2, frame_stride=2)

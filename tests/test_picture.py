@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from motionflow.data import picture
 from motionflow.errors import InputError
+from motionflow.media import picture
 from tests.conftest import texture
 
 WHITE = [255, 255, 255]

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from motionflow.data import picture
+from motionflow.media import picture
 from motionflow.serving import picture_bytes
 from tests import served
 

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import video
 from motionflow.errors import InputError
 from motionflow.generate import picture_flow, warp
+from motionflow.media import video
 from motionflow.models import decoding
 from tests.conftest import texture
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from motionflow.data.picture_folder import find_pictures, number_pictures
 from motionflow.errors import InputError
+from motionflow.media.picture_folder import find_pictures, number_pictures
 
 
 def test_pictures_of_a_folder(tmp_path):

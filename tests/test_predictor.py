@@ -4,8 +4,8 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from motionflow.compat import keras
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
 from motionflow.models import predictor
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir

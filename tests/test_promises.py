@@ -5,9 +5,9 @@ import collections
 import numpy as np
 import pytest
 
-from motionflow.data.codebook import Codebook
 from motionflow.inspection import promises
 from motionflow.inspection.census import Census
+from motionflow.labels.codebook import Codebook
 from tests.tiny_data import CENTERS, SAMPLES, TRAIN_COUNTS, statuses_of
 
 

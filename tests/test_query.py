@@ -6,8 +6,8 @@ from PIL import Image
 import motionflow
 from motionflow import cli
 from motionflow.commands import query
-from motionflow.data import picture, video
 from motionflow.errors import InputError
+from motionflow.media import picture, video
 from motionflow.serving import asking
 from tests import served, serving_server
 

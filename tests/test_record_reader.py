@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data.codebook import Codebook
-from motionflow.data.samples import encode_frame
 from motionflow.inspection.record_reader import BadRecordError, RecordReader
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.samples import encode_frame
 from tests.conftest import texture
 from tests.tiny_data import CENTERS, SAMPLES
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import records, samples
+from motionflow.data import records
 from motionflow.errors import InputError
+from motionflow.labels import samples
 from tests.conftest import texture
 
 

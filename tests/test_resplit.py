@@ -9,16 +9,16 @@ import pytest
 import tensorflow as tf
 
 from motionflow.data import records
-from motionflow.data.build_options import BuildOptions, ResplitOptions
 from motionflow.data.builder import build_data_dir
-from motionflow.data.clip_status import ClipStatus
-from motionflow.data.codebook import Codebook
 from motionflow.data.data_dir_writer import read_clips
 from motionflow.data.resplit import resplit_data_dir
-from motionflow.data.samples import LabelOptions
-from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
 from motionflow.inspection.inspector import inspect_data_dir
+from motionflow.labels.build_options import BuildOptions, ResplitOptions
+from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.samples import LabelOptions
+from motionflow.labels.splits import SPLITS
 from tests.tiny_data import (
     MIXED,
     SAMPLES,

@@ -13,9 +13,9 @@ from PIL import Image
 
 from motionflow import cli
 from motionflow.commands import restore
-from motionflow.data.sound import has_sound
 from motionflow.errors import InputError
 from motionflow.generate import thinning
+from motionflow.media.sound import has_sound
 from motionflow.models import predictor
 from tests.conftest import moving_square, texture, write_avi
 from tests.fake_predictor import FakePredictor

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 

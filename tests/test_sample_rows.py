@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow.data.codebook import Codebook
+from motionflow.labels.codebook import Codebook
 from motionflow.report import sample_rows
 from tests.conftest import texture
 

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from motionflow.data.samples import (
+from motionflow.errors import InputError
+from motionflow.labels.samples import (
     FRAME_ENCODINGS,
     ClipSamples,
     LabelOptions,
@@ -13,8 +14,7 @@ from motionflow.data.samples import (
     encode_frame,
     extract_samples,
 )
-from motionflow.data.video import fit_frame, iter_frames
-from motionflow.errors import InputError
+from motionflow.media.video import fit_frame, iter_frames
 from tests.conftest import moving_square, texture, write_avi
 from tests.test_frame_sequence import write_video
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from motionflow.data.codebook import Codebook
+from motionflow.labels.codebook import Codebook
 from motionflow.scoring.cells import MASKS, Prediction, Truth
 from motionflow.scoring.clip_sums import ClipSums
 from motionflow.scoring.scores import add_up, scores

@@ -5,11 +5,11 @@ import itertools
 
 import pytest
 
-from motionflow.data import splits
-from motionflow.data.build_options import ResplitOptions
-from motionflow.data.clips import Clip
-from motionflow.data.set_splits import check_options, draw_splits
 from motionflow.errors import InputError
+from motionflow.labels import splits
+from motionflow.labels.build_options import ResplitOptions
+from motionflow.labels.clips import Clip
+from motionflow.labels.set_splits import check_options, draw_splits
 
 
 def clips_of(name, num_sources, clips_each=2, start=0):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from motionflow.data import video
 from motionflow.generate import picture_flow, rollout
+from motionflow.media import video
 from motionflow.model import Model
 from motionflow.models import predictor
 from tests import served, tiny_run

@@ -4,8 +4,8 @@ import av
 import numpy as np
 import pytest
 
-from motionflow.data import video, video_writer
-from motionflow.data.sound import has_sound
+from motionflow.media import video, video_writer
+from motionflow.media.sound import has_sound
 from tests.conftest import moving_square
 from tests.test_video import ffmpeg
 

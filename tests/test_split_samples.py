@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data.clips import Clip
-from motionflow.data.codebook import Codebook
 from motionflow.data.records import KEPT, feature_spec
-from motionflow.data.samples import ClipSamples, LabelOptions
 from motionflow.data.split_samples import (
     SplitClip,
     mean_training_frame,
     split_records,
     training_vectors,
 )
+from motionflow.labels.clips import Clip
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.samples import ClipSamples, LabelOptions
 
 LABELS = LabelOptions(frame_size=4, grid_size=2, frame_encoding="raw")
 

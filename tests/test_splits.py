@@ -5,9 +5,9 @@ import itertools
 
 import pytest
 
-from motionflow.data import splits
-from motionflow.data.clips import Clip
 from motionflow.errors import InputError
+from motionflow.labels import splits
+from motionflow.labels.clips import Clip
 
 
 def make_clips(num_sources, clips_each=2):

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from motionflow.data import stabilize
-from motionflow.data.flow import make_flow_function
-from motionflow.data.video import fit_frame, iter_frames
+from motionflow.labels import stabilize
+from motionflow.labels.flow import make_flow_function
+from motionflow.media.video import fit_frame, iter_frames
 from tests.conftest import SIZE, moving_square, texture
 
 MARGIN = 60  # scenery around the frame that a moving camera brings into view

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 import motionflow
-from motionflow.data import drawn
 from motionflow.errors import InputError
 from motionflow.generate import rollout, steering
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Control
+from motionflow.media import drawn
 from tests.conftest import texture
 from tests.fake_predictor import FakePredictor
 from tests.told_predictor import ToldPredictor

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow.data import still
 from motionflow.errors import InputError
+from motionflow.media import still
 from tests.conftest import moving_square, texture, write_avi
 from tests.test_frame_sequence import nearest, write_video
 from tests.test_picture import huge_files

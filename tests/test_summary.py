@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from motionflow.data.codebook import Codebook
+from motionflow.labels.codebook import Codebook
 from motionflow.scoring import UNITS, summary
 from motionflow.scoring.cells import Prediction, Truth
 from motionflow.scoring.clip_sums import ClipSums

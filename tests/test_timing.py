@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from motionflow.data.timing import Timing
+from motionflow.media.timing import Timing
 
 
 def stamps(numbers, rate=25, unit=None):

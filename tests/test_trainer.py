@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.data import pipeline, records
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
 from motionflow.models import efficientnet, trunk
 from motionflow.models.run_dir import RunDir
 from motionflow.training import trainer

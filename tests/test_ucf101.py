@@ -2,8 +2,8 @@
 
 import pytest
 
-from motionflow.data import ucf101
 from motionflow.errors import InputError
+from motionflow.labels import ucf101
 
 
 def test_the_group_of_an_action_is_the_source():

@@ -8,9 +8,9 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from motionflow.data import video
-from motionflow.data.display import turns
 from motionflow.errors import InputError
+from motionflow.media import video
+from motionflow.media.display import turns
 from tests.conftest import moving_square, texture, write_avi
 
 

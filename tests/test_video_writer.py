@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow.data import video, video_writer
 from motionflow.errors import InputError
+from motionflow.media import video, video_writer
 from tests.conftest import moving_square, texture
 from tests.test_video import ffmpeg
 

@@ -15,8 +15,8 @@ import tensorflow as tf
 from PIL import EpsImagePlugin, Image
 
 from motionflow import flow_drawing
-from motionflow.data import video
 from motionflow.generate import rollout
+from motionflow.media import video
 from motionflow.model import Model
 from motionflow.models import predictor
 from motionflow.web import answer, upload

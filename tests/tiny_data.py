@@ -10,8 +10,8 @@ import json
 import numpy as np
 
 from motionflow.data import records
-from motionflow.data.clip_status import ClipStatus
-from motionflow.data.codebook import Codebook
+from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.codebook import Codebook
 
 CENTERS = np.float32([[0, 0], [3, 0], [0, -4]])
 

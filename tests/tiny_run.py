@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data import records
-from motionflow.data.codebook import Codebook
+from motionflow.labels.codebook import Codebook
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.training.settings import Settings

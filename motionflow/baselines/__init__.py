@@ -33,8 +33,8 @@ from motionflow.baselines.training_set import (
     read_targets,
     read_training_set,
 )
-from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
+from motionflow.labels.codebook import Codebook
 
 CHANCE_DIR = 0.0
 CHANCE_ORI = 2 / math.pi

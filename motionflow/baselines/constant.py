@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motionflow.data.codebook import Codebook
+from motionflow.labels.codebook import Codebook
 
 
 @dataclass(frozen=True)

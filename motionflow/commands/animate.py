@@ -21,16 +21,16 @@ from absl import flags
 
 from motionflow import cli
 from motionflow.commands.control_flags import define_control, read_control
-from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
+from motionflow.files.marks import check_replaceable
+from motionflow.files.outputs import check_file
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.generate import FORMATS, MODES
 from motionflow.models.model_path import DEFAULT
-from motionflow.outputs import check_file
 
 if TYPE_CHECKING:
-    from motionflow.data.still import Moment
     from motionflow.filming import Plan
+    from motionflow.media.still import Moment
     from motionflow.model import Model
 
 WORDS = "input"
@@ -115,7 +115,7 @@ def main(values: flags.FlagValues) -> int:
     _check_flags(values, is_batch)
 
     from motionflow import filming
-    from motionflow.data import still
+    from motionflow.media import still
 
     played = _played(values)
     control = {} if values.compare else read_control(values)
@@ -189,7 +189,7 @@ def _load(values: flags.FlagValues) -> "Model":
 
 def _animate_all(values: flags.FlagValues, plan: "Plan", played: dict[str, Any]) -> int:
     """Animates each picture; returns 1 if one failed, else 0."""
-    from motionflow.data import still
+    from motionflow.media import still
 
     model, failed = _load(values), 0
     for source, target in plan.films:

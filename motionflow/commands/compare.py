@@ -22,8 +22,8 @@ import sys
 from absl import flags
 
 from motionflow import cli
-from motionflow.data.splits import SPLITS
 from motionflow.flag_groups import FlagGroups
+from motionflow.labels.splits import SPLITS
 from motionflow.scoring import UNITS
 
 WORDS = "models"

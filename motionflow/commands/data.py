@@ -15,9 +15,9 @@ from absl import flags
 
 from motionflow import cli
 from motionflow.commands import data_flags
-from motionflow.data.build_options import BuildOptions
 from motionflow.errors import InputError
 from motionflow.flag_groups import FlagGroups
+from motionflow.labels.build_options import BuildOptions
 
 WORDS = "video_dir"
 GOES_ON = True

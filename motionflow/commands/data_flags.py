@@ -11,18 +11,18 @@ from typing import Any
 
 from absl import flags
 
-from motionflow.data.build_options import DATASETS, BuildOptions
-from motionflow.data.codebook import Codebook
-from motionflow.data.extraction import ClipLimits, extract_clips
-from motionflow.data.flow import FLOW_AVERAGES, FLOW_METHODS, GRID_SAMPLINGS
-from motionflow.data.samples import (
+from motionflow.flag_groups import FlagGroups
+from motionflow.labels.build_options import DATASETS, BuildOptions
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.extraction import ClipLimits, extract_clips
+from motionflow.labels.flow import FLOW_AVERAGES, FLOW_METHODS, GRID_SAMPLINGS
+from motionflow.labels.samples import (
     DUPLICATES,
     FRAME_ENCODINGS,
     STABILIZERS,
     LabelOptions,
 )
-from motionflow.data.splits import PROTOCOLS
-from motionflow.flag_groups import FlagGroups
+from motionflow.labels.splits import PROTOCOLS
 
 ENGINES = ("local", "beam")
 
@@ -103,7 +103,7 @@ def engine_from(
             limits=limits,
             progress=progress,
         )
-    from motionflow.data import beam
+    from motionflow.labels import beam
 
     return functools.partial(
         beam.extract_clips,

@@ -14,7 +14,7 @@ from absl import flags
 
 from motionflow import cli
 from motionflow.commands.control_flags import define_control, read_control
-from motionflow.data.marks import check_replaceable
+from motionflow.files.marks import check_replaceable
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.models.model_path import DEFAULT
 
@@ -42,7 +42,7 @@ def main(values: flags.FlagValues) -> None:
     check_replaceable(output, MARK, values.overwrite)
 
     from motionflow import model, motion
-    from motionflow.data import still
+    from motionflow.media import still
 
     control = read_control(values)
     motion.check_output(output)

@@ -14,11 +14,11 @@ from pathlib import Path
 from absl import flags
 
 from motionflow import cli
-from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
+from motionflow.files.outputs import check_file
 from motionflow.flag_groups import FlagGroups
 from motionflow.inspection import MOST_SAMPLES
-from motionflow.outputs import check_file
+from motionflow.labels.splits import SPLITS
 
 WORDS = "data_dir"
 

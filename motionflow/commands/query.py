@@ -21,8 +21,8 @@ from absl import flags
 
 from motionflow import cli
 from motionflow.commands.control_flags import define_told, read_told
-from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
+from motionflow.files.marks import check_replaceable
 from motionflow.flag_groups import FlagGroups
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def make_client(values: flags.FlagValues) -> "Client":
 
 
 def _ask(values: flags.FlagValues, client: "Client", outputs: list[Path]) -> None:
-    from motionflow.data import still
     from motionflow.generate.control import Control
+    from motionflow.media import still
     from motionflow.serving import asking, told
 
     if not values.benchmark:

@@ -33,8 +33,8 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from motionflow import cli
-from motionflow.data.marks import check_replaceable
 from motionflow.errors import InputError
+from motionflow.files.marks import check_replaceable
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.generate import METHODS
 from motionflow.models.model_path import DEFAULT

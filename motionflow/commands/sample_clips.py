@@ -31,7 +31,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     """Writes the clips and says what was written."""
-    from motionflow.data import drawn
+    from motionflow.media import drawn
 
     folder = values.output_dir
     numbers = values.num_clips, values.seed, values.num_workers

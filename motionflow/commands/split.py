@@ -18,10 +18,10 @@ from typing import Any
 from absl import flags
 
 from motionflow import cli
-from motionflow.data.build_options import ResplitOptions
-from motionflow.data.codebook import Codebook
-from motionflow.data.splits import PROTOCOLS, SPLITS
 from motionflow.flag_groups import FlagGroups
+from motionflow.labels.build_options import ResplitOptions
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.splits import PROTOCOLS, SPLITS
 
 WORDS = "data_dir"
 

@@ -31,8 +31,8 @@ from absl import flags
 from motionflow import cli
 from motionflow.commands import training_flags
 from motionflow.errors import InputError
+from motionflow.files.lock import alone
 from motionflow.flag_groups import FlagGroups
-from motionflow.lock import alone
 
 GOES_ON = True
 _TRAINING: Any = SimpleNamespace(

@@ -1,5 +1,10 @@
-"""Video clips in, batches out: names, frames, flow, codebook, records, pipeline.
+"""Data directories, written and read: records, shards, batches."""
 
-Nothing here imports TensorFlow except `records` and `pipeline`, so that the processes
-that compute flow start fast.
-"""
+import importlib
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("picture", "video"):  # where they were until 0.7
+        return importlib.import_module(f"motionflow.media.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,10 +7,10 @@ import collections
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from motionflow.data.clip_status import FAILED, STATUSES, ClipStatus
-from motionflow.data.clips import NO_VIDEO
 from motionflow.data.records import open_data_dir
-from motionflow.data.splits import SPLITS
+from motionflow.labels.clip_status import FAILED, STATUSES, ClipStatus
+from motionflow.labels.clips import NO_VIDEO
+from motionflow.labels.splits import SPLITS
 
 _LEFT_OUT_NOTES = {
     "cut": "a shot cut in their window of frames",

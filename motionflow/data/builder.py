@@ -12,22 +12,22 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from motionflow.data.build_options import DATASETS, BuildOptions
-from motionflow.data.clip_status import FAILED, ClipStatus, Failure, clip_status
-from motionflow.data.clips import NO_VIDEO, Clip
 from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
-from motionflow.data.extraction import WorkDir, extract_clips, flag_differences
-from motionflow.data.file_names import is_video
 from motionflow.data.records import read_manifest
 from motionflow.data.split_samples import SplitClip
-from motionflow.data.splits import (
+from motionflow.errors import InputError
+from motionflow.files.file_names import is_video
+from motionflow.files.lock import alone
+from motionflow.labels.build_options import DATASETS, BuildOptions
+from motionflow.labels.clip_status import FAILED, ClipStatus, Failure, clip_status
+from motionflow.labels.clips import NO_VIDEO, Clip
+from motionflow.labels.extraction import WorkDir, extract_clips, flag_differences
+from motionflow.labels.splits import (
     listed_splits,
     official_split,
     split_clips,
     split_samples,
 )
-from motionflow.errors import InputError
-from motionflow.lock import alone
 
 Engine = Callable[[Sequence[Clip], WorkDir], dict[str, Failure]]
 

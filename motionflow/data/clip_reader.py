@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.clip_status import ClipStatus
 from motionflow.data.records import KEPT, DataDir, feature_spec, kept_shapes
-from motionflow.data.samples import ClipSamples
-from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
+from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.samples import ClipSamples
+from motionflow.labels.splits import SPLITS
 
 
 def read_clip_samples(

@@ -21,19 +21,19 @@ import sklearn
 import tensorflow as tf
 
 from motionflow import __version__
-from motionflow.data import drafts
-from motionflow.data.clip_status import ClipStatus
-from motionflow.data.codebook import Codebook, fit_codebook
 from motionflow.data.records import FORMAT_VERSION, write_shards
-from motionflow.data.samples import LabelOptions
 from motionflow.data.split_samples import (
     SplitClip,
     mean_training_frame,
     split_records,
     training_vectors,
 )
-from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.codebook import Codebook, fit_codebook
+from motionflow.labels.samples import LabelOptions
+from motionflow.labels.splits import SPLITS
 
 _SHARD_BYTES = 50_000_000
 _MIN_SHARDS = 10  # so that readers can interleave and hosts can share

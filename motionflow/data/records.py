@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.codebook import Codebook
-from motionflow.data.samples import LabelOptions
-from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.samples import LabelOptions
+from motionflow.labels.splits import SPLITS
 
 FORMAT_VERSION = 2
 KEPT = {"dense_flow", "later_flow", "later_dense_flow", "past_flow"}

@@ -22,20 +22,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from motionflow.data.build_options import ResplitOptions
 from motionflow.data.clip_reader import read_clip_samples
-from motionflow.data.clip_status import ClipStatus
-from motionflow.data.clips import Clip
-from motionflow.data.codebook import Codebook
 from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
-from motionflow.data.data_sets import SAMPLING, by_set, joined_flags, named, set_names
 from motionflow.data.records import DataDir, open_data_dir
-from motionflow.data.samples import LabelOptions
-from motionflow.data.set_splits import REASONS, check_options, draw_splits
 from motionflow.data.split_samples import SplitClip
-from motionflow.data.splits import official_split
 from motionflow.errors import InputError
-from motionflow.lock import alone
+from motionflow.files.lock import alone
+from motionflow.labels.build_options import ResplitOptions
+from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.clips import Clip
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.data_sets import SAMPLING, by_set, joined_flags, named, set_names
+from motionflow.labels.samples import LabelOptions
+from motionflow.labels.set_splits import REASONS, check_options, draw_splits
+from motionflow.labels.splits import official_split
 
 
 def resplit_data_dir(

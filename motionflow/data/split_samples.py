@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from motionflow.data.clips import Clip
-from motionflow.data.codebook import Codebook
 from motionflow.data.records import KEPT, Sample
-from motionflow.data.samples import ClipSamples, LabelOptions, decode_frame
+from motionflow.labels.clips import Clip
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.samples import ClipSamples, LabelOptions, decode_frame
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,9 +25,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data import drafts
-from motionflow.data.video import Video
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.media.video import Video
 
 FRAMES_PER_PREDICTION = 2
 SMALLEST = 11  # pixels, SSIM's window

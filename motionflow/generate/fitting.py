@@ -1,4 +1,4 @@
-"""Frames at another size, in a graph: what `data.video.fit_frame` does with OpenCV.
+"""Frames at another size, in a graph: what `media.video.fit_frame` does with OpenCV.
 
     frames [B, H, W, 3] --resize--> [B, h, w, 3]        frames --fit--> [B, S, S, 3]
 
@@ -40,7 +40,7 @@ def resize(frames: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
 def fit(frames: tf.Tensor, size: int) -> tf.Tensor:
     """Resizes to a short side of `size` and takes the centre square.
 
-    Equals `data.video.fit_frame`, to 1 of 255 where it resizes: OpenCV interpolates
+    Equals `media.video.fit_frame`, to 1 of 255 where it resizes: OpenCV interpolates
     with 11 bits.
 
     Args:

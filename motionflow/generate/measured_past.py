@@ -2,7 +2,7 @@
 
 frames of a video, the last one is played on --measure_past--> Past
 
-Measured as for training (`data.samples`): optical flow (DIS) from the last frame back
+Measured as for training (`labels.samples`): optical flow (DIS) from the last frame back
 to one before, the camera's motion taken out, its sign turned, on the network's grid.
 """
 
@@ -12,10 +12,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from motionflow.data.continuity import marked_steps
-from motionflow.data.flow import make_flow_function
-from motionflow.data.stabilize import StabilizedFlow, UnstableCamera, displacement
 from motionflow.generate import picture_flow
+from motionflow.labels.flow import make_flow_function
+from motionflow.labels.stabilize import StabilizedFlow, UnstableCamera, displacement
+from motionflow.media.continuity import marked_steps
 from motionflow.models.predictor import Predictor
 
 STEP_SECONDS = 2 / 30  # of a step, by labels of HMDB-51's videos

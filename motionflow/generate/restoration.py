@@ -33,10 +33,10 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.continuity import is_cut
-from motionflow.data.flow import make_flow_function
 from motionflow.errors import InputError
 from motionflow.generate import METHODS, WITH_MODEL, rollout
+from motionflow.labels.flow import make_flow_function
+from motionflow.media.continuity import is_cut
 
 KEPT = "kept"
 _SMALLEST = 16  # pixels a side; DIS has no pyramid for less

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from motionflow.data import drafts
-from motionflow.data.video_writer import write_mp4
 from motionflow.errors import InputError
+from motionflow.files import drafts
 from motionflow.generate import METHODS
 from motionflow.generate.restoration import Filler
+from motionflow.media.video_writer import write_mp4
 
 IDENTICAL = 100.0  # dB, of frames that do not differ: JSON has no infinity
 

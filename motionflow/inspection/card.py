@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from motionflow import tables
-from motionflow.data.clip_status import LEFT_OUT
-from motionflow.data.codebook import Codebook
 from motionflow.inspection.inspector import Inspection
 from motionflow.inspection.promises import PROMISES
+from motionflow.labels.clip_status import LEFT_OUT
+from motionflow.labels.codebook import Codebook
 
 PERCENTS = (50, 75, 90, 95, 99)
 # Flags of `motionflow split`, where it puts data sets together.

@@ -17,12 +17,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from motionflow.data.clip_status import ClipStatus
-from motionflow.data.codebook import Codebook
-from motionflow.data.file_names import is_hidden
 from motionflow.data.records import read_manifest, shard_problem
-from motionflow.data.splits import SPLITS
 from motionflow.errors import InputError
+from motionflow.files.file_names import is_hidden
 from motionflow.inspection.census import Census
 from motionflow.inspection.promises import (
     PROMISES,
@@ -36,6 +33,9 @@ from motionflow.inspection.promises import (
     status_problems,
 )
 from motionflow.inspection.record_reader import BadRecordError, RecordReader
+from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.splits import SPLITS
 
 _FLAGS = ("split", "frame_size", "grid_size", "frame_encoding", "store_dense_flow")
 

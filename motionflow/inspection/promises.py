@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motionflow.data.clip_status import ClipStatus
-from motionflow.data.codebook import Codebook
 from motionflow.inspection.census import Census
+from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.codebook import Codebook
 
 PROMISES = {
     "shards": "every shard is there, with the size, the sha256 and the number of "

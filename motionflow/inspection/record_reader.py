@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.codebook import Codebook
 from motionflow.data.records import decode_frame, decode_kept, feature_spec, kept_shapes
+from motionflow.labels.codebook import Codebook
 
 
 class BadRecordError(ValueError):

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from motionflow.compat import keras
-from motionflow.data import drafts
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.files.outputs import check_file
 from motionflow.models import trunk
 from motionflow.models.efficientnet import build_classifier
-from motionflow.outputs import check_file
 
 _LOG = logging.getLogger(__name__)
 NAME = "efficientnet-lite0"

@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data.codebook import Codebook
 from motionflow.data.pipeline import unpack_targets
+from motionflow.labels.codebook import Codebook
 from motionflow.models import spatial_softmax
 
 

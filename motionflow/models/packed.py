@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.data import drafts
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.labels.codebook import Codebook
 from motionflow.models.building import build_model, in_float32
 from motionflow.models.network import Network
 from motionflow.models.trunk import PACKED_WEIGHT

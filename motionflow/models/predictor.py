@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data.codebook import Codebook
 from motionflow.data.known import NUM_KNOWN
 from motionflow.errors import InputError
+from motionflow.files.outputs import check_name
+from motionflow.labels.codebook import Codebook
 from motionflow.models import blocks, packed, spatial_softmax
 from motionflow.models.guided import GuidedNetwork
 from motionflow.models.model_path import (
@@ -30,7 +31,6 @@ from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
 from motionflow.models.sequence import SequenceNetwork
 from motionflow.models.teller import Teller
-from motionflow.outputs import check_name
 
 # An export's signature for float frames; `serving_default` takes uint8 only.
 FRAMES_SIGNATURE = "frames"

@@ -23,11 +23,11 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data import drafts
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.files.outputs import check_name
+from motionflow.labels.codebook import Codebook
 from motionflow.models.building import build_model, in_float32
-from motionflow.outputs import check_name
 
 # What may change when a run is resumed: how long and on what it runs, not what it is.
 FREE_TO_CHANGE = ("epochs",)

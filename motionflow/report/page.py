@@ -16,8 +16,9 @@ from typing import Any
 import jinja2
 
 from motionflow import __version__
-from motionflow.data import drafts, pipeline
+from motionflow.data import pipeline
 from motionflow.data.records import DataDir, open_data_dir
+from motionflow.files import drafts
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
 from motionflow.models.run_dir import RunDir

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from motionflow.data.video_writer import write_mp4
+from motionflow.media.video_writer import write_mp4
 
 _FPS = 10.0
 

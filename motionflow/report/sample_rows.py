@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from motionflow import flow_color
-from motionflow.data import video
-from motionflow.data.codebook import Codebook
 from motionflow.generate import rollout
+from motionflow.labels.codebook import Codebook
+from motionflow.media import video
 from motionflow.models.predictor import Predictor
 from motionflow.report.pictures import Picture, picture, video_uri
 from motionflow.scoring.examples import example_titles

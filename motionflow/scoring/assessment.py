@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from motionflow import baselines
-from motionflow.data import drafts
-from motionflow.data.picture import write_png
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.files.outputs import make_folder, shown
+from motionflow.media.picture import write_png
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT, PACKED, is_export, versions
-from motionflow.outputs import make_folder, shown
 from motionflow.scoring import examples
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation, pool, score

@@ -21,8 +21,8 @@ import functools
 import cv2
 import numpy as np
 
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
 
 MASKS = ("all", "canny", "nz")
 TOP_K = (1, 5, 10)

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.data import drafts, pipeline
+from motionflow.data import pipeline
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
+from motionflow.files import drafts
 from motionflow.models import decoding
 from motionflow.scoring.cells import Prediction, Truth, canny_cells
 from motionflow.scoring.clip_sums import ClipSums

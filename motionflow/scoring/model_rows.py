@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 

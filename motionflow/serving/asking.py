@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from motionflow import film_drawing, flow_drawing
-from motionflow.data import picture, video, video_writer
-from motionflow.outputs import check_file
+from motionflow.files.outputs import check_file
+from motionflow.media import picture, video, video_writer
 from motionflow.serving.client import Arrays, Client
 from motionflow.tables import markdown_table
 
@@ -55,7 +55,7 @@ def write_flow(
       frame: the same picture, uint8 [H, W, 3].
       output: .png.
       frame_size: pixels a side of the model's frames.
-      mark: see `data.marks`.
+      mark: see `files.marks`.
 
     Returns:
       In words, how much moves.
@@ -89,7 +89,7 @@ def write_told_flow(
       frame: uint8 [H, W, 3].
       said: see `told.inputs`; arrows are the motion of one step.
       output: .png.
-      mark: see `data.marks`.
+      mark: see `files.marks`.
 
     Returns:
       In words, how much moves.
@@ -116,7 +116,7 @@ def write_film(
       said: how it moves, see `told.inputs`; empty: nothing.
       output: .mp4 or .gif.
       fps: frames a second.
-      mark: see `data.marks`.
+      mark: see `files.marks`.
       **numbers: num_predictions, frames_per_prediction.
 
     Returns:

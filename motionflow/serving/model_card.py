@@ -18,7 +18,7 @@ import jinja2
 import motionflow
 from motionflow.baselines.known import NAIVE
 from motionflow.compat import keras
-from motionflow.data import drafts
+from motionflow.files import drafts
 from motionflow.models import blocks
 from motionflow.models.run_dir import RunDir
 from motionflow.report import verdict

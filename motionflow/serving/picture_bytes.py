@@ -2,7 +2,7 @@
 
     data, JPEG or PNG --decode--> uint8 [H, W, 3] RGB, upright
 
-What `data.picture.read_image` does in Python: the header is asked for the size before
+What `media.picture.read_image` does in Python: the header is asked for the size before
 anything is decoded, a transparent picture lies on white, and a picture is turned as its
 EXIF data says. TensorFlow's decoders take each other's formats, so the first bytes
 decide which it is; GIF, BMP, WebP and whatever else are refused.

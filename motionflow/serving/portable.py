@@ -8,7 +8,7 @@ A network that can be told also takes `known` float32 [N, g, g, 7], see `data.kn
 zeros where nothing is known; but not in TensorFlow Lite, whose interpreter finds
 another flow for it.
 Frames are of the network's size, as a camera gives them: uint8. Resizing is left to the
-caller (`data.video.fit_frame`), since the runtimes resize otherwise than training did.
+caller (`media.video.fit_frame`), since the runtimes resize otherwise than training did.
 """
 
 import dataclasses

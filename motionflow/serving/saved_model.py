@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data.codebook import Codebook
 from motionflow.generate import picture_flow, rollout
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Control
+from motionflow.labels.codebook import Codebook
 from motionflow.models import predictor
 from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE, Predictor
 from motionflow.motion import predict_motion

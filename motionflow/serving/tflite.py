@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data import drafts
+from motionflow.files import drafts
 from motionflow.quiet import stderr_held_back
 from motionflow.serving import portable
 

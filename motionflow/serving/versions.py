@@ -11,10 +11,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from motionflow import outputs
-from motionflow.data import drafts
 from motionflow.errors import InputError
-from motionflow.lock import alone
+from motionflow.files import drafts, outputs
+from motionflow.files.lock import alone
 from motionflow.models.model_path import PACKED, SAVED_MODEL, versions
 
 # The file that makes a version of a format what it is.

@@ -18,8 +18,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data import drafts
 from motionflow.errors import InputError, NotWritten
+from motionflow.files import drafts
 from motionflow.models.run_dir import DAMAGE, RunDir, warn_damaged
 from motionflow.training.progress import Progress
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.data import drafts
+from motionflow.files import drafts
 
 
 class MapStore:

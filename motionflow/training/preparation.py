@@ -11,9 +11,9 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.data import pipeline
 from motionflow.data.augmentation import Augmentation
-from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
+from motionflow.labels.codebook import Codebook
 from motionflow.models import choose_head, keras_metrics, losses
 from motionflow.models.building import build_model, target_options
 from motionflow.models.dilated_head import start_at_prior

@@ -24,9 +24,10 @@ from tensorboard.plugins.hparams import api as hparams_api
 
 from motionflow import visualize
 from motionflow.compat import keras
-from motionflow.data import drafts, pipeline
+from motionflow.data import pipeline
 from motionflow.data.records import DataDir
 from motionflow.errors import NotWritten
+from motionflow.files import drafts
 from motionflow.flow_color import overlay_flow
 from motionflow.models import spatial_softmax
 from motionflow.scoring.examples import choose_examples

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from motionflow import outputs, runtime
+from motionflow import runtime
 from motionflow.compat import keras
 from motionflow.data import pipeline, records
-from motionflow.lock import alone
+from motionflow.files import outputs
+from motionflow.files.lock import alone
 from motionflow.models import blocks, trunk
 from motionflow.models.building import target_view
 from motionflow.models.guided import GuidedNetwork

@@ -24,11 +24,12 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data import drafts, known, pipeline
+from motionflow.data import known, pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
-from motionflow.lock import alone
+from motionflow.files import drafts
+from motionflow.files.lock import alone
 from motionflow.models import trunk
 from motionflow.models.building import build_model, in_float32
 from motionflow.models.dilated_head import JOINED

@@ -23,8 +23,8 @@ from PIL import Image
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
 
 from motionflow import flow_color
-from motionflow.data.drawn import make_clip
 from motionflow.errors import InputError
+from motionflow.media.drawn import make_clip
 from motionflow.model import Model
 from motionflow.web import answer, upload, wishes
 from motionflow.web.turns import BusyError, GoneError, Turns

@@ -8,8 +8,8 @@ What is a picture is told by decoding it, as everywhere in the package.
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from motionflow.data import picture, still
 from motionflow.errors import InputError
+from motionflow.media import picture, still
 
 MAX_BYTES = 16 * 2**20
 LONGEST_SIDE = 1024  # pixels; larger pictures are shrunk to it
@@ -26,7 +26,7 @@ def read_frame(data: bytes) -> tuple[np.ndarray, tuple[int, int]]:
     The header is read first: too many pixels are refused before they are decoded.
 
     Args:
-      data: a picture of any format that `data.picture` reads, but for EPS, which is a
+      data: a picture of any format that `media.picture` reads, but for EPS, which is a
         program that another program would run.
 
     Returns:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motionflow.data import drafts
 from motionflow.data.records import DataDir, open_data_dir
 from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.files.outputs import make_folder
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
-from motionflow.outputs import make_folder
 from motionflow.scoring import bootstrap
 from motionflow.scoring.assessment import row_name
 from motionflow.scoring.futures import film_rows, sample_choice, strips, tables

@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.continuity import Step, marked_steps
-from motionflow.data.video import fit_frame, open_video
 from motionflow.errors import InputError
 from motionflow.generate import picture_flow, rollout
+from motionflow.media.continuity import Step, marked_steps
+from motionflow.media.video import fit_frame, open_video
 from motionflow.models.predictor import Predictor
 
 _LOWEST_MSE = 255**2 / 1e10  # 100 dB

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.codebook import Codebook
 from motionflow.errors import InputError
 from motionflow.generate import picture_flow, rollout, warp
+from motionflow.labels.codebook import Codebook
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 from motionflow.scoring.cells import flow_scores

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
+from motionflow.labels.codebook import Codebook
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 from motionflow.scoring.futures import draws

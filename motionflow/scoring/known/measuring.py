@@ -13,8 +13,8 @@ import numpy as np
 
 from motionflow.baselines.known import NaiveMotion, fit_naive
 from motionflow.data import pipeline
-from motionflow.data.codebook import Codebook
 from motionflow.data.records import DataDir
+from motionflow.labels.codebook import Codebook
 from motionflow.scoring.cells import MASKS, Prediction, Truth
 from motionflow.scoring.clip_sums import CELL_COLUMNS, cell_scores
 from motionflow.scoring.evaluation import read_index

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionflow.data import drafts
 from motionflow.errors import InputError
+from motionflow.files import drafts
 
 USED_MASKS = ("all", "nz")  # of `cells.MASKS`
 _PLAIN = ("clips", "sources", "num_samples", "data_sets", "not_told", "factors")

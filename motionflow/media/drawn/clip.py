@@ -26,12 +26,12 @@ import av
 import cv2
 import numpy as np
 
-from motionflow.data import drafts
-from motionflow.data.drawn import motions, scenery
-from motionflow.data.drawn.figure import Figure
-from motionflow.data.drawn.part import make_parts
 from motionflow.errors import InputError
-from motionflow.outputs import make_folder
+from motionflow.files import drafts
+from motionflow.files.outputs import make_folder
+from motionflow.media.drawn import motions, scenery
+from motionflow.media.drawn.figure import Figure
+from motionflow.media.drawn.part import make_parts
 
 HEIGHT, WIDTH, NUM_FRAMES, FPS = 200, 266, 40, 30
 SOURCES_PER_ROUND, CLIPS_PER_ROUND = 12, 30

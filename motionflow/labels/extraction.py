@@ -28,11 +28,11 @@ from typing import NamedTuple
 import cv2
 import pebble
 
-from motionflow.data import drafts
-from motionflow.data.clip_status import Failure
-from motionflow.data.clips import Clip
-from motionflow.data.samples import LabelOptions, extract_samples
 from motionflow.errors import InputError, NotWritten
+from motionflow.files import drafts
+from motionflow.labels.clip_status import Failure
+from motionflow.labels.clips import Clip
+from motionflow.labels.samples import LabelOptions, extract_samples
 
 if sys.platform != "win32":  # which has no memory limits for processes
     import resource

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from motionflow.data import picture, video
-from motionflow.data.timing import Timing
 from motionflow.errors import InputError
+from motionflow.media import picture, video
+from motionflow.media.timing import Timing
 
 NUM_BEFORE = 10  # frames; enough for a step at 120 frames a second
 

@@ -4,7 +4,7 @@
     video whose time stamps jump      --open_sequence--> numbers 0, 1, 4; frames
 
 The names of pictures number them, see `picture_folder`. The time stamps of a video do
-where they are regular (see `data.timing`); what the decoder refuses leaves the same
+where they are regular (see `media.timing`); what the decoder refuses leaves the same
 gaps.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motionflow.data import picture, picture_folder, video
-from motionflow.data.continuity import mark_breaks
 from motionflow.errors import InputError
+from motionflow.media import picture, picture_folder, video
+from motionflow.media.continuity import mark_breaks
 
 _SMALL = 200  # pixels a side, to find duplicates
 

@@ -8,8 +8,8 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from motionflow.data.clips import Clip
-from motionflow.data.samples import ClipSamples, LabelOptions
+from motionflow.labels.clips import Clip
+from motionflow.labels.samples import ClipSamples, LabelOptions
 
 FAILED = ("corrupt", "timeout")
 LEFT_OUT = ("cut", "duplicate", "gap", "unstable")

@@ -31,7 +31,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from motionflow.data.flow import FlowFunction
+from motionflow.labels.flow import FlowFunction
 
 NUM_CELLS = 8  # a side; corners are spread over them, the outermost are the border
 CORNERS_PER_CELL = 6

@@ -14,8 +14,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from motionflow.data.file_names import PICTURE_SUFFIXES, is_hidden, is_picture
 from motionflow.errors import InputError
+from motionflow.files.file_names import PICTURE_SUFFIXES, is_hidden, is_picture
 
 
 def find_pictures(folder: str | Path) -> tuple[list[Path], list[Path]]:

@@ -18,10 +18,10 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from motionflow.data import hmdb51, ucf101
-from motionflow.data.clips import Clip
-from motionflow.data.file_names import video_stem
 from motionflow.errors import InputError
+from motionflow.files.file_names import video_stem
+from motionflow.labels import hmdb51, ucf101
+from motionflow.labels.clips import Clip
 
 SPLITS = ("train", "validation", "test")
 PROTOCOLS = ("source", "official1", "official2", "official3", "frame")

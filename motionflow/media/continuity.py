@@ -119,7 +119,7 @@ def marked_steps(
     Args:
       frames: uint8 [S, S, 3] RGB, one after another.
       skip_duplicates: leaves duplicates out.
-      gaps: positions of the frames before which time is missing, see `data.timing`;
+      gaps: positions of the frames before which time is missing, see `media.timing`;
         the mark of such a frame is "gap", unless it is "cut".
     """
     is_late = False

@@ -8,8 +8,8 @@ So it can be run again, and still replaces nothing that somebody else made.
 
 from pathlib import Path
 
-from motionflow.data.file_names import is_hidden
 from motionflow.errors import InputError
+from motionflow.files.file_names import is_hidden
 
 _REACH = 2**16  # bytes at both ends of a file that are searched
 

@@ -11,15 +11,15 @@ depend on those behind it. Sources of a set that is only tested are tested in al
 import itertools
 from collections.abc import Mapping, Sequence
 
-from motionflow.data.build_options import ResplitOptions
-from motionflow.data.clips import Clip
-from motionflow.data.splits import (
+from motionflow.errors import InputError
+from motionflow.labels.build_options import ResplitOptions
+from motionflow.labels.clips import Clip
+from motionflow.labels.splits import (
     drawn_order,
     source_folds,
     split_clips,
     split_samples,
 )
-from motionflow.errors import InputError
 
 # What a clip has in place of a split, and why it is in none.
 UNLISTED, LEFT_OUT = "", "left out"

@@ -32,10 +32,11 @@ import cv2
 import numpy as np
 
 from motionflow import __version__
-from motionflow.data import drafts
-from motionflow.data.clip_status import Failure
-from motionflow.data.clips import Clip
-from motionflow.data.extraction import (
+from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.labels.clip_status import Failure
+from motionflow.labels.clips import Clip
+from motionflow.labels.extraction import (
     DEFAULT_LIMITS,
     ClipLimits,
     WorkDir,
@@ -43,7 +44,6 @@ from motionflow.data.extraction import (
     outcome,
     submit,
 )
-from motionflow.errors import InputError
 
 try:
     import apache_beam

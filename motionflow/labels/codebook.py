@@ -21,8 +21,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from motionflow.data import drafts
 from motionflow.errors import InputError
+from motionflow.files import drafts
 
 _CHUNK = 1 << 16  # vectors compared at once: 16 MB of distances for 40 centres
 _SAMPLE_SIZE = 1 << 17  # vectors that the first centres are found from

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from motionflow.data.video import open_container
+from motionflow.media.video import open_container
 
 _COPIED = ("aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opus", "libopus")
 # AAC's, by their number of channels; another number is mixed to two.

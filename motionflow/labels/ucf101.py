@@ -7,9 +7,9 @@ were cut from one video, so action and group together are the source.
 import re
 from pathlib import Path
 
-from motionflow.data.clips import Clip, find_named_clips
-from motionflow.data.file_names import video_stem
 from motionflow.errors import InputError
+from motionflow.files.file_names import video_stem
+from motionflow.labels.clips import Clip, find_named_clips
 from motionflow.text_file import read_text
 
 _NAME = re.compile(r"^v_(?P<action>[A-Za-z]+)_(?P<group>g\d+)_c\d+$")

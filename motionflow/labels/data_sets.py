@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motionflow.data.clips import Clip
-from motionflow.data.samples import LabelOptions
 from motionflow.errors import InputError
+from motionflow.labels.clips import Clip
+from motionflow.labels.samples import LabelOptions
 
 # These decide which frames become samples, not what a label means.
 SAMPLING = {"frame_stride", "stabilize", "duplicates"}

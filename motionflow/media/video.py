@@ -20,9 +20,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from motionflow.data.display import Display
-from motionflow.data.timing import Timing
 from motionflow.errors import InputError
+from motionflow.media.display import Display
+from motionflow.media.timing import Timing
 
 # FFmpeg would open the files that such a list names, whatever its suffix is; a tag of
 # music may stand before it.

@@ -17,10 +17,10 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from motionflow.data import drafts
-from motionflow.data.sound import open_sound
 from motionflow.errors import InputError
-from motionflow.outputs import check_file
+from motionflow.files import drafts
+from motionflow.files.outputs import check_file
+from motionflow.media.sound import open_sound
 
 VIDEO_OUTPUTS = (".mp4", ".gif")
 _QUALITY = {"crf": "10"}  # of x264: hardly to be told from the original

@@ -20,10 +20,10 @@ import numpy as np
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from motionflow.data import drafts
-from motionflow.data.file_names import is_macs
 from motionflow.errors import InputError
-from motionflow.outputs import check_folder
+from motionflow.files import drafts
+from motionflow.files.file_names import is_macs
+from motionflow.files.outputs import check_folder
 
 # Formats whose pictures are the frames of one animation (the second "frame" of a TIFF
 # is another page, that of a telephone's JPEG a thumbnail).

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from motionflow.errors import InputError
-from motionflow.outputs import make_folder
+from motionflow.files.outputs import make_folder
 
 if sys.platform != "win32":
     import fcntl

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from motionflow.data.drawn import scenery
-from motionflow.data.drawn.motions import FOREARM, SHIN, THIGH, UPPER_ARM
+from motionflow.media.drawn import scenery
+from motionflow.media.drawn.motions import FOREARM, SHIN, THIGH, UPPER_ARM
 
 TEXELS = 2  # texels per pixel: finer than the frame, so sampling does not blur
 # name: (length, radius at the root, radius at the tip, material)

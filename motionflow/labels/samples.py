@@ -25,9 +25,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from motionflow.data import drafts
-from motionflow.data.continuity import Step, marked_steps
-from motionflow.data.flow import (
+from motionflow.errors import InputError
+from motionflow.files import drafts
+from motionflow.labels.flow import (
     FLOW_AVERAGES,
     FLOW_METHODS,
     GRID_SAMPLINGS,
@@ -37,9 +37,9 @@ from motionflow.data.flow import (
     make_flow_function,
     to_grid,
 )
-from motionflow.data.stabilize import StabilizedFlow, UnstableCamera
-from motionflow.data.video import Video, fit_frame, open_video
-from motionflow.errors import InputError
+from motionflow.labels.stabilize import StabilizedFlow, UnstableCamera
+from motionflow.media.continuity import Step, marked_steps
+from motionflow.media.video import Video, fit_frame, open_video
 
 FRAME_ENCODINGS = ("png", "jpeg", "raw")
 STABILIZERS = ("none", "homography")

@@ -4,7 +4,7 @@ motions (how people move) -> figure (skeleton, parts) -> clip (frames, true flow
 part, scenery: the textures of cloth, skin and background
 """
 
-from motionflow.data.drawn.clip import (
+from motionflow.media.drawn.clip import (
     DrawnClip,
     central_square,
     make_clip,

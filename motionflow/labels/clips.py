@@ -13,8 +13,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from motionflow.data.file_names import VIDEO_SUFFIXES, is_hidden, is_video
 from motionflow.errors import InputError
+from motionflow.files.file_names import VIDEO_SUFFIXES, is_hidden, is_video
 
 NO_VIDEO = "not a video by its name"  # why a file is excluded
 

@@ -7,10 +7,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from motionflow.data import hmdb51, ucf101
-from motionflow.data.clips import find_folder_clips
-from motionflow.data.codebook import Codebook
-from motionflow.data.samples import LabelOptions
+from motionflow.labels import hmdb51, ucf101
+from motionflow.labels.clips import find_folder_clips
+from motionflow.labels.codebook import Codebook
+from motionflow.labels.samples import LabelOptions
 
 DATASETS = {
     "hmdb51": hmdb51.find_clips,

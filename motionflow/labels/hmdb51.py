@@ -16,9 +16,9 @@ of medium or good quality: 2,306 of 6,766, in 48 of the 51 classes.
 import re
 from pathlib import Path
 
-from motionflow.data.clips import Clip, find_named_clips
-from motionflow.data.file_names import is_hidden, video_stem
 from motionflow.errors import InputError
+from motionflow.files.file_names import is_hidden, video_stem
+from motionflow.labels.clips import Clip, find_named_clips
 from motionflow.text_file import read_text
 
 _ACTION_NAMES = """

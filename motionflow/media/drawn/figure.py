@@ -24,9 +24,9 @@ from math import acos, pi, tanh
 import cv2
 import numpy as np
 
-from motionflow.data.drawn import motions
-from motionflow.data.drawn.motions import FOREARM, SHIN, THIGH, UPPER_ARM, Motion, Pose
-from motionflow.data.drawn.part import ARM, LEG, TEXELS, Part
+from motionflow.media.drawn import motions
+from motionflow.media.drawn.motions import FOREARM, SHIN, THIGH, UPPER_ARM, Motion, Pose
+from motionflow.media.drawn.part import ARM, LEG, TEXELS, Part
 
 
 def _limb(

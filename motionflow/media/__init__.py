@@ -1,0 +1,1 @@
+"""Pictures and videos, read and written: frames as they are shown, and when."""
