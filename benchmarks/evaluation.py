@@ -26,13 +26,13 @@ from absl import app, flags
 from motionflow import baselines
 from motionflow.data.pipeline import evaluation_batches
 from motionflow.data.records import DataDir, open_data_dir
+from motionflow.drawing.tables import markdown_table
 from motionflow.models import predictor
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.scoring.evaluation import Evaluation, score
 from motionflow.scoring.model_rows import ModelRows
 from motionflow.scoring.summary import MODEL, summarize
-from motionflow.tables import markdown_table
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data_dir", "data/tfrecords", "Data directory.")

@@ -24,7 +24,7 @@ from noise_data import write_noise_data
 
 from motionflow.data import pipeline, records
 from motionflow.data.augmentation import Augmentation
-from motionflow.tables import markdown_table
+from motionflow.drawing.tables import markdown_table
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("encodings", ["png", "jpeg", "raw"], "How frames are stored.")

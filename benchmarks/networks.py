@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from motionflow.tables import markdown_table
+from motionflow.drawing.tables import markdown_table
 
 NETWORKS = {
     "allconv": {},

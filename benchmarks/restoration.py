@@ -35,12 +35,12 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from motionflow.films.restoring import Restoring, make_filler
 from motionflow.generate import METHODS, thinning
 from motionflow.generate.restoration import Filler
 from motionflow.labels.flow import make_flow_function, to_grid
 from motionflow.media.continuity import mark_breaks
 from motionflow.media.video import fit_frame, iter_frames
-from motionflow.restoring import Restoring, make_filler
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, interval, verdict
 
 SIZE, GRID = 200, 20

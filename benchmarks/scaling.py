@@ -24,8 +24,8 @@ import tensorflow as tf
 from absl import app, flags
 from noise_data import write_noise_data
 
+from motionflow.drawing.tables import markdown_table
 from motionflow.models.run_dir import RunDir
-from motionflow.tables import markdown_table
 from motionflow.training.settings import Settings
 from motionflow.training.trainer import train
 

@@ -27,13 +27,13 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.drawing.tables import markdown_table
 from motionflow.labels.codebook import Codebook
 from motionflow.models import blocks
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.serving import saved_model
 from motionflow.serving.folding import fold
-from motionflow.tables import markdown_table
 
 BATCHES = (1, 8, 32)
 SIDES = (200, 480)

@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 
 from motionflow.commands import VERBS
-from motionflow.tables import markdown_table
+from motionflow.drawing.tables import markdown_table
 
 COMMAND = str(Path(sys.executable).with_name("motionflow"))
 PHOTO = Path(__file__).parent.parent / "docs" / "photo.jpg"

@@ -5,7 +5,7 @@ seconds of the turns -> a table and a few lines
 
 import dataclasses
 
-from motionflow.tables import markdown_table
+from motionflow.drawing.tables import markdown_table
 
 BARE, TRAINING = "bare step", "training"
 EAGER, COMPILED = "PyTorch eager", "PyTorch compiled"

@@ -20,10 +20,10 @@ from typing import NamedTuple
 import imageio_ffmpeg
 import numpy as np
 
+from motionflow.drawing.tables import markdown_table
 from motionflow.media.frame_sequence import open_sequence
 from motionflow.media.still import read_moment
 from motionflow.media.video import open_video
-from motionflow.tables import markdown_table
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 NUM_FRAMES = 15

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from motionflow.api import evaluate_model, export_model, train_model
-    from motionflow.model import load
+    from motionflow.films.model import load
     from motionflow.models import register_network
 
 __version__ = "0.8.0.dev0"
@@ -36,7 +36,7 @@ __all__ = [
 _PLACES = {
     "evaluate_model": "motionflow.api",
     "export_model": "motionflow.api",
-    "load": "motionflow.model",
+    "load": "motionflow.films.model",
     "register_network": "motionflow.models",
     "train_model": "motionflow.api",
 }

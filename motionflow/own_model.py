@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.compared_film import ComparedFilm, compare_film
 from motionflow.data import pipeline
 from motionflow.data.build_summary import format_summary
 from motionflow.data.builder import build_data_dir
@@ -24,11 +23,12 @@ from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.lock import alone
 from motionflow.files.outputs import check_name
+from motionflow.films.compared_film import ComparedFilm, compare_film
+from motionflow.films.model import load
 from motionflow.generate.animation import Animation
 from motionflow.generate.comparison import FRAMES_PER_PREDICTION
 from motionflow.labels.build_options import BuildOptions
 from motionflow.labels.clips import video_files
-from motionflow.model import load
 from motionflow.models.model_path import find_model
 from motionflow.report import verdict
 from motionflow.report.page import make_report

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from motionflow.drawing.tables import Table
 from motionflow.files import drafts
 from motionflow.models.run_dir import RunDir
 from motionflow.sweeps import Run
-from motionflow.tables import Table
 
 # In sweep.csv, but not in the table to read: what it says is in other columns.
 CSV_ONLY: tuple[str, ...] = ("run", "failed", "input_share")

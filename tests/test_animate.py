@@ -11,11 +11,12 @@ import pytest
 from absl import flags
 from PIL import Image
 
-from motionflow import cli, model
+from motionflow import cli
 from motionflow.commands import animate
 from motionflow.errors import InputError
+from motionflow.films import model
+from motionflow.films.model import Model
 from motionflow.media import picture, video
-from motionflow.model import Model
 from tests.conftest import moving_square, texture, write_avi
 from tests.fake_predictor import FakePredictor
 from tests.told_predictor import ToldPredictor

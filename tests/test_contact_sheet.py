@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from motionflow.drawing.plots import save_figure
 from motionflow.inspection import MOST_SAMPLES
 from motionflow.inspection.contact_sheet import (
     contact_sheet,
@@ -15,7 +16,6 @@ from motionflow.inspection.contact_sheet import (
 from motionflow.inspection.inspector import inspect_data_dir
 from motionflow.inspection.record_reader import RecordedSample
 from motionflow.labels.codebook import Codebook
-from motionflow.visualize import save_figure
 from tests import tiny_data
 from tests.conftest import texture
 

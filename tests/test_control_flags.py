@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow import cli, model
+from motionflow import cli
 from motionflow.commands import animate, flow
 from motionflow.commands.control_flags import read_control
 from motionflow.errors import InputError
+from motionflow.films import model
+from motionflow.films.model import Model
 from motionflow.media.picture import read_image
-from motionflow.model import Model
 from tests.conftest import texture
 from tests.fake_predictor import FakePredictor
 from tests.told_predictor import ToldPredictor

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from motionflow import sweep_table, visualize
+from motionflow import sweep_table
 from motionflow.data import records
 from motionflow.data.data_dir_writer import write_clips
+from motionflow.drawing import plots
 from motionflow.errors import InputError, NotWritten
 from motionflow.files import drafts
+from motionflow.films.motion import Motion
 from motionflow.generate.comparison import FrameScores, write_csv
 from motionflow.generate.thinning import Plan
 from motionflow.labels import extraction
@@ -28,7 +30,6 @@ from motionflow.media import picture
 from motionflow.media.drawn import clip as drawn
 from motionflow.models import efficientnet_weights
 from motionflow.models.run_dir import RunDir
-from motionflow.motion import Motion
 from motionflow.scoring.evaluation import Evaluation
 from motionflow.scoring.known.told_sums import ToldSums
 from motionflow.serving import versions
@@ -96,7 +97,7 @@ def add_maps(path):
 
 
 def figure(path):
-    visualize.save_figure(Figure(figsize=(1, 1)), path / "figure.png")
+    plots.save_figure(Figure(figsize=(1, 1)), path / "figure.png")
 
 
 def version(path):

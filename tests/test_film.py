@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from motionflow.film import Film
+from motionflow.films.film import Film
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Control
 from motionflow.media import video

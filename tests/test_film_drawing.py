@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionflow.film_drawing import beside, draw_film, sheet
+from motionflow.films.film_drawing import beside, draw_film, sheet
 from motionflow.generate.animation import Shot
 from tests.conftest import texture
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from motionflow.errors import InputError
-from motionflow.filming import plan
+from motionflow.films.filming import plan
 
 
 @pytest.fixture(autouse=True)

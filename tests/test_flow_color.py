@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from motionflow import flow_color
+from motionflow.drawing import flow_color
 
 
 def test_colours_of_the_four_directions():

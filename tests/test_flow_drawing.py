@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionflow import flow_drawing
+from motionflow.drawing import flow_drawing
 from tests.conftest import texture
 
 BLACK = np.zeros((160, 160, 3), np.uint8)

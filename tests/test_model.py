@@ -9,7 +9,7 @@ from PIL import Image
 
 import motionflow
 from motionflow.errors import InputError
-from motionflow.model import Model
+from motionflow.films.model import Model
 from motionflow.models.run_dir import RunDir
 from tests.conftest import texture
 from tests.fake_predictor import FakePredictor

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow import model
 from motionflow.commands import flow as command
 from motionflow.errors import InputError
-from motionflow.model import Model
-from motionflow.motion import predict_motion
+from motionflow.films import model
+from motionflow.films.model import Model
+from motionflow.films.motion import predict_motion
 from tests.conftest import texture
 from tests.fake_predictor import FakePredictor
 

@@ -10,20 +10,21 @@ import cv2
 import numpy as np
 import pytest
 
-from motionflow import cli, filming, motion
+from motionflow import cli
 from motionflow.data.data_dir_writer import read_clips, write_clips
 from motionflow.data.pipeline import targets
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.files import drafts, outputs
-from motionflow.film import check_output
+from motionflow.films import filming, motion
+from motionflow.films.film import check_output
+from motionflow.films.motion import Motion
 from motionflow.inspection.contact_sheet import save_samples
 from motionflow.inspection.inspector import inspect_data_dir
 from motionflow.inspection.record_reader import record_at
 from motionflow.media import picture
 from motionflow.media.drawn import write_clips as draw_clips
 from motionflow.models.predictor import load
-from motionflow.motion import Motion
 from motionflow.scoring.assessment import row_name
 from motionflow.serving import asking, versions
 from motionflow.training.trainer import Trainer

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from motionflow.films.model import Model
 from motionflow.generate import picture_flow, rollout
 from motionflow.media import video
-from motionflow.model import Model
 from motionflow.models import predictor
 from tests import served, tiny_run
 

@@ -1,6 +1,6 @@
 """Tables as Markdown."""
 
-from motionflow.tables import Table, number, percent
+from motionflow.drawing.tables import Table, number, percent
 
 TABLE = Table(
     "Title", "How to read.", ["Name", "A", "B"], [["x", "100", "-"], ["yy", "20", "2"]]

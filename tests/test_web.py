@@ -14,10 +14,10 @@ import pytest
 import tensorflow as tf
 from PIL import EpsImagePlugin, Image
 
-from motionflow import flow_drawing
+from motionflow.drawing import flow_drawing
+from motionflow.films.model import Model
 from motionflow.generate import rollout
 from motionflow.media import video
-from motionflow.model import Model
 from motionflow.models import predictor
 from motionflow.web import answer, upload
 from motionflow.web.turns import BusyError, GoneError, Turns

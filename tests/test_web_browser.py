@@ -23,7 +23,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from motionflow.model import Model
+from motionflow.films.model import Model
 from motionflow.web import answer
 from motionflow.web.app import make_app
 

@@ -29,9 +29,9 @@ from motionflow.generate import FORMATS, MODES
 from motionflow.models.model_path import DEFAULT
 
 if TYPE_CHECKING:
-    from motionflow.filming import Plan
+    from motionflow.films.filming import Plan
+    from motionflow.films.model import Model
     from motionflow.media.still import Moment
-    from motionflow.model import Model
 
 WORDS = "input"
 MARK = "motionflow animate"
@@ -114,7 +114,7 @@ def main(values: flags.FlagValues) -> int:
         output = Path(output).stem
     _check_flags(values, is_batch)
 
-    from motionflow import filming
+    from motionflow.films import filming
     from motionflow.media import still
 
     played = _played(values)
@@ -179,7 +179,7 @@ def _is_told(values: flags.FlagValues) -> bool:
 
 
 def _load(values: flags.FlagValues) -> "Model":
-    from motionflow import model
+    from motionflow.films import model
 
     loaded = model.load(values.model)
     for remark in loaded.remarks():
@@ -226,7 +226,7 @@ def _compare(
     values: flags.FlagValues, source: Path, target: Path, played: dict[str, Any]
 ) -> None:
     """Predicts inside of a video; writes film and CSV, prints the table."""
-    from motionflow.compared_film import compare_film
+    from motionflow.films.compared_film import compare_film
     from motionflow.generate.animation import Animation
 
     film = compare_film(

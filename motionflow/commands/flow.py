@@ -41,7 +41,7 @@ def main(values: flags.FlagValues) -> None:
     output = Path(values.output or source.with_name(f"{source.stem}-flow.png"))
     check_replaceable(output, MARK, values.overwrite)
 
-    from motionflow import model, motion
+    from motionflow.films import model, motion
     from motionflow.media import still
 
     control = read_control(values)

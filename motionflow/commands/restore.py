@@ -106,7 +106,7 @@ def main(values: flags.FlagValues) -> None:
             sign = PLAN if path.endswith(".json") else None
             check_replaceable(path, MARK, values.overwrite, sign)
 
-    from motionflow.restoring import Restoring, plan_video, restore_video
+    from motionflow.films.restoring import Restoring, plan_video, restore_video
 
     names = Restoring.__dataclass_fields__
     chosen: dict[str, Any] = {name: values[name].value for name in names}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from motionflow import tables
+from motionflow.drawing import tables
 from motionflow.inspection.inspector import Inspection
 from motionflow.inspection.promises import PROMISES
 from motionflow.labels.clip_status import LEFT_OUT

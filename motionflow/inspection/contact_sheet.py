@@ -20,12 +20,12 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 
+from motionflow.drawing.flow_color import color_wheel, flow_to_color, overlay_flow
+from motionflow.drawing.plots import save_figure
 from motionflow.files.outputs import shown
-from motionflow.flow_color import color_wheel, flow_to_color, overlay_flow
 from motionflow.inspection.inspector import Inspection
 from motionflow.inspection.record_reader import RecordedSample, RecordReader, record_at
 from motionflow.labels.codebook import Codebook
-from motionflow.visualize import save_figure
 
 _WIDTH, _HEADER, _ROW = 11.4, 0.6, 3.35  # inches
 _ARROW_CELLS = 1.6  # length of a row's longest arrow

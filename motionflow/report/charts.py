@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from motionflow import flow_color, visualize
 from motionflow.data.records import DataDir
+from motionflow.drawing import flow_color, plots
 from motionflow.report.pictures import Picture, picture
 from motionflow.scoring.summary import MODEL
 
@@ -42,7 +42,7 @@ def history_pictures(rows: Sequence[Mapping[str, float]]) -> list[tuple[str, Pic
         (
             caption,
             drawing(
-                visualize.history_figure(epochs, found, label),
+                plots.history_figure(epochs, found, label),
                 f"{caption} over {len(epochs)} epochs: " + _ends(found),
             ),
         )
@@ -65,7 +65,7 @@ def score_pictures(summary: Mapping, data: DataDir) -> dict[str, Picture]:
     codebook, result = data.codebook, summary["results"][MODEL]
     found = {
         "codebook": drawing(
-            visualize.codebook_figure(codebook.centers, codebook.counts),
+            plots.codebook_figure(codebook.centers, codebook.counts),
             f"The {codebook.num_clusters} flow vectors of the codebook as points",
         )
     }
@@ -80,16 +80,16 @@ def score_pictures(summary: Mapping, data: DataDir) -> dict[str, Picture]:
     said_still = confusion[:, codebook.zero_index].sum() / confusion.sum()
     return found | {
         "confusion": drawing(
-            visualize.confusion_figure(confusion, codebook.zero_index, "Confusion"),
+            plots.confusion_figure(confusion, codebook.zero_index, "Confusion"),
             f"Confusion matrix of the classes; {said_still:.0%} of all cells are "
             "predicted still",
         ),
         "top1_by_cell": drawing(
-            visualize.cell_map_figure(top1, "Top-1 accuracy", "frames, %"),
+            plots.cell_map_figure(top1, "Top-1 accuracy", "frames, %"),
             f"Map of the top-1 accuracy: from {top1.min():.0f} % to {top1.max():.0f} %",
         ),
         "reliability": drawing(
-            visualize.reliability_figure(confidence, accuracy, share, "Calibration"),
+            plots.reliability_figure(confidence, accuracy, share, "Calibration"),
             f"Reliability diagram; expected calibration error {result['ece']:.1%}",
         ),
     }
@@ -107,5 +107,5 @@ def drawing(figure: Figure, alt: str) -> Picture:
     """A figure as a picture, drawn small enough to be read on a telephone."""
     width, height = figure.get_size_inches()
     figure.set_size_inches(_INCHES, _INCHES * height / width)
-    with Image.open(io.BytesIO(visualize.figure_png(figure))) as image:
+    with Image.open(io.BytesIO(plots.figure_png(figure))) as image:
         return picture(np.asarray(image.convert("RGB")), alt)

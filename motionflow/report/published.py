@@ -9,7 +9,7 @@ Optical Flow from Static Video Frames", project report, Stanford University, und
 calls Walker 2015 very recent.
 """
 
-from motionflow.tables import Table
+from motionflow.drawing.tables import Table
 
 REPORT = (
     "Pol Rosello: Predicting Future Optical Flow from Static Video Frames (project "

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from motionflow import flow_color
+from motionflow.drawing import flow_color
 from motionflow.generate import rollout
 from motionflow.labels.codebook import Codebook
 from motionflow.media import video

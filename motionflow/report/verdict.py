@@ -10,8 +10,8 @@ the two are equal.
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from motionflow.drawing.tables import number, percent
 from motionflow.scoring.summary import COMPARED, MODEL
-from motionflow.tables import number, percent
 
 LABELS = {
     "nll_all": ("NLL", "surprise at the true class, nats a cell"),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motionflow import visualize
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
+from motionflow.drawing import plots
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation
 from motionflow.scoring.model_rows import ModelRows
@@ -104,20 +104,20 @@ def write_figures(
     result = summary["results"][MODEL]
     where = f"{summary['model']}, {summary['split']}"
     codebook = data.codebook
-    figures = {"codebook": visualize.codebook_figure(codebook.centers, codebook.counts)}
+    figures = {"codebook": plots.codebook_figure(codebook.centers, codebook.counts)}
     if summary["classes_agree"]:
         figures |= {
-            "confusion_matrix": visualize.confusion_figure(
+            "confusion_matrix": plots.confusion_figure(
                 np.array(result["confusion"]),
                 codebook.zero_index,
                 f"Confusion of classes: {where}",
             ),
-            "top1_by_cell": visualize.cell_map_figure(
+            "top1_by_cell": plots.cell_map_figure(
                 100 * np.array(result["top1_by_cell"]).reshape([data.grid_size] * 2),
                 f"Top-1 accuracy by cell: {where}",
                 "frames whose class is right, %",
             ),
-            "reliability": visualize.reliability_figure(
+            "reliability": plots.reliability_figure(
                 np.array(result["reliability_confidence"], float),
                 np.array(result["reliability_accuracy"], float),
                 np.array(result["reliability_share"], float),
@@ -125,14 +125,14 @@ def write_figures(
             ),
         }
     for kind, samples in examples.items():
-        figures[kind] = visualize.prediction_strip(
+        figures[kind] = plots.prediction_strip(
             samples["frames"],
             samples["flow"],
             samples["prediction"],
             example_titles(samples),
         )
     for name, figure in figures.items():
-        visualize.save_figure(figure, output_dir / f"{name}.png")
+        plots.save_figure(figure, output_dir / f"{name}.png")
 
 
 def example_titles(samples: Mapping[str, np.ndarray]) -> list[str]:

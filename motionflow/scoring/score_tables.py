@@ -6,11 +6,11 @@ the columns are.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from motionflow.drawing.tables import Table, number, percent
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.clip_sums import MAGNITUDE_EDGES
 from motionflow.scoring.evaluation import NUM_FUTURES
 from motionflow.scoring.summary import COMPARED, MODEL, ZERO
-from motionflow.tables import Table, number, percent
 
 _LABELS = {
     **{"epe": "EPE", "dir": "Dir", "ori": "Ori"},

@@ -13,11 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from motionflow import film_drawing, flow_drawing
+from motionflow.drawing import flow_drawing
+from motionflow.drawing.tables import markdown_table
 from motionflow.files.outputs import check_file
+from motionflow.films import film_drawing
 from motionflow.media import picture, video, video_writer
 from motionflow.serving.client import Arrays, Client
-from motionflow.tables import markdown_table
 
 _DRAWN = 400  # pixels a side of the flow picture, at least
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")

@@ -18,11 +18,11 @@ import jinja2
 import motionflow
 from motionflow.baselines.known import NAIVE
 from motionflow.compat import keras
+from motionflow.drawing.tables import number
 from motionflow.files import drafts
 from motionflow.models import blocks
 from motionflow.models.run_dir import RunDir
 from motionflow.report import verdict
-from motionflow.tables import number
 
 LICENCES = {
     "hmdb51": "HMDB-51 is published under CC BY 4.0; its clips may carry other rights.",

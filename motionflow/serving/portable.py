@@ -22,9 +22,9 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.known import NUM_KNOWN, pack_known
+from motionflow.drawing.tables import markdown_table
 from motionflow.models.guided import GuidedNetwork
 from motionflow.serving.forecast import forecast_function
-from motionflow.tables import markdown_table
 
 Runner = Callable[..., dict[str, np.ndarray]]
 _NUM_TIMED = 10

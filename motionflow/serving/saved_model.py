@@ -14,13 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.films.motion import predict_motion
 from motionflow.generate import picture_flow, rollout
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Control
 from motionflow.labels.codebook import Codebook
 from motionflow.models import predictor
 from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE, Predictor
-from motionflow.motion import predict_motion
 from motionflow.serving import gate, portable, told, warmup
 from motionflow.serving.signatures import make_signatures
 

@@ -22,13 +22,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tensorboard.plugins.hparams import api as hparams_api
 
-from motionflow import visualize
 from motionflow.compat import keras
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
+from motionflow.drawing import plots
+from motionflow.drawing.flow_color import overlay_flow
 from motionflow.errors import NotWritten
 from motionflow.files import drafts
-from motionflow.flow_color import overlay_flow
 from motionflow.models import spatial_softmax
 from motionflow.scoring.examples import choose_examples
 
@@ -64,7 +64,7 @@ class Board:
             hparams_api.hparams(dict(hparams))
             tf.summary.image(
                 "codebook",
-                _pixels(visualize.codebook_figure(centers, counts))[None],
+                _pixels(plots.codebook_figure(centers, counts))[None],
                 description="The classes: each centre in the colour of its direction.",
             )
         self._check()
@@ -84,7 +84,7 @@ class Board:
                 with self._writer(split, epoch):
                     tf.summary.scalar(name.removeprefix("val_"), value)
         where = f"{self._split}, epoch {epoch}"
-        figure = visualize.confusion_figure(
+        figure = plots.confusion_figure(
             confusion, self._codebook.zero_index, f"Confusion of classes: {where}"
         )
         with self._writer(self._split, epoch):

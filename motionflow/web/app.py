@@ -22,10 +22,10 @@ import numpy as np
 from PIL import Image
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
 
-from motionflow import flow_color
+from motionflow.drawing import flow_color
 from motionflow.errors import InputError
+from motionflow.films.model import Model
 from motionflow.media.drawn import make_clip
-from motionflow.model import Model
 from motionflow.web import answer, upload, wishes
 from motionflow.web.turns import BusyError, GoneError, Turns
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from motionflow.errors import InputError
-from motionflow.model import load
+from motionflow.films.model import load
 
 _MEMORY = 64 * 2**20  # bytes of a request or answer that are not put on disk
 _NUM_THREADS = 8  # more than may wait, so that the page itself is always there

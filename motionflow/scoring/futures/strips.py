@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from motionflow import flow_color, flow_drawing, visualize
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
+from motionflow.drawing import flow_color, flow_drawing, plots
 from motionflow.models.predictor import Predictor
 from motionflow.scoring.examples import example_titles
 from motionflow.scoring.futures import films
@@ -74,9 +74,9 @@ def write(
 ) -> None:
     """Draws samples from `read` under every model: strip.png and strip_frames.png."""
     rows = flow_rows(models, samples)
-    visualize.save_figure(strip(rows), output_dir / "strip.png")
+    plots.save_figure(strip(rows), output_dir / "strip.png")
     rows = frame_rows(models, samples, step_frames)
-    visualize.save_figure(strip(rows), output_dir / "strip_frames.png")
+    plots.save_figure(strip(rows), output_dir / "strip_frames.png")
 
 
 def flow_rows(models: Mapping[str, Predictor], samples: Mapping) -> list[list[Panel]]:

@@ -7,7 +7,7 @@ to the first.
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from motionflow.tables import Table, number
+from motionflow.drawing.tables import Table, number
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from motionflow import flow_color
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
-from motionflow.flow_drawing import write_note
+from motionflow.drawing import flow_color
+from motionflow.drawing.flow_drawing import write_note
 from motionflow.scoring.examples import choose_examples
 from motionflow.scoring.known.arrows import draw_batch
 from motionflow.scoring.known.kinds import Kind, tell

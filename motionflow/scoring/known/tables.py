@@ -6,8 +6,8 @@ the model minus it.
 
 from collections.abc import Mapping
 
+from motionflow.drawing.tables import Table
 from motionflow.scoring.summary import MODEL, PRIOR, ZERO
-from motionflow.tables import Table
 
 _COLUMNS = {
     "gain_nz": ("EPE gain-nz", True),

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from motionflow import flow_drawing
+from motionflow.drawing import flow_drawing
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import check_file

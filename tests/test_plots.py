@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionflow import visualize
+from motionflow.drawing import plots
 
 
 def confusion() -> np.ndarray:
@@ -14,7 +14,7 @@ def confusion() -> np.ndarray:
 
 
 def test_confusion_rows_are_normalised_and_absent_ones_blank():
-    figure = visualize.confusion_figure(confusion(), zero_index=2, title="t")
+    figure = plots.confusion_figure(confusion(), zero_index=2, title="t")
     shares = figure.axes[0].images[0].get_array()
     assert shares.mask[4].all() and not shares.mask[[0, 1, 2, 3, 5]].any()
     np.testing.assert_allclose(shares.sum(axis=1).compressed(), np.ones(5))
@@ -29,22 +29,20 @@ def test_confusion_rows_are_normalised_and_absent_ones_blank():
 def make_figure(name: str):
     rng = np.random.default_rng(3)
     if name == "confusion":
-        return visualize.confusion_figure(confusion(), 2, "t")
+        return plots.confusion_figure(confusion(), 2, "t")
     if name == "cells":
-        return visualize.cell_map_figure(rng.random([4, 4]), "t", "%")
+        return plots.cell_map_figure(rng.random([4, 4]), "t", "%")
     if name == "codebook":
-        return visualize.codebook_figure(rng.normal(size=[6, 2]), np.arange(6))
+        return plots.codebook_figure(rng.normal(size=[6, 2]), np.arange(6))
     frames = rng.integers(0, 256, [2, 20, 20, 3]).astype(np.uint8)
-    return visualize.prediction_strip(
-        frames, *rng.normal(size=[2, 2, 4, 4, 2]), ["a", "b"]
-    )
+    return plots.prediction_strip(frames, *rng.normal(size=[2, 2, 4, 4, 2]), ["a", "b"])
 
 
 @pytest.mark.parametrize("name", ["confusion", "cells", "codebook", "strip"])
 def test_figures_repeat_byte_for_byte(name, tmp_path):
     paths = tmp_path / "one.png", tmp_path / "two.png"
     for path in paths:
-        visualize.save_figure(make_figure(name), path)
+        plots.save_figure(make_figure(name), path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     with Image.open(paths[0]) as image:
         assert min(image.size) > 300
@@ -54,10 +52,10 @@ def test_figures_repeat_byte_for_byte(name, tmp_path):
 def test_cell_map_and_codebook_keep_their_axes():
     values = np.zeros([4, 4])
     values[1, 3] = 1  # row 1, column 3
-    image = visualize.cell_map_figure(values, "t", "%").axes[0].images[0]
+    image = plots.cell_map_figure(values, "t", "%").axes[0].images[0]
     assert image.get_array()[1, 3] == 1 and image.get_array().sum() == 1
     centers, counts = np.array([[0.0, 0], [3, 0], [0, 5]]), np.array([7, 2, 1])
-    axes = visualize.codebook_figure(centers, counts).axes[0]
+    axes = plots.codebook_figure(centers, counts).axes[0]
     points = axes.collections[0]
     np.testing.assert_array_equal(points.get_offsets(), centers)  # largest first
     assert axes.yaxis_inverted()  # dy points down
@@ -70,7 +68,7 @@ def test_strip_shows_frame_truth_and_prediction():
     true, pred = np.zeros([2, 2, 4, 4, 2])
     true[:, 1, 1] = (0, 4)
     pred[:, 1, 1] = (0, 2)
-    figure = visualize.prediction_strip(frames, true, pred, ["walk", "wave"])
+    figure = plots.prediction_strip(frames, true, pred, ["walk", "wave"])
     shown = [axes.images[0].get_array() for axes in figure.axes]
     assert len(shown) == 7  # three a row and the legend
     titles = [axes.get_title() for axes in figure.axes]
@@ -88,11 +86,11 @@ def test_strip_shows_frame_truth_and_prediction():
 
 def test_history_draws_a_line_for_each_curve():
     curves = {"training": [3.0, 2.0, 1.5], "validation": [3.1, 2.5, 2.6]}
-    axes = visualize.history_figure([1, 2, 3], curves, "loss").axes[0]
+    axes = plots.history_figure([1, 2, 3], curves, "loss").axes[0]
     assert [line.get_label() for line in axes.lines] == ["training", "validation"]
     np.testing.assert_array_equal(axes.lines[1].get_xdata(), [1, 2, 3])
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), [3.1, 2.5, 2.6])
     assert axes.get_ylabel() == "loss" and axes.get_xlabel() == "epoch"
     assert axes.get_legend() is not None
-    alone = visualize.history_figure([1, 2], {"training": [2.0, 1.0]}, "loss").axes[0]
+    alone = plots.history_figure([1, 2], {"training": [2.0, 1.0]}, "loss").axes[0]
     assert alone.get_legend() is None

@@ -2,7 +2,7 @@
 
     frame, flow --draw_motion--> the frame, enlarged, under colours and arrows
     frame, flow --draw_arrows--> the frame under one arrow a cell that moves
-    flow        --flow_panel---> colours (see `visualize`), a wheel that explains them
+    flow        --flow_panel---> colours (see `flow_color`), a wheel that explains them
 
 All take flow in pixels of the picture that is drawn, whatever the size of its grid.
 """
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from motionflow.flow_color import color_wheel, flow_to_color, overlay_flow
+from motionflow.drawing.flow_color import color_wheel, flow_to_color, overlay_flow
 
 NUM_CELLS = 20  # arrows along the short side, fewer where these would be too small
 _SMALLEST_CELL = 14  # pixels

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from motionflow.drawing.tables import markdown_table
 from motionflow.files import drafts
-from motionflow.film import check_output, write_film
-from motionflow.film_drawing import draw_film
+from motionflow.films.film import check_output, write_film
+from motionflow.films.film_drawing import draw_film
+from motionflow.films.model import Model
 from motionflow.generate import comparison
 from motionflow.generate.animation import Animation
 from motionflow.media.still import NUM_BEFORE, Moment
 from motionflow.media.video import open_video
-from motionflow.model import Model
-from motionflow.tables import markdown_table
 
 
 @dataclasses.dataclass(frozen=True)

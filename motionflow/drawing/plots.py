@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from motionflow.drawing.flow_color import color_wheel, flow_to_color, overlay_flow
 from motionflow.files import drafts
-from motionflow.flow_color import color_wheel, flow_to_color, overlay_flow
 
 ABSENT_COLOR = "0.85"
 

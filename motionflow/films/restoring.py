@@ -18,7 +18,7 @@ import numpy as np
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import check_file
-from motionflow.film import check_output, write_film
+from motionflow.films.film import check_output, write_film
 from motionflow.generate import (
     METHODS,
     WITH_MODEL,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from motionflow import flow_drawing
+from motionflow.drawing import flow_drawing
 from motionflow.generate.animation import Shot
 
 _GAP = 4  # white pixels between pictures

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from motionflow.errors import InputError
 from motionflow.files.outputs import check_folder
-from motionflow.film import check_output
+from motionflow.films.film import check_output
 from motionflow.generate import FORMATS
 from motionflow.media import picture_folder, video_writer
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from motionflow.film_drawing import draw_film
+from motionflow.films.film_drawing import draw_film
 from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation, Shot
 from motionflow.media import picture, video_writer

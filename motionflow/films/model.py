@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.film import Film
+from motionflow.films.film import Film
+from motionflow.films.motion import Motion, predict_motion
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Arrow, Control, Place
 from motionflow.generate.measured_past import STEP_SECONDS, measure_past
@@ -24,7 +25,6 @@ from motionflow.media.still import Picture
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT, PACKED, find_model, is_export
 from motionflow.models.run_dir import STUCK_SHARE, RunDir
-from motionflow.motion import Motion, predict_motion
 
 MAX_SIZE = 4096  # pixels of the longer side of a film
 

@@ -1,0 +1,1 @@
+"""What numbers look like: tables, figures, flow as colours and arrows."""
