@@ -5,7 +5,7 @@ import os
 import re
 from typing import Any
 
-from motionflow.quiet import stderr_held_back
+from motionflow.terminal import stderr_held_back
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 with stderr_held_back():  # TensorFlow 2.21 writes as it is imported

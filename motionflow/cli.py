@@ -15,28 +15,26 @@ Flags live in the registry that `main` is given. Nothing is read from absl's glo
 
 import contextlib
 import errno
-import importlib.abc
-import importlib.util
+import importlib
 import io
-import logging
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
 from absl import flags
 
+from motionflow import terminal
 from motionflow.errors import InputError, Stopped
-from motionflow.flag_file import read_flag_files
-from motionflow.flag_groups import FlagGroups, format_help, help_text
-from motionflow.quiet import stderr_held_back
+from motionflow.flag_groups import (
+    FlagGroups,
+    format_help,
+    help_text,
+    read_flag_files,
+)
 
-_LEVEL, _QUIET = "TF_CPP_MIN_LOG_LEVEL", "3"  # who sets less wants to hear it
-_OTHERS = (None, "tensorflow", "absl", "tf_keras")  # None: whoever has no level
 _HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 
 
@@ -53,7 +51,7 @@ def run(verb: str, defaults: Mapping[str, Any] | None = None) -> NoReturn:
       defaults: flags whose default is another one here: older names of a command keep
         their own.
     """
-    _open_standard_streams()
+    terminal.open_standard_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name need not be text; standard error has this from the start.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -62,15 +60,6 @@ def run(verb: str, defaults: Mapping[str, Any] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     sys.exit(call(command, sys.argv[1:], defaults))
-
-
-def _open_standard_streams() -> None:
-    """Where one is closed, a result would get its number, and messages meant for it."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(number)
-    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
-    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def call(
@@ -111,7 +100,7 @@ def _refused(error: OSError) -> str:
         return "the folder that this was called in is not there any more"
     if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EIO):
         raise error
-    _close_stdout()  # only what is printed is written without a name
+    terminal.close_stdout()  # only what is printed is written without a name
     return f"standard output could not be written: {error.strerror}"
 
 
@@ -179,16 +168,11 @@ def show(text: str) -> int:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        _close_stdout()  # who reads has seen enough
+        terminal.close_stdout()  # who reads has seen enough
     except OSError as error:
         print(f"error: {_refused(error)}", file=sys.stderr)
         return 1
     return 0
-
-
-def _close_stdout() -> None:
-    """Nothing more is written there: Python's flush at the end must not complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
@@ -217,16 +201,14 @@ def progress_bar(desc: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 @contextlib.contextmanager
 def _prepared(values: flags.FlagValues) -> Iterator[None]:
     """Shows our own remarks, keeps others quiet, imports what the user names."""
-    logger, handler = logging.getLogger("motionflow"), _Remarks()
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False  # others give the root a handler of their own
-    is_quiet = values.verbosity < 1 and os.environ.get(_LEVEL, _QUIET) == _QUIET
     if values.import_module:
         sys.path.insert(0, os.getcwd())
     before = signal.signal(signal.SIGTERM, _stop)
+    silenced = (
+        contextlib.nullcontext if values.verbosity > 0 else terminal.others_silenced
+    )
     try:
-        with _others_silenced() if is_quiet else contextlib.nullcontext():
+        with terminal.remarks_shown(), silenced():
             for name in values.import_module:
                 importlib.import_module(name)
             yield
@@ -236,73 +218,6 @@ def _prepared(values: flags.FlagValues) -> Iterator[None]:
         raise InputError(f"--import_module: there is no module {error.name}") from error
     finally:
         signal.signal(signal.SIGTERM, before)
-        logger.removeHandler(handler)
-        logger.propagate = True
-
-
-@contextlib.contextmanager
-def _others_silenced() -> Iterator[None]:
-    # "E ... Unable to register cuFFT" on a machine without a GPU is an error to
-    # TensorFlow; what goes wrong for good is raised as an exception all the same.
-    os.environ[_LEVEL] = _QUIET
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    loggers = [logging.getLogger(name) for name in _OTHERS]
-    levels = [logger.level for logger in loggers]
-    finder = _QuietImport()
-    if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, finder)
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-            if finder in sys.meta_path:
-                sys.meta_path.remove(finder)
-
-
-class _QuietImport(importlib.abc.MetaPathFinder):
-    """Holds standard error back while TensorFlow is imported.
-
-    TensorFlow 2.21 writes some lines before it has read how much it should write.
-    """
-
-    def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
-        """Finds TensorFlow as others would, once."""
-        if fullname != "tensorflow":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec and spec.loader:
-            load = _held_back(spec.loader.exec_module)
-            spec.loader.exec_module = load  # type: ignore[assignment]  # of this one
-        return spec
-
-
-def _held_back(load: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
-    def load_quietly(module: ModuleType) -> None:
-        with stderr_held_back():
-            load(module)
-
-    return load_quietly
-
-
-class _Remarks(logging.Handler):
-    """Writes remarks of the package: on standard output, warnings on standard error.
-
-    A bug behind the page is one of them, with its trace.
-    """
-
-    def emit(self, record: logging.LogRecord) -> None:
-        stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
-        tqdm = sys.modules.get("tqdm")  # a bar that is shown makes room
-        write = tqdm.tqdm.write if tqdm else print
-        write(self.format(record), file=stream)
-        stream.flush()
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

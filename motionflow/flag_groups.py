@@ -1,18 +1,26 @@
-"""The flags of a command: defined group by group, printed as its help.
+"""The flags of a command: defined group by group, read from files, printed as its help.
 
     FlagGroups(values, "Film").number("fps", 10.0, "Frames a second.", at_least=0.1)
     format_help(values)  ->  Film:
                                --fps=10.0    Frames a second.
+    read_flag_files(["data", "--flagfile=a.flags"])  ->  ["data", "--width=0.5"], ...
 
-A group is what absl calls the module of a flag.
+A group is what absl calls the module of a flag. A flag file has a flag a line. Empty
+lines and lines that begin with # or // say nothing; a line --flagfile=F stands for the
+lines of F. Of a flag that is given twice the last one counts. (absl reads such files,
+too, but only as the system's own text.)
 """
 
+import os
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from absl import flags
+
+from motionflow.errors import InputError
+from motionflow.text_file import read_text
 
 # What a model is, wherever one is taken.
 MODEL = (
@@ -75,6 +83,48 @@ class FlagGroups:
         is_real = isinstance(default, float) or isinstance(at_least, float)
         define: Any = flags.DEFINE_float if is_real else flags.DEFINE_integer
         define(name, default, help_text, **bounds, **self._own)
+
+
+def read_flag_files(
+    words: Sequence[str], within: Sequence[str] = ()
+) -> tuple[list[str], str]:
+    """Puts the lines of flag files in their place.
+
+    Args:
+      words: a command line; behind "--" nothing is a flag.
+      within: flag files that are being read.
+
+    Returns:
+      the words, and the name of the first flag file, "" if there is none.
+
+    Raises:
+      InputError: a flag file that cannot be read, is no text, or holds itself.
+    """
+    found: list[str] = []
+    name, rest = "", list(words)
+    while rest and rest[0] != "--":
+        word = rest.pop(0)
+        flag, is_set, file = word.lstrip("-").partition("=")
+        if flag != "flagfile" or not word.startswith("-"):
+            found.append(word)
+            continue
+        if not is_set and not rest:
+            raise InputError("--flagfile names no file")
+        file = file if is_set else rest.pop(0)
+        name = name or file
+        found += _lines(file, within)
+    return found + rest, name
+
+
+def _lines(file: str, within: Sequence[str]) -> list[str]:
+    if not file:
+        return []
+    path = os.path.expanduser(file)
+    if path in within:
+        raise InputError(f"the flag file {path} holds itself")
+    lines = [line.strip() for line in read_text(path).splitlines()]
+    flags = [line for line in lines if line and not line.startswith(("#", "//"))]
+    return read_flag_files(flags, (*within, path))[0]
 
 
 def format_help(values: flags.FlagValues) -> str:

@@ -178,7 +178,8 @@ def test_who_reads_the_output_may_stop():
 
 
 def test_closed_streams_are_no_place_for_results():
-    script = "from motionflow import cli; cli._open_standard_streams(); import os, sys;"
+    script = "from motionflow import terminal as t; t.open_standard_streams();"
+    script += "import os, sys;"
     script += "print('lost', file=sys.stderr); print('lost'); sys.exit(os.open('/', 0))"
     command = f'{sys.executable} -c "{script}" <&- >&- 2>&-'
     assert subprocess.run(command, shell=True).returncode == 3

@@ -19,8 +19,8 @@ FILES = sorted(PACKAGE.rglob("*.py")) + sorted((ROOT / "tools").glob("*.py"))
 OLD_NAMES = {f"motionflow.{name}" for name in ("train", "evaluate", "export", "demo")}
 ENTRY_POINTS = OLD_NAMES | {"motionflow.__main__"}
 READ_FLAGS = {"motionflow.cli", "motionflow.flag_groups"}
-BASE = {"motionflow", "motionflow.errors", "motionflow.compat", "motionflow.quiet"}
-BASE |= {"motionflow.text_file", "motionflow.flag_file"} | READ_FLAGS
+BASE = {"motionflow", "motionflow.errors", "motionflow.compat"} | READ_FLAGS
+BASE |= {"motionflow.terminal", "motionflow.text_file"}
 # The rooms along the arrow; the first three do without TensorFlow.
 ROOMS = ("files", "media", "labels", "data", "models", "drawing", "generate")
 LIGHT = ROOMS[:3]
@@ -184,7 +184,6 @@ TESTED_BY = {
     "compared_film": "animate",
     "data_flags": "data",
     "exporting": "export",
-    "flag_file": "cli",
     "guidance": "guided",
     "map_store": "trunk_maps",
     "restoring": "restore",

@@ -53,7 +53,7 @@ def test_files(motion, tmp_path):
     values = np.frombuffer(content[12:], "<f4").reshape(4, 6, 2)
     np.testing.assert_array_equal(values, motion.flow)
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "a.npy", "a.flo"}
-    with pytest.raises(InputError, match="must end in .png, .flo, .npy"):
+    with pytest.raises(InputError, match="must end in .png or .flo or .npy"):
         motion.save(tmp_path / "a.jpg")
     with pytest.raises(InputError, match="no folder"):
         motion.save(tmp_path / "no" / "a.png")

@@ -12,6 +12,7 @@ file system that is read only, and what only looks like a folder, for every user
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from motionflow.errors import InputError
@@ -47,14 +48,20 @@ def make_folder(path: str | os.PathLike) -> Path:
     return Path(path)
 
 
-def check_file(path: str | os.PathLike) -> None:
+def check_file(path: str | os.PathLike, suffixes: Sequence[str] = ()) -> None:
     """Refuses a file that could not be written, or replaced.
 
+    Args:
+      path: the file.
+      suffixes: in lower case, one of which it must have; none: any.
+
     Raises:
-      InputError: it is a folder, a device or a pipe; its own folder does not exist, or
-        that cannot be written to.
+      InputError: it has another suffix, is a folder, a device or a pipe; its own folder
+        does not exist, or that cannot be written to.
     """
     path = Path(path)
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise InputError(f"{path} must end in {' or '.join(suffixes)}")
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "a device or a pipe"
         raise InputError(f"{path} is {kind}, expected a file to write")

@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.drawing import flow_drawing
-from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import check_file
 from motionflow.generate import steering
@@ -109,6 +108,4 @@ def check_output(path: str | Path) -> None:
     Raises:
       InputError: another suffix, or see `check_file`.
     """
-    if Path(path).suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path} must end in {', '.join(SUFFIXES)}")
-    check_file(path)
+    check_file(path, SUFFIXES)

@@ -17,7 +17,6 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import check_file
 from motionflow.media.sound import open_sound
@@ -69,9 +68,7 @@ def check_output(path: str | Path) -> None:
     Raises:
       InputError: another suffix, or see `outputs.check_file`.
     """
-    if Path(path).suffix.lower() not in VIDEO_OUTPUTS:
-        raise InputError(f"{path} must end in {' or '.join(VIDEO_OUTPUTS)}")
-    check_file(path)
+    check_file(path, VIDEO_OUTPUTS)
 
 
 def write_mp4(

@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.files import drafts
-from motionflow.quiet import stderr_held_back
 from motionflow.serving import portable
+from motionflow.terminal import stderr_held_back
 
 # File, quantisation, and how far a probability may be off.
 VARIANTS = (

@@ -8,7 +8,7 @@ import sys
 import pytest
 from PIL import Image
 
-from motionflow.quiet import stderr_held_back
+from motionflow.terminal import stderr_held_back
 from tests import tiny_run
 from tests.conftest import texture
 
