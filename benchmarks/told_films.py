@@ -37,6 +37,7 @@ import restoration
 from rollout import STEPS, label_flow
 from tqdm import tqdm
 
+from motionflow.baselines.arrows import draw_arrows
 from motionflow.data.known import pack_known
 from motionflow.generate import rollout
 from motionflow.generate.control import Control
@@ -45,7 +46,6 @@ from motionflow.generate.steering import Steering
 from motionflow.labels.stabilize import estimate_camera
 from motionflow.models import naive, predictor
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, verdict
-from motionflow.scoring.known.arrows import draw_arrows
 
 NUM_BEFORE = 3
 CELL = restoration.SIZE // restoration.GRID

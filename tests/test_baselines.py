@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from motionflow import baselines
+from motionflow.baselines.neighbors import tiny_images
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from tests.tiny_data import write_hand_made
@@ -160,3 +161,21 @@ def test_chance_levels_are_what_guessing_scores():
     guess = rng.choice(3, p=[0.5, 0.3, 0.2], size=200_000)
     recall = np.mean([np.mean(guess[codes == c] == c) for c in range(3)])
     assert recall == pytest.approx(baselines.chance_recall(3), abs=0.01)
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 64])
+def test_the_training_set_does_not_depend_on_batches(tiny_data_dir, batch_size):
+    data = open_data_dir(tiny_data_dir)
+    known = baselines.read_training_set(data, mean_colour, 0, batch_size)
+    frames, codes, flow = read_examples(data)
+    assert len(frames) == data.num_samples("train") > 8
+    np.testing.assert_array_equal(known.codes, codes)
+    np.testing.assert_array_equal(known.flow, flow)
+    np.testing.assert_array_equal(known.vectors["pixels"], tiny_images(frames))
+    np.testing.assert_array_equal(known.vectors["features"], mean_colour(frames))
+    other = baselines.read_training_set(data, None, 0, 21)
+    np.testing.assert_array_equal(known.descriptors, other.descriptors)
+    np.testing.assert_array_equal(known.motions, other.motions)
+    targets = baselines.read_targets(data, batch_size)
+    for found, expected in zip(targets, (flow, codes), strict=True):
+        np.testing.assert_array_equal(found, expected)

@@ -2,7 +2,6 @@
 
 import math
 
-import cv2
 import numpy as np
 import pytest
 
@@ -11,7 +10,6 @@ from motionflow.labels.codebook import Codebook
 from motionflow.scoring.cells import (
     Prediction,
     Truth,
-    canny_cells,
     flow_scores,
     negative_log_likelihood,
     ranking_by_distance,
@@ -98,28 +96,3 @@ def test_a_diverged_model_is_refused(bad):
     out[bad].flat[0] = np.nan
     with pytest.raises(InputError, match=f"predicted {bad} hold NaN"):
         Prediction.of_output(**out, codebook=CODEBOOK)
-
-
-def test_canny_marks_the_cells_of_an_edge_only():
-    frames = np.zeros([2, 40, 40, 3], np.uint8)
-    frames[1, :20, 25:] = 255  # a corner at row 20, column 25
-    cells = canny_cells(frames, grid_size=4).reshape(2, 4, 4)
-    assert not cells[0].any()  # no edge at all
-    # The vertical side runs down column 25 (cell column 2) from the top, the
-    # horizontal one along row 20 to the right; Canny may put either a pixel off.
-    assert cells[1, :2, 2].all()
-    assert cells[1, 1:3, 3].any()
-    assert not cells[1, :, :2].any() and not cells[1, 3].any()
-    # A step of 20 grey levels has |dI/dx| = 4 x 20 < 100 and is none.
-    faint = np.full([1, 40, 40, 3], 100, np.uint8)
-    faint[:, :, 25:] = 120
-    assert not canny_cells(faint, grid_size=4).any()
-
-
-def test_canny_cells_are_blocks_of_the_edge_image():
-    frame = np.random.default_rng(4).integers(0, 255, [10, 10, 3]).astype(np.uint8)
-    frame = cv2.resize(frame, (60, 60), interpolation=cv2.INTER_CUBIC)
-    edges = cv2.Canny(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), 100, 200)
-    expected = edges.reshape(6, 10, 6, 10).max(axis=(1, 3)) > 0
-    assert 0 < expected.sum() < 36
-    np.testing.assert_array_equal(canny_cells(frame[None], 6)[0], expected.ravel())

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from motionflow.baselines import known
-from motionflow.baselines.known import NaiveMotion, fit_factor, fit_naive, fit_width
+from motionflow.baselines.known import (
+    Kind,
+    NaiveMotion,
+    fit_factor,
+    fit_naive,
+    fit_width,
+)
 from motionflow.data.known import pack_known
 from motionflow.data.records import open_data_dir
 from tests.tiny_data import MIXED, SAMPLES, make_sample, write_hand_made
@@ -53,10 +59,10 @@ def test_rows_are_those_that_something_is_told_for():
     past = np.full([1, 3, 3, 2], (0.0, 4.0))
     told = pack_known((1, 3, 3), arrows=arrows, past=past)
     naive = NaiveMotion(factor=0.5, width=1.0)
-    assert naive(told, past=False, arrows=False) == {}
-    assert list(naive(told, past=True, arrows=False)) == ["the past goes on"]
-    assert list(naive(told, past=False, arrows=True)) == ["arrows spread"]
-    rows = naive(told, past=True, arrows=True)
+    assert naive(told, Kind("none")) == {}
+    assert list(naive(told, Kind("past", past=True))) == ["the past goes on"]
+    assert list(naive(told, Kind("arrows1", num_arrows=1))) == ["arrows spread"]
+    rows = naive(told, Kind("both", True, 1))
     assert list(rows) == ["the past goes on", "arrows spread", "both mixed"]
     # One cell away the weight is e^-0.5 = 0.6065: 6 * 0.6065 / 0.9065 = 4.0144 to the
     # right, by 0.6065 of it and 0.3935 of the past, which is 2 down.

@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 
 from motionflow import baselines
+from motionflow.baselines.known import Kind, parse_kinds
 from motionflow.commands import pool as pool_command
 from motionflow.data import pipeline
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.scoring import assessment
-from motionflow.scoring.known.kinds import Kind, parse_kinds, tell
 from motionflow.scoring.known.measuring import measure
 from motionflow.scoring.known.pictures import draw_told, ring
 from motionflow.scoring.known.summary import SCORES, summarize_told
@@ -113,12 +113,12 @@ def test_words():
 def test_what_is_told():
     flow = np.float32(MIXED).reshape(1, 2, 2, 2)
     cells, past = np.array([[3, 0]]), np.full_like(flow, 9)
-    assert tell(Kind("none"), flow, cells, past) is None
-    known = tell(Kind("arrows1", num_arrows=1), flow, cells, past)
+    assert Kind("none").is_empty and not Kind("past", past=True).is_empty
+    known = Kind("arrows1", num_arrows=1).of_batch(flow, cells, past)
     expected = np.zeros([2, 2, 7])
     expected[1, 1, :3] = 1, 3, -4
     np.testing.assert_array_equal(known[0], expected)
-    known = tell(Kind("both", True, 2), flow, cells, past)
+    known = Kind("both", True, 2).of_batch(flow, cells, past)
     expected[0, 0, :3] = 1, 0, 0  # says that it rests
     expected[..., 4:] = 1, 9, 9
     np.testing.assert_array_equal(known[0], expected)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from motionflow import baselines
+from motionflow.baselines.known import parse_kinds
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.files import drafts
@@ -28,7 +29,6 @@ from motionflow.scoring import examples
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation, pool, score
 from motionflow.scoring.known import measuring, told_sums
-from motionflow.scoring.known.kinds import parse_kinds
 from motionflow.scoring.known.pictures import draw_told
 from motionflow.scoring.known.summary import summarize_told
 from motionflow.scoring.known.tables import known_tables

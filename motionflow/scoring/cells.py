@@ -11,14 +11,13 @@ score it, so a perfect classifier keeps the quantisation error)::
     Ori = |u.v| / (|u| |v|)   the same without the sign
     nll = -log F_y            natural logarithm, the report's loss of one cell
 
-Three masks: `all` cells; `canny`, cells that hold a Canny edge (see `canny_cells`);
+Three masks: `all` cells; `canny`, cells that hold a Canny edge (`forest.edge_cells`);
 `nz`, cells whose true code is not the smallest centre (Walker).
 """
 
 import dataclasses
 import functools
 
-import cv2
 import numpy as np
 
 from motionflow.errors import InputError
@@ -26,7 +25,6 @@ from motionflow.labels.codebook import Codebook
 
 MASKS = ("all", "canny", "nz")
 TOP_K = (1, 5, 10)
-CANNY_THRESHOLDS = (100, 200)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,27 +169,3 @@ def negative_log_likelihood(probabilities: np.ndarray, codes: np.ndarray) -> np.
     # A float32 softmax underflows to 0; its smallest normal number bounds the cost of
     # one cell at 87 nats, where log(0) would make the whole mean infinite.
     return -np.log(np.maximum(chosen.astype(np.float64), np.finfo(np.float32).tiny))
-
-
-def canny_cells(frames: np.ndarray, grid_size: int) -> np.ndarray:
-    """Which cells hold at least one pixel of a Canny edge of the frame.
-
-    `cv2.Canny` on the grey frame with hysteresis thresholds 100 and 200 on |dI/dx| +
-    |dI/dy| (3x3 Sobel, grey levels 0-255), the values of OpenCV's own tutorial: the
-    papers that score this mask name none.
-
-    Args:
-      frames: uint8 RGB [B, H, W, 3].
-      grid_size: cells along one side, g.
-
-    Returns:
-      bool [B, g * g], row-major.
-    """
-    cells = np.zeros((len(frames), grid_size, grid_size), bool)
-    for index, frame in enumerate(frames):
-        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        edges = cv2.Canny(grey, *CANNY_THRESHOLDS)
-        rows, columns = np.nonzero(edges)
-        height, width = edges.shape
-        cells[index, rows * grid_size // height, columns * grid_size // width] = True
-    return cells.reshape(len(frames), -1)

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from motionflow.baselines.forest import edge_cells
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.models import decoding
-from motionflow.scoring.cells import Prediction, Truth, canny_cells
+from motionflow.scoring.cells import Prediction, Truth
 from motionflow.scoring.clip_sums import ClipSums
 
 Output = Mapping[str, np.ndarray]
@@ -234,7 +235,7 @@ def score(
     seen = 0
     for batch in batches:
         frames = batch["frames"]
-        canny = canny_cells(frames, data.grid_size)
+        canny = edge_cells(frames, data.grid_size)
         truth = Truth.of_batch(batch["flow"], batch["codes"], canny, data.codebook)
         here = rows[seen : seen + len(frames)]
         for name, out in predict(frames).items():

@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.baselines.known import NaiveMotion, fit_naive
+from motionflow.baselines.arrows import draw_batch
+from motionflow.baselines.known import Kind, NaiveMotion, fit_naive
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
 from motionflow.labels.codebook import Codebook
 from motionflow.scoring.cells import MASKS, Prediction, Truth
 from motionflow.scoring.clip_sums import CELL_COLUMNS, cell_scores
 from motionflow.scoring.evaluation import read_index
-from motionflow.scoring.known.arrows import draw_batch
-from motionflow.scoring.known.kinds import Kind, tell
 from motionflow.scoring.known.told_sums import USED_MASKS, ToldSums
 from motionflow.scoring.model_rows import ModelRows
 
@@ -105,10 +104,10 @@ class _Panel:
         truth = Truth.of_batch(batch["flow"], codes, no_edges, self._codebook)
         untold = self._columns(self._untold(frames, kinds), truth)
         for kind in kinds:
-            known = tell(kind, batch["flow"], cells, batch.get("past_flow"))
             masks = truth.masks[_PLACES]
             columns = {}
-            if known is not None:
+            if not kind.is_empty:
+                known = kind.of_batch(batch["flow"], cells, batch.get("past_flow"))
                 told = known[..., [0, 3]].any(axis=-1).reshape(codes.shape)
                 masks = masks * ~told
                 columns = self._columns(self._told(frames, kind, known), truth)
@@ -120,7 +119,7 @@ class _Panel:
 
     def _untold(self, frames: np.ndarray, kinds: Sequence[Kind]) -> dict[str, Mapping]:
         """What is said of the frames alone, where that is asked for."""
-        always = not all(kind.tells for kind in kinds)
+        always = any(kind.is_empty for kind in kinds)
         outputs = {
             name: model(frames)[name]
             for name, model in self._models.items()
@@ -137,7 +136,7 @@ class _Panel:
             for name, model in self._models.items()
             if model.takes_known
         }
-        rows = self._naive(known, kind.past, kind.num_arrows > 0)
+        rows = self._naive(known, kind)
         return outputs | {
             name: {"flow": flow, "probabilities": None} for name, flow in rows.items()
         }

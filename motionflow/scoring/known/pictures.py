@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from motionflow.baselines.arrows import draw_batch
+from motionflow.baselines.known import Kind
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
 from motionflow.drawing import flow_color
 from motionflow.drawing.flow_drawing import write_note
 from motionflow.scoring.examples import choose_examples
-from motionflow.scoring.known.arrows import draw_batch
-from motionflow.scoring.known.kinds import Kind, tell
 from motionflow.scoring.model_rows import ModelRows
 
 NUM_SAMPLES = 12
@@ -50,8 +50,9 @@ def draw_told(
     longest = np.linalg.norm(true, axis=-1).max(axis=(1, 2))
     columns = []
     for kind in kinds:
-        known = tell(kind, true, cells, samples.get("past_flow"))
-        told = () if known is None or not model.takes_known else (known,)
+        told: tuple = ()
+        if model.takes_known and not kind.is_empty:
+            told = (kind.of_batch(true, cells, samples.get("past_flow")),)
         flow = model(frames, *told)[name]["flow"]
         panels = [
             flow_color.overlay_flow(*one)

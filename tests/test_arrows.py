@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from motionflow.scoring.known.arrows import draw_arrows, draw_batch, smoothed_magnitude
+from motionflow.baselines.arrows import draw_arrows, draw_batch, smoothed_magnitude
 
 
 def blob(*places, side=12):
