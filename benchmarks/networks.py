@@ -56,16 +56,16 @@ def step(name: str, batch_size: int, width: float) -> dict:
     codebook = Codebook(centers, np.ones(NUM_CLUSTERS, np.int64))
     compile_model(model, keras.optimizers.Adam(), codebook, LossOptions())
     frames = random.integers(0, 256, (batch_size, 200, 200, 3), np.uint8)
-    cells = model.output_shape[1]
-    flow = random.normal(0, 3, (batch_size, cells, 2))
-    codes = random.integers(0, NUM_CLUSTERS, (batch_size, cells, 1))
+    cells = model.output_shape[1:4]
+    flow = random.normal(0, 3, (batch_size, *cells, 2))
+    codes = random.integers(0, NUM_CLUSTERS, (batch_size, *cells, 1))
     packed = np.concatenate([codes, flow], axis=-1).astype(np.float32)
     training = _fastest(lambda: model.train_on_batch(frames, packed))
     return {
         "peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         "training": training,
         "predicting": _fastest(lambda: model.predict_on_batch(frames)),
-        "cells": cells,
+        "cells": int(np.prod(cells)),
         "parameters": blocks.count_parameters(model),
     }
 

@@ -46,7 +46,7 @@ class BareStep:
 
     @tf.function
     def __call__(self, frames: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
-        """Trains on frames [B, S, S, 3] and codes [B, cells]; their cross-entropy."""
+        """Trains on frames [B, S, S, 3], codes [B, 1, g, g]; their cross-entropy."""
         with tf.GradientTape() as tape:
             logits = self.model(frames, training=True)
             cross_entropy = tf.reduce_mean(spatial_softmax.loss(codes, logits))

@@ -20,6 +20,6 @@ class FakePredictor:
         self.num_calls += 1
         assert frames.shape[1:] == (64, 64, 3)
         share = np.float32([1 - self.probability, self.probability])
-        probabilities = np.broadcast_to(share, (len(frames), 16, 2))
+        probabilities = np.broadcast_to(share, (len(frames), 4, 4, 2))
         step = probabilities[:, np.newaxis]
         return {"probabilities": probabilities, "step_probabilities": step}

@@ -31,16 +31,17 @@ class StepModel:
 
     def __call__(self, frames):
         assert frames.shape[1:] == (self.frame_size, self.frame_size, 3)
-        shape = len(frames), self.num_steps, self.fine_size**2, 3
-        steps = np.broadcast_to(self.shares[:, None], shape)
-        coarse = np.broadcast_to(self.shares[0], (len(frames), self.grid_size**2, 3))
-        flow = (coarse @ CENTERS).reshape(-1, self.grid_size, self.grid_size, 2)
-        found = {"step_probabilities": steps, "probabilities": coarse, "flow": flow}
+        shape = len(frames), self.num_steps, *[self.fine_size] * 2, 3
+        steps = np.broadcast_to(self.shares[:, None, None], shape)
+        grid = len(frames), *[self.grid_size] * 2
+        coarse = np.broadcast_to(self.shares[0], (*grid, 3))
+        found = {"step_probabilities": steps, "probabilities": coarse}
+        found["flow"] = coarse @ CENTERS
         return {name: tf.constant(value) for name, value in found.items()}
 
     def sample_steps(self, frames, noise):
         """As many futures as there is noise: the i-th moves i pixels to the right."""
-        assert noise.shape[1:] == (self.grid_size**2, 3)
+        assert noise.shape[1:] == (self.grid_size, self.grid_size, 3)
         shape = len(noise), len(frames), self.num_steps, *[self.fine_size] * 2
         dx = np.broadcast_to(np.arange(len(noise)).reshape(-1, 1, 1, 1, 1), shape)
         return tf.constant(np.stack([dx, np.zeros(shape)], axis=-1), tf.float32)

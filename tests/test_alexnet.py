@@ -75,7 +75,7 @@ def test_what_it_refuses():
         build(64, 3, width=0.05, literal_head=True)
     with pytest.raises(InputError, match="63 pixels, found 62"):
         build(62, 3, width=0.05)
-    assert build(63, 3, width=0.05).output_shape == (None, 9, 40)
+    assert build(63, 3, width=0.05).output_shape == (None, 1, 3, 3, 40)
 
 
 def test_an_unknown_name_lists_the_choices():

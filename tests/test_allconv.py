@@ -38,7 +38,7 @@ def test_every_layer_has_the_output_of_table_2():
         (20, 20, 32),
         (20, 20, 40),
     ]
-    assert model.output_shape == (None, 400, 40)
+    assert model.output_shape == (None, 1, 20, 20, 40)
 
 
 def test_the_parameters_of_the_report():
@@ -91,8 +91,8 @@ def test_an_empty_batch_has_empty_logits():
     # A replica may get none of a last, small batch.
     model = build(64, 3, width=0.05)
     empty = np.zeros((0, 64, 64, 3), np.float32)
-    assert model(empty).shape == (0, 9, 40)
-    assert tf.function(model)(empty).shape == (0, 9, 40)
+    assert model(empty).shape == (0, 1, 3, 3, 40)
+    assert tf.function(model)(empty).shape == (0, 1, 3, 3, 40)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -108,13 +108,13 @@ def test_logits_are_float32_under_any_policy(policy):
 
 def test_neighbouring_cells_are_neighbouring_codes():
     # A bright dot in the frame's top right corner moves the scores of the first row's
-    # last cell most, not those of the first column's.
+    # last cell, not those of the first column's.
     model = build(200, 20, num_clusters=2, width=0.05)
     frames = np.full((2, 200, 200, 3), 100, np.float32)
     frames[1, 2:8, 192:198] = 255
-    change = np.abs(np.diff(model(frames).numpy(), axis=0)).sum((0, 2))
-    assert change[19] > 0
-    assert change[380] == 0
+    change = np.abs(np.diff(model(frames)[:, 0].numpy(), axis=0)).sum((0, 3))
+    assert change[0, 19] > 0
+    assert change[19, 0] == 0
 
 
 def test_initialisation_is_glorots():

@@ -29,12 +29,12 @@ def smooth_frames():
 def run(frames, flow, draws, options, sampling="area"):
     frames, flow = augment(
         tf.constant(np.stack(frames)),
-        tf.constant(np.stack(flow), tf.float32),
+        tf.constant(np.stack(flow)[:, None], tf.float32),
         tf.constant(draws, tf.float32),
         options,
         sampling,
     )
-    return frames.numpy(), flow.numpy()
+    return frames.numpy(), flow[:, 0].numpy()
 
 
 # mirror below a half; then side, left, top in the range that is left; then gains.

@@ -167,6 +167,7 @@ def mean_motion(data):
     from motionflow.data import pipeline
 
     (batch,) = pipeline.targets(data, "test", 99).as_numpy_iterator()
+    batch = pipeline.first_step(batch)
     assert len(set(batch["clip"])) == 1 and len(batch["clip"]) == 3
     order = np.argsort(batch["frame_index"])[[0, 1]]  # the first of each half
     lengths = np.linalg.norm(batch["flow"][order].reshape(2, 400, 2), axis=-1)

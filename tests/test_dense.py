@@ -35,7 +35,7 @@ def make(dense_size=100, frame_size=200, grid_size=20, width=0.05, **options):
 def test_the_number_of_parameters(dense_size, expected):
     model = make(dense_size, width=1.0)
     assert blocks.count_parameters(model) == expected
-    assert model.output_shape == (None, dense_size**2, 40)
+    assert model.output_shape == (None, 1, dense_size, dense_size, 40)
 
 
 def test_the_number_of_parameters_by_hand():

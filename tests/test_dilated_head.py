@@ -183,6 +183,6 @@ def test_a_builder_that_knows_no_head_goes_on_working(monkeypatch):
         return blocks.scores(x, num_clusters, l2)
 
     register_network("simple", simple)
-    assert build("simple", 40, 4, head="plain").output_shape == (None, 16, 5)
+    assert build("simple", 40, 4, head="plain").output_shape == (None, 1, 4, 4, 5)
     with pytest.raises(InputError, match="simple has no dilated head"):
         build("simple", 40, 4, head="dilated")

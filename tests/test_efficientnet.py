@@ -66,7 +66,7 @@ def test_the_maps_are_the_last_of_stride_8_16_and_32(model):
         if isinstance(layer, keras.layers.Resizing)
     ]
     assert maps == [(25, 25, 40), (13, 13, 112), (7, 7, 320)]
-    assert model.output_shape == (None, 400, 40)
+    assert model.output_shape == (None, 1, 20, 20, 40)
 
 
 def test_the_dilated_head_takes_the_map_of_stride_4_too():

@@ -32,7 +32,7 @@ def test_command_line(call, tmp_path):
     for record in tf.data.TFRecordDataset(data.shards("validation")):
         feature = tf.train.Example.FromString(record.numpy()).features.feature
         frame = np.frombuffer(feature["frame"].bytes_list.value[0], np.uint8)
-        codes = model(frame.reshape(1, 64, 64, 3))["codes"].numpy()[0]
+        codes = model(frame.reshape(1, 64, 64, 3))["codes"].numpy().ravel()
         hits.append(codes == np.array(feature["codes"].int64_list.value))
     assert result["masks"]["all"]["top1"] == pytest.approx(np.mean(hits))
     np.testing.assert_allclose(result["top1_by_cell"], np.mean(hits, axis=0))

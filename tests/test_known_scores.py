@@ -345,7 +345,7 @@ def test_a_picture_of_what_is_told(data_dir):
     data = open_data_dir(data_dir).view(past=True)
     rows, kinds = ModelRows(MODEL, Guided(), data), parse_kinds(["none", "past"])
     (samples,) = pipeline.evaluation_batches(data, "test", 3).as_numpy_iterator()
-    moving = (samples["codes"] > 0).sum(axis=1)
+    moving = (samples["codes"] > 0).sum(axis=(1, 2, 3))
     picture = draw_told(rows, MODEL, data, "test", kinds, moving)
     # Two of three samples move; none, past, true side by side.
     assert picture.shape == (2 * 8, 3 * 8, 3)

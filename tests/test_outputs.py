@@ -126,7 +126,7 @@ def test_data_may_have_any_name(tmp_path):
     data = open_data_dir(write_hand_made(tmp_path / LATIN1))
     num_samples = data.num_samples("train")
     (batch,) = targets(data, "train", num_samples)
-    assert batch["flow"].shape == (num_samples, 2, 2, 2)
+    assert batch["flow"].shape == (num_samples, 1, 2, 2, 2)
     inspected = inspect_data_dir(data.path)
     assert inspected.censuses["train"].num_samples == num_samples
     assert record_at(data.path / os.fsdecode(data.shards("train")[0]), 0).dtype

@@ -273,7 +273,7 @@ class Undecided:
     centers = np.float32([[-3, 0], [3, 0]])
 
     def __call__(self, frames):
-        return {"step_probabilities": tf.fill([tf.shape(frames)[0], 1, 16, 2], 0.5)}
+        return {"step_probabilities": tf.fill([tf.shape(frames)[0], 1, 4, 4, 2], 0.5)}
 
 
 def futures(seed, num_futures=6, **options):

@@ -42,7 +42,7 @@ def frames(num=2, size=64):
 def targets_of(flow):
     """Packed targets of flow [B, T, 3, 3, 2]."""
     codes = pipeline.assign_codes(tf.constant(flow), CENTERS)
-    return pipeline.pack_targets(tf.reshape(codes, [len(flow), -1]), tf.constant(flow))
+    return pipeline.pack_targets(codes, tf.constant(flow))
 
 
 def test_the_number_of_parameters_by_hand():
@@ -53,12 +53,12 @@ def test_the_number_of_parameters_by_hand():
     cell = 513 * 2 * units + (9 * (2 + units + units) + 1) * 4 * units
     seen, scores = 513 * units, (512 + units + 1) * 40
     assert blocks.count_parameters(model) == trunk + cell + seen + scores
-    assert model.output_shape == (None, 5 * 400, 40)
+    assert model.output_shape == (None, 5, 20, 20, 40)
     both = build_model("dense_sequence", **config, sequence_length=5, dense_size=100)
     # The lift sees the state too; the classifier is the dense network's.
     dense = 13_715_752 + cell + seen + units * 36 * 256
     assert blocks.count_parameters(both) == dense
-    assert both.output_shape == (None, 5 * 100**2, 40)
+    assert both.output_shape == (None, 5, 100, 100, 40)
 
 
 def test_the_cell_is_scipys():
@@ -83,17 +83,16 @@ def test_the_cell_is_scipys():
 
 
 def steps_of(model, taught=None, noise=None):
-    """Scores [B, T, cells, K] of the steps, told this."""
+    """Scores [B, T, g, g, K] of the steps, told this."""
     layer = model.get_layer(sequence.STEPS)
     features = keras.Model(model.input, layer.input)(frames())
-    scores = layer([features], taught=taught, noise=noise)
-    return scores.numpy().reshape(2, model.num_steps, 9, 5)
+    return layer([features], taught=taught, noise=noise).numpy()
 
 
 def test_by_itself_it_hears_its_own_expected_flow():
     model = make()
-    logits = model(frames()).numpy().reshape(2, 3, 9, 5)
-    own = (softmax(logits, -1) @ CENTERS).reshape(2, 3, 3, 3, 2)
+    logits = model(frames()).numpy()
+    own = softmax(logits, -1) @ CENTERS
     told = steps_of(model, [tf.constant(own), tf.ones([2, 3])])
     np.testing.assert_allclose(told, logits, atol=1e-4)
     # Another history is another future, but not another first step.
@@ -114,14 +113,14 @@ def test_what_it_is_told_is_chosen_step_by_step():
 
 def test_drawn_flow_is_a_centre_of_the_codebook():
     model = make()
-    noise = np.zeros((2, 9, 5), np.float32)
+    noise = np.zeros((2, 3, 3, 5), np.float32)
     noise[..., 3] = 1e6  # surely the fourth
     drawn = steps_of(model, noise=tf.constant(noise))
     flow = np.broadcast_to(CENTERS[3], (2, 3, 3, 3, 2))
     told = steps_of(model, [tf.constant(flow), tf.ones([2, 3])])
     np.testing.assert_allclose(drawn, told, atol=1e-5)
     logits = model.draw(frames(), noise).numpy()
-    np.testing.assert_allclose(logits.reshape(drawn.shape), drawn, atol=1e-5)
+    np.testing.assert_allclose(logits, drawn, atol=1e-5)
 
 
 def test_the_truth_is_heard_less_and_less():
@@ -154,7 +153,7 @@ def test_a_motion_once_begun_goes_on():
     layer = model.get_layer(sequence.STEPS)
     features = keras.Model(model.input, layer.input)(images, training=False)
     scores = layer([features], taught=[tf.constant(flow), tf.ones([32, 3])])
-    chances = softmax(scores.numpy().reshape(32, 3, 9, 5), -1)
+    chances = softmax(scores.numpy(), -1).reshape(32, 3, 9, 5)
     right = np.take_along_axis(chances, np.repeat([[1], [2]], 16, 0)[:, None, None], -1)
     # Nothing tells the two apart at first.
     assert 0.3 < right[:, 0].mean() < 0.7
@@ -164,7 +163,7 @@ def test_a_motion_once_begun_goes_on():
 def test_dense_targets_are_told_as_coarse_flow():
     model, seen = make("dense_sequence"), []
     model._told = lambda images, flow, told: seen.append(flow) or model(images)
-    model.compile("sgd", loss=lambda targets, logits: tf.reduce_mean(logits, [1, 2]))
+    model.compile("sgd", loss=lambda _, logits: tf.reduce_mean(logits, [1, 2, 3, 4]))
     rng = np.random.default_rng(0)
     flow = rng.normal(size=(2, 3, 36, 36, 2)).astype(np.float32)
     model.train_step((tf.constant(frames(size=72)), targets_of(flow)))

@@ -8,17 +8,18 @@ from motionflow.models import spatial_softmax
 CENTERS = np.array([[0, 0], [2, 1], [-3, 5]], np.float32)
 
 
-def random_logits(batch=2, cells=4):
-    return np.random.default_rng(0).normal(size=(batch, cells, 3)).astype(np.float32)
+def random_logits(*shape):
+    return np.random.default_rng(0).normal(size=(*shape, 3)).astype(np.float32)
 
 
 def test_loss_of_equal_scores_is_log_k_for_each_cell():
-    loss = spatial_softmax.loss(tf.zeros((3, 400), tf.int32), tf.zeros((3, 400, 40)))
-    np.testing.assert_allclose(loss, [400 * np.log(40)] * 3, rtol=1e-6)
+    codes = tf.zeros((3, 2, 20, 20), tf.int32)
+    loss = spatial_softmax.loss(codes, tf.zeros((3, 2, 20, 20, 40)))
+    np.testing.assert_allclose(loss, [800 * np.log(40)] * 3, rtol=1e-6)
 
 
 def test_loss_is_scipys_log_softmax_summed_over_cells():
-    logits, codes = random_logits(), np.array([[0, 1, 2, 1], [2, 2, 0, 0]])
+    logits, codes = random_logits(2, 4), np.array([[0, 1, 2, 1], [2, 2, 0, 0]])
     picked = np.take_along_axis(log_softmax(logits, -1), codes[..., None], -1)
     expected = -picked[..., 0].sum(1)
     np.testing.assert_allclose(spatial_softmax.loss(codes, logits), expected, rtol=1e-6)
@@ -27,10 +28,10 @@ def test_loss_is_scipys_log_softmax_summed_over_cells():
 @pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
 def test_all_is_float32_for_low_precision_logits(dtype):
     # A loss of 400 * log(40) = 1475.6 would be 1472 in bfloat16.
-    logits = tf.zeros((1, 400, 40), dtype)
-    loss = spatial_softmax.loss(tf.zeros((1, 400), tf.int32), logits)
+    logits = tf.zeros((1, 1, 20, 20, 40), dtype)
+    loss = spatial_softmax.loss(tf.zeros((1, 1, 20, 20), tf.int32), logits)
     np.testing.assert_allclose(loss, [400 * np.log(40)], rtol=1e-6)
-    answer = spatial_softmax.predictions(logits, np.ones((40, 2), np.float64))
+    answer = spatial_softmax.predictions(logits, np.ones((40, 2), np.float64), 20)
     assert {key: value.dtype for key, value in answer.items()} == {
         "flow": tf.float32,
         "probabilities": tf.float32,
@@ -39,23 +40,23 @@ def test_all_is_float32_for_low_precision_logits(dtype):
     }
 
 
-def test_certain_scores_give_the_centre_of_each_cell_row_by_row():
-    codes = np.array([[0, 1, 2, 1]])
+def test_certain_scores_give_the_centre_of_each_cell():
+    codes = np.array([[[[0, 1], [2, 1]]]])
     logits = 100 * np.eye(3, dtype=np.float32)[codes]
     flow = spatial_softmax.expected_flow(logits, CENTERS)
-    expected = [[[[0, 0], [2, 1]], [[-3, 5], [2, 1]]]]
+    expected = [[[[[0, 0], [2, 1]], [[-3, 5], [2, 1]]]]]
     np.testing.assert_allclose(flow, expected, atol=1e-6)
-    answer = spatial_softmax.predictions(logits, CENTERS)
-    np.testing.assert_array_equal(answer["codes"], codes)
+    answer = spatial_softmax.predictions(logits, CENTERS, 2)
+    np.testing.assert_array_equal(answer["codes"], codes[:, 0])
 
 
 def test_equal_scores_give_the_mean_of_the_centres():
     flow = spatial_softmax.expected_flow(tf.zeros((1, 4, 3)), CENTERS)
-    np.testing.assert_allclose(flow, np.full((1, 2, 2, 2), [-1 / 3, 2]), rtol=1e-6)
+    np.testing.assert_allclose(flow, np.full((1, 4, 2), [-1 / 3, 2]), rtol=1e-6)
 
 
 def test_probabilities_are_scipys():
-    logits = random_logits()
+    logits = random_logits(2, 4)
     answer = spatial_softmax.probabilities(logits)
     np.testing.assert_allclose(answer, softmax(logits, -1), rtol=1e-5)
 
@@ -72,13 +73,13 @@ def test_means_over_blocks_by_hand():
 
 def test_a_cell_has_the_mean_distribution_and_flow_of_its_pixels():
     # Two steps of 4 x 4 pixels on a grid of 2 x 2.
-    logits = random_logits(3, cells=32)
-    found = spatial_softmax.predictions(logits, CENTERS, grid_size=2, num_steps=2)
-    chances = softmax(logits, -1).reshape(3, 2, 16, 3)
+    logits = random_logits(3, 2, 4, 4)
+    found = spatial_softmax.predictions(logits, CENTERS, grid_size=2)
+    chances = softmax(logits, -1)
     np.testing.assert_allclose(found["step_probabilities"], chances, rtol=1e-5)
-    first = chances[:, 0].reshape(3, 4, 4, 3)
-    corner = first[:, :2, 2:].mean(axis=(1, 2))  # top right: cell 1
-    np.testing.assert_allclose(found["probabilities"][:, 1], corner, rtol=1e-5)
+    first = chances[:, 0]
+    corner = first[:, :2, 2:].mean(axis=(1, 2))  # top right
+    np.testing.assert_allclose(found["probabilities"][:, 0, 1], corner, rtol=1e-5)
     flow = (first @ CENTERS)[:, :2, 2:].mean(axis=(1, 2))
     np.testing.assert_allclose(found["flow"][:, 0, 1], flow, rtol=1e-4, atol=1e-6)
-    np.testing.assert_array_equal(found["codes"][:, 1], corner.argmax(axis=-1))
+    np.testing.assert_array_equal(found["codes"][:, 0, 1], corner.argmax(axis=-1))

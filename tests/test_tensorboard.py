@@ -117,7 +117,7 @@ def test_pictures_are_of_validation_samples_and_of_the_model(data, tmp_path):
     shown = picture(tmp_path / "validation", "predictions", 7)
     assert shown.shape == (3 * SIZE, 3 * SIZE, 3)
     samples = next(iter(pipeline.evaluation_batches(data, "validation", 5)))
-    frames, flows = samples["frames"].numpy(), samples["flow"].numpy()
+    frames, flows = samples["frames"].numpy(), samples["flow"][:, 0].numpy()
     for left, _, right in (np.split(row, 3, 1) for row in np.split(shown, 3)):
         (place,) = [i for i, frame in enumerate(frames) if np.array_equal(frame, left)]
         share = 0.8 * min(1, 2 / np.linalg.norm(flows[place], axis=-1).max())

@@ -135,7 +135,7 @@ def test_what_it_refuses():
         build(32, 3, width=0.05, literal_head=True)
     with pytest.raises(InputError, match="32 pixels, found 31"):
         build(31, 3, width=0.05)
-    assert build(32, 3, width=0.05).output_shape == (None, 9, 40)
+    assert build(32, 3, width=0.05).output_shape == (None, 1, 3, 3, 40)
 
 
 def test_its_features_are_fc7():

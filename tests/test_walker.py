@@ -176,7 +176,7 @@ def test_what_it_refuses():
         build(64, 3, width=0.05, literal_head=True)
     with pytest.raises(InputError, match="11 pixels, found 10"):
         build(10, 3, width=0.05)
-    assert build(11, 3, width=0.05).output_shape == (None, 9, 40)
+    assert build(11, 3, width=0.05).output_shape == (None, 1, 3, 3, 40)
 
 
 def test_its_features_are_fc7():

@@ -90,7 +90,9 @@ class Uneven:
 
     def __call__(self, frames):
         return {
-            "step_probabilities": np.broadcast_to(self.table, (len(frames), 1, 9, 5))
+            "step_probabilities": np.broadcast_to(
+                self.table.reshape(3, 3, 5), (len(frames), 1, 3, 3, 5)
+            )
         }
 
 

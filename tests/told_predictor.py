@@ -27,7 +27,7 @@ class ToldPredictor:
             known = np.zeros((len(frames), grid, grid, 7), np.float32)
         known = np.asarray(known)
         self.told.append(known)
-        rest = np.broadcast_to(np.float32([1, 0]), (len(frames), grid**2, 2))
+        rest = np.broadcast_to(np.float32([1, 0]), (len(frames), grid, grid, 2))
         flow = known[..., 1:3]
         if self._goes_on:
             flow = np.where(known[..., :1], flow, known[..., 5:])

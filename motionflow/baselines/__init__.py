@@ -146,7 +146,8 @@ def read_targets(data: DataDir, batch_size: int) -> tuple[np.ndarray, np.ndarray
       InputError: as `read_training_set`.
     """
     batches = pipeline.targets(data, "train", batch_size).as_numpy_iterator()
-    rows = ({key: batch[key] for key in ("flow", "codes")} for batch in batches)
+    first = map(pipeline.first_step, batches)
+    rows = ({key: batch[key] for key in ("flow", "codes")} for batch in first)
     columns = _collect(rows, data)
     return columns["flow"], columns["codes"]
 
@@ -170,7 +171,7 @@ def read_training_set(
     sampler = PatchSampler(data.num_samples("train"), data.grid_size, MAX_PATCHES, seed)
 
     def rows() -> Iterator[dict[str, np.ndarray]]:
-        for batch in batches.as_numpy_iterator():
+        for batch in map(pipeline.first_step, batches.as_numpy_iterator()):
             frames, flow = batch["frames"], batch["flow"]
             vectors = {name: describe(frames) for name, describe in spaces.items()}
             yield {"flow": flow, "codes": batch["codes"], **vectors}

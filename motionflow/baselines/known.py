@@ -192,7 +192,8 @@ def _read_samples(data: DataDir, batch_size: int) -> dict[str, np.ndarray]:
     total = data.num_samples("train")
     chosen = np.random.default_rng(0).permutation(total)[:MAX_SAMPLES]
     parts, start = [], 0
-    for batch in pipeline.targets(data, "train", batch_size).as_numpy_iterator():
+    batches = pipeline.targets(data, "train", batch_size).as_numpy_iterator()
+    for batch in map(pipeline.first_step, batches):
         here = np.isin(np.arange(start, start + len(batch["flow"])), chosen)
         parts.append({key: values[here] for key, values in batch.items()})
         start += len(here)

@@ -73,7 +73,7 @@ def augment(
 
     Args:
       frames: uint8 [B, S, S, 3].
-      flow: float32 [B, g, g, 2] or [B, T, g, g, 2], pixels of the frame.
+      flow: float32 [B, T, g, g, 2], pixels of the frame.
       draws: float32 [B, 7] in [0, 1), see `NUM_DRAWS`.
       options: what to do.
       grid_sampling: "area" if the grid's vectors belong to the middle of their blocks,
@@ -83,11 +83,8 @@ def augment(
       frames of the same shape, uint8 if only mirrored and float32 in 0..255 otherwise;
       flow float32 of its old shape, pixels of the new frames.
     """
-    if flow.shape.rank == 5:
-        num_steps = flow.shape[1]
-        steps = tf.concat(tf.unstack(flow, axis=1), axis=-1)  # [B, g, g, 2 T]
-        frames, steps = augment(frames, steps, draws, options, grid_sampling)
-        return frames, tf.stack(tf.split(steps, num_steps, axis=-1), axis=1)
+    num_steps = flow.shape[1]
+    flow = tf.concat(tf.unstack(flow, axis=1), axis=-1)  # [B, g, g, 2 T]
     is_mirrored = tf.logical_and(draws[:, 0] < 0.5, options.mirror)
     if options.moves_pixels and (options.min_crop < 1 or grid_sampling == "point"):
         frames, flow = _crop(frames, flow, draws, is_mirrored, options, grid_sampling)
@@ -99,7 +96,7 @@ def augment(
         flow = choose(is_mirrored, tf.reverse(flow, [2]) * signs, flow)
     if options.brightness or options.contrast or options.saturation:
         frames = _recolor(tf.cast(frames, tf.float32), draws, options)
-    return frames, flow
+    return frames, tf.stack(tf.split(flow, num_steps, axis=-1), axis=1)
 
 
 def _recolor(frames: tf.Tensor, draws: tf.Tensor, options: Augmentation) -> tf.Tensor:

@@ -6,6 +6,9 @@
 
 An epoch of the training stream always has the same order and the same augmentation for
 the same seed: training that resumes at a step asks for `epoch` and `first_step`.
+
+Labels have one shape: flow [B, T, s, s, 2] and codes [B, T, s, s], T = 1 and s = g but
+for a `DataDir.view` of several steps or of dense flow.
 """
 
 from collections.abc import Iterable, Sequence
@@ -63,19 +66,28 @@ def pack_targets(codes: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """Joins what a network is trained and judged by into one tensor, as Keras wants it.
 
     Args:
-      codes: int32 [B, cells].
-      flow: float32 [B, g, g, 2], or [B, T, s, s, 2] of several steps.
+      codes: int32 [B, T, s, s].
+      flow: float32 [B, T, s, s, 2].
 
     Returns:
-      float32 [B, cells, 3]; codes are whole numbers.
+      float32 [B, T, s, s, 3]; codes are whole numbers.
     """
-    cells = tf.reshape(flow, [-1, codes.shape[1], 2])
-    return tf.concat([tf.cast(codes, tf.float32)[..., None], cells], axis=-1)
+    return tf.concat([tf.cast(codes, tf.float32)[..., None], flow], axis=-1)
 
 
 def unpack_targets(targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Codes int32 [B, cells] and flow float32 [B, cells, 2] of packed targets."""
+    """Codes int32 [B, T, s, s], flow float32 [B, T, s, s, 2] of packed targets."""
     return tf.cast(targets[..., 0], tf.int32), targets[..., 1:]
+
+
+def first_step(samples: dict) -> dict:
+    """Samples with the labels of their first step: flow [B, s, s, 2], codes [B, s * s].
+
+    Args:
+      samples: a batch of `evaluation_batches`, `targets` or `read_samples`, in NumPy.
+    """
+    flow, codes = samples["flow"][:, 0], samples["codes"][:, 0]
+    return samples | {"flow": flow, "codes": codes.reshape(len(codes), -1)}
 
 
 @tf.autograph.experimental.do_not_convert
@@ -105,9 +117,8 @@ def training_batches(
 
     Returns:
       a dataset of (frames [B, S, S, 3], uint8 or, cropped or brightened, float32 in
-      0..255; targets float32 [B, cells, 3], see `pack_targets`), B samples a
-      replica. There are g * g cells, or those of all steps of a `DataDir.view`. Where
-      it tells, the first of the two is (frames, known [B, g, g, 7]).
+      0..255; targets float32 [B, T, s, s, 3], see `pack_targets`), B samples a
+      replica. Where it tells, the first of the two is (frames, known [B, g, g, 7]).
 
     Raises:
       InputError: the training split is smaller than one batch.
@@ -168,11 +179,11 @@ def _finished(
     frames, flow, past = augment_samples(data_dir, samples, draws, augmentation)
     codes = samples["codes"]
     if augmentation.moves_pixels:
-        codes = _flat_codes(data_dir, flow)
+        codes = assign_codes(flow, data_dir.codebook.centers)
     targets = pack_targets(codes, flow)
     if seeds is None:
         return frames, targets
-    return (frames, tell(flow, past, seeds)), targets
+    return (frames, tell(flow[:, 0], past, seeds)), targets
 
 
 def augment_samples(
@@ -189,10 +200,10 @@ def augment_samples(
         sampling = "area"
     if not data_dir.past:
         frames, flow = augment(frames, flow, draws, augmentation, sampling)
-        return frames, flow, tf.fill(tf.shape(flow), np.float32(np.nan))
-    both = tf.stack([flow, samples["past_flow"]], axis=1)
+        return frames, flow, tf.fill(tf.shape(flow[:, 0]), np.float32(np.nan))
+    both = tf.concat([flow, samples["past_flow"][:, None]], axis=1)
     frames, both = augment(frames, both, draws, augmentation, sampling)
-    return frames, both[:, 0], both[:, 1]
+    return frames, both[:, :-1], both[:, -1]
 
 
 def evaluation_batches(
@@ -201,10 +212,10 @@ def evaluation_batches(
     """A split in fixed order, each sample exactly once; the last batch may be smaller.
 
     Returns:
-      a dataset of dicts: frames uint8 [B, S, S, 3], codes int32 [B, cells], flow
-      float32 [B, g, g, 2], or of a view [B, T, s, s, 2], clip, action, source
-      string [B], frame_index int64 [B]; past_flow float32 [B, g, g, 2], NaN where it
-      is not known, of a view with the past.
+      a dataset of dicts: frames uint8 [B, S, S, 3], codes int32 [B, T, s, s], flow
+      float32 [B, T, s, s, 2], clip, action, source string [B], frame_index int64 [B];
+      past_flow float32 [B, g, g, 2], NaN where it is not known, of a view with the
+      past.
 
     Raises:
       InputError: the split holds no sample.
@@ -283,10 +294,12 @@ def _in_order(
 def _parse(data_dir: DataDir, record: tf.Tensor, with_frames: bool = True) -> dict:
     sample = tf.io.parse_single_example(record, feature_spec(data_dir.grid_size))
     encoded = sample.pop("frame")
-    sample["codes"] = tf.cast(sample["codes"], tf.int32)
+    codes = tf.cast(sample["codes"], tf.int32)
+    sample["flow"] = _flow_of_steps(data_dir, record, sample["flow"])
     if data_dir.dense or data_dir.sequence:
-        sample["flow"] = _flow_of_steps(data_dir, record, sample["flow"])
-        sample["codes"] = _flat_codes(data_dir, sample["flow"])
+        sample["codes"] = assign_codes(sample["flow"], data_dir.codebook.centers)
+    else:
+        sample["codes"] = tf.reshape(codes, sample["flow"].shape[:-1])
     if data_dir.past:
         sample |= _read_kept(data_dir, record, ["past_flow"])
     if with_frames:
@@ -297,7 +310,7 @@ def _parse(data_dir: DataDir, record: tf.Tensor, with_frames: bool = True) -> di
 
 
 def _flow_of_steps(data_dir: DataDir, record: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    """The flow of a view, float32 [T, s, s, 2]."""
+    """What the view reads, float32 [T, s, s, 2]."""
     names = ["dense_flow"] * data_dir.dense
     if data_dir.sequence:
         names.append("later_dense_flow" if data_dir.dense else "later_flow")
@@ -313,16 +326,3 @@ def _read_kept(data_dir: DataDir, record: tf.Tensor, names: Iterable[str]) -> di
         return {}
     encoded = tf.io.parse_single_example(record, spec)
     return {name: decode_kept(encoded[name], shapes[name]) for name in spec}
-
-
-def _flat_codes(data_dir: DataDir, flow: tf.Tensor) -> tf.Tensor:
-    """Codes int32 [..., cells] of flow [..., g, g, 2], of a view [..., T, s, s, 2]."""
-    codes = assign_codes(flow, data_dir.codebook.centers)
-    num_axes = 3 if data_dir.dense or data_dir.sequence else 2
-    shape = tf.concat([tf.shape(codes)[:-num_axes], [_num_cells(data_dir)]], 0)
-    return tf.reshape(codes, shape)
-
-
-def _num_cells(data_dir: DataDir) -> int:
-    num_steps, side = data_dir.target_shape
-    return num_steps * side**2

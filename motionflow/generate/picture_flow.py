@@ -125,10 +125,7 @@ def future_noises(
     drawn = decoding.future_noise(num_futures, shape, num_clusters, seed)
     fine = scale_sides(tf.constant(size), predictor.fine_size)
     # The noise of a cell is that of all the finer ones in it: they move together.
-    drawn = tf.image.resize(
-        tf.reshape(drawn, [num_futures, *shape, num_clusters]), fine, "nearest"
-    )
-    return tf.unstack(drawn)
+    return tf.unstack(tf.image.resize(drawn, fine, "nearest"))
 
 
 def grid_shape(predictor: Predictor, height: int, width: int) -> tuple[int, int]:
@@ -266,7 +263,7 @@ def _split(maps: tf.Tensor, starts: Sequence[tf.Tensor], size: int) -> tf.Tensor
 
 
 def _merge(found: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Squares [i * j * B, T, g * g or g, g, C], weighted by `_merging`, to whole maps.
+    """Squares [i * j * B, T, g, g, C], weighted by `_merging`, to whole maps.
 
     Returns:
       [B, T, rows, columns, C].

@@ -170,7 +170,7 @@ class Untilt(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """[B, cells, K] -> the same shape."""
+        """[B, T, s, s, K] -> the same shape."""
         return inputs if training else inputs - self.tilt
 
 

@@ -109,8 +109,8 @@ def build_model(
 
     Returns:
       A model from frames [B, S, S, 3] in 0..255 (float32; uint8 is cast) to logits
-      [B, T * s * s, K] in float32, step by step, cells row by row. T is 1 and s is
-      grid_size, but for the networks that take `targets`.
+      [B, T, s, s, K] in float32. T is 1 and s is grid_size, but for the networks that
+      take `targets`.
 
     Raises:
       InputError: unknown name, a grid or head that the network does not have, or no
@@ -136,7 +136,7 @@ def build_model(
     )
     num_steps = targets.get("sequence_length", 1)
     fine_size = targets.get("dense_size", grid_size)
-    shape = num_steps * fine_size**2, num_clusters
+    shape = num_steps, fine_size, fine_size, num_clusters
     cells = keras.layers.Reshape(shape, name="cells")(scores)
     if untilt:
         end = blocks.Untilt(dtype="float32", name="logits")
@@ -146,7 +146,7 @@ def build_model(
     mean = PIXEL_MEANS.get(name, mean_frame)
     standardize.mean_frame.assign(np.broadcast_to(np.float32(mean), mean_frame.shape))
     model = _KINDS.get(name, Network)(frames, logits, name=name)
-    model.grid_size, model.num_steps, model.fine_size = grid_size, num_steps, fine_size
+    model.grid_size = grid_size
     model.connect()
     if freeze_trunk or train_trunk_from >= 0:
         trunk.freeze(model, train_trunk_from)

@@ -1,6 +1,6 @@
 """A distribution over the codebook in each cell -> one flow, or several.
 
-    probabilities [B, cells, K], centers [K, 2] -> flow [B, cells, 2], pixels per step
+    probabilities [..., K], centers [K, 2] -> flow [..., 2], pixels per step
 
     expected         f = sum_c p_c m_c, the report's second equation
     annealed         the same after sharpening: p_c^(1/T) (Zhang et al. 2016, T = 0.38)
@@ -35,7 +35,7 @@ def correct_prior(
 
     Args:
       probabilities: [..., K].
-      prior: [K] or [cells, K], all above zero.
+      prior: [K], or of each cell, all above zero.
       strength: tau in Menon et al. 2020, equation 9; 0 changes nothing.
     """
     adjusted = _log(probabilities) - strength * np.log(prior).astype(np.float32)
@@ -75,14 +75,14 @@ def future_noise(
       seed: of the noise.
 
     Returns:
-      float32 [num_futures, rows * columns, num_clusters].
+      float32 [num_futures, rows, columns, num_clusters].
     """
     shape = (num_futures, *grid_shape, num_clusters)
     white = np.random.default_rng(seed).normal(size=shape)
     smooth = ndimage.gaussian_filter(white, COHERENCE, mode="wrap", axes=(1, 2))
     smooth /= _kernel_norm(grid_shape)
     noise = -np.log(-special.log_ndtr(smooth))
-    return noise.reshape(num_futures, -1, num_clusters).astype(np.float32)
+    return noise.astype(np.float32)
 
 
 def _kernel_norm(grid_shape: tuple[int, int]) -> float:
@@ -99,13 +99,13 @@ def sample_flows(
     """Draws futures from distributions.
 
     Args:
-      probabilities: [B, cells, K].
+      probabilities: [B, ..., K].
       centers: [K, 2].
-      noise: [n, cells, K] from `future_noise`; the same noise gives the same futures,
+      noise: [n, ..., K] from `future_noise`; the same noise gives the same futures,
         whatever the batch.
 
     Returns:
-      float32 [n, B, cells, 2].
+      float32 [n, B, ..., 2].
     """
     if not probabilities.strides[0]:  # every frame has the same: drawn once
         one = sample_flows(probabilities[:1].copy(), centers, noise)

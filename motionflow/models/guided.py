@@ -19,7 +19,7 @@ from motionflow.compat import keras
 from motionflow.data.known import split_known
 from motionflow.data.pipeline import unpack_targets
 from motionflow.errors import InputError
-from motionflow.models import blocks, dilated_head, efficientnet
+from motionflow.models import blocks, dilated_head, efficientnet, spatial_softmax
 from motionflow.models.guidance import Guidance, Nothing, Spread, make_gates
 from motionflow.models.network import Network
 
@@ -100,7 +100,7 @@ class GuidedNetwork(Network):
     Attributes:
       flow_weight: of the EPE of the samples that are told something, beside their
         cross-entropy; both are sums over the cells.
-      told: frames [B, S, S, 3] and known [B, g, g, 7] -> logits [B, cells, K], flow
+      told: frames [B, S, S, 3] and known [B, g, g, 7] -> logits [B, 1, g, g, K], flow
         float32 [B, g, g, 2].
       told_maps: the same with the trunk's maps in the place of frames.
     """
@@ -137,7 +137,7 @@ class GuidedNetwork(Network):
         is_known = tf.maximum(channels.told, channels.past_mask)
         is_told = tf.reduce_max(is_known, axis=[1, 2, 3])
         logits, flow = self._trained(inputs, known, training=True)
-        errors = tf.reshape(flow, tf.shape(true)) - true
-        epe = tf.sqrt(tf.reduce_sum(errors**2, axis=-1) + 1e-4)
-        epe = tf.reduce_mean(tf.reduce_sum(epe, axis=-1) * is_told)
+        squares = tf.reduce_sum((flow - true[:, 0]) ** 2, axis=-1)
+        epe = spatial_softmax.sum_cells(tf.sqrt(squares + 1e-4))
+        epe = tf.reduce_mean(epe * is_told)
         return logits, self.flow_weight * epe

@@ -1,6 +1,6 @@
 """What training reports each epoch besides the loss.
 
-    packed targets [B, cells, 3], logits [B, cells, K]
+    packed targets [B, T, s, s, 3], logits [B, T, s, s, K]
       -> cross_entropy, top1, top5, top10, mean_recall, epe, epe_nz
 
 Three quarters of all cells stand still, so top-k alone hides that a network predicts
@@ -44,7 +44,7 @@ class MeanRecall(keras.metrics.Metric):
         y_pred: tf.Tensor,
         sample_weight: tf.Tensor | None = None,
     ) -> None:
-        """Counts packed targets [B, cells, 3] and the highest of [B, cells, K]."""
+        """Counts packed targets [B, T, s, s, 3], the highest of [B, T, s, s, K]."""
         if sample_weight is not None:
             raise ValueError("MeanRecall has no notion of sample weights")
         codes, _ = unpack_targets(y_true)
@@ -82,7 +82,7 @@ class EndpointError(keras.metrics.Mean):
         y_pred: tf.Tensor,
         sample_weight: tf.Tensor | None = None,
     ) -> None:
-        """Adds the cells of packed targets [B, cells, 3] and logits [B, cells, K]."""
+        """Adds the cells of packed targets [B, T, s, s, 3], logits [B, T, s, s, K]."""
         if sample_weight is not None:
             raise ValueError("EndpointError has no notion of sample weights")
         codes, flow = unpack_targets(y_true)

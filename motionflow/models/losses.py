@@ -1,6 +1,6 @@
 """The training loss, with remedies for cells that mostly stand still.
 
-    codes [B, cells], logits [B, cells, K] -> loss [B]
+    codes [B, T, s, s], logits [B, T, s, s, K] -> loss [B]
 
 Three quarters of all cells have the same class. `spatial_softmax.loss` is plain
 cross-entropy; each option changes one thing about it:
@@ -22,6 +22,8 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+
+from motionflow.models import spatial_softmax
 
 NUM_NEAR = 4  # centres that get a share of a smoothed label
 
@@ -114,7 +116,7 @@ def make_loss(
       centers: float32 [K, 2], the codebook.
 
     Returns:
-      A function of int32 [B, cells] and [B, cells, K] that returns float32 [B]: the sum
+      A function of int32 [B, ...] and [B, ..., K] that returns float32 [B]: the sum
       over the cells of each image, in nats (as `spatial_softmax.loss`).
     """
     weights = tf.constant(class_weights(counts, options), tf.float32)
@@ -135,7 +137,7 @@ def make_loss(
             cells *= missing**options.focal_gamma
         if options.class_weights != "none":
             cells *= tf.gather(weights, codes)
-        return tf.reduce_sum(cells, axis=-1)
+        return spatial_softmax.sum_cells(cells)
 
     return loss
 

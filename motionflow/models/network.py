@@ -39,14 +39,10 @@ class Network(keras.Model):
 
     Attributes:
       grid_size: g, cells along one side of the grid of its features.
-      num_steps: T, how many steps ahead it looks; 1 but for sequences.
-      fine_size: s, cells along one side of each step's flow; g but for dense networks.
       input_clock: what `fit` counts its waiting with; None before the first.
     """
 
     grid_size: int
-    num_steps: int
-    fine_size: int
     input_clock: InputClock | None = None
     _after: Callable[..., tf.Tensor] | None = None
     train_function: Callable[..., Any] | None
@@ -68,6 +64,16 @@ class Network(keras.Model):
         missing = tf.cast(num_frames == 0, tf.int32)
         frames = tf.pad(inputs, [[0, missing], [0, 0], [0, 0], [0, 0]])
         return super().call(frames, training, mask)[:num_frames]
+
+    @property
+    def num_steps(self) -> int:
+        """T, how many steps ahead it looks; 1 but for sequences."""
+        return self.output_shape[1]
+
+    @property
+    def fine_size(self) -> int:
+        """s, cells along one side of each step's flow; g but for dense networks."""
+        return self.output_shape[2]
 
     def connect(self) -> None:
         """Adds the ways to logits that `call` does not go."""

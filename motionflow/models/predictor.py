@@ -65,7 +65,7 @@ class Predictor:
         features: Callable[[tf.Tensor | np.ndarray], np.ndarray] | None = None,
         num_steps: int = 1,
         fine_size: int | None = None,
-        draw: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]] | None = None,
+        draw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
         tell: Callable[..., dict[str, tf.Tensor]] | None = None,
     ):
         self._predict = predict
@@ -95,8 +95,8 @@ class Predictor:
 
         Returns:
           flow float32 [B, g, g, 2] (dx right, dy down, pixels of the frame per step),
-          probabilities float32 [B, g * g, K], codes int32 [B, g * g], all of the first
-          step; step_probabilities float32 [B, T, s * s, K].
+          probabilities float32 [B, g, g, K], codes int32 [B, g, g], all of the first
+          step; step_probabilities float32 [B, T, s, s, K].
 
         Raises:
           InputError: frames or what is known of another size, or a model that cannot be
@@ -121,7 +121,7 @@ class Predictor:
 
         Args:
           frames: [B, S, S, 3], uint8 or float in 0..255.
-          noise: [n, g * g, K] from `decoding.future_noise`; a future keeps its own
+          noise: [n, g, g, K] from `decoding.future_noise`; a future keeps its own
             through all steps, and finer cells have that of theirs on the grid.
 
         Returns:
@@ -131,14 +131,12 @@ class Predictor:
           InputError: frames of another size.
         """
         frames = _checked(frames, self.frame_size)
-        shape = [-1, self.grid_size, self.grid_size, len(self.centers)]
         sides, futures = [self.fine_size, self.fine_size], []
-        untold = {} if self._draw else self(frames)
-        for one in tf.reshape(tf.cast(noise, tf.float32), shape):
+        untold = None if self._draw else self(frames)["step_probabilities"]
+        for one in tf.cast(noise, tf.float32):
             found = self._draw(frames, one) if self._draw else untold
-            fine = tf.reshape(tf.image.resize(one, sides, "nearest"), [-1, shape[-1]])
-            codes = spatial_softmax.drawn(found["step_probabilities"], fine)
-            futures.append(tf.reshape(codes, [-1, self.num_steps, *sides]))
+            fine = tf.image.resize(one, sides, "nearest")
+            futures.append(spatial_softmax.drawn(found, fine))
         return tf.gather(tf.constant(self.centers), tf.stack(futures))
 
 
@@ -190,9 +188,7 @@ def of_model(model: Network, centers: np.ndarray) -> Predictor:
     @tf.function(input_signature=[spec], autograph=False)
     def predict(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = model(frames, training=False)
-        return spatial_softmax.predictions(
-            logits, centers, model.grid_size, model.num_steps
-        )
+        return spatial_softmax.predictions(logits, centers, model.grid_size)
 
     return Predictor(
         predict,
@@ -208,18 +204,15 @@ def of_model(model: Network, centers: np.ndarray) -> Predictor:
     )
 
 
-def _draw_of(model: Network) -> Callable[..., dict[str, tf.Tensor]] | None:
-    """Frames, noise [g, g, K] -> what a sequence says, told what the noise draws."""
+def _draw_of(model: Network) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
+    """Frames, noise [g, g, K] -> a sequence's probabilities, told what is drawn."""
     if not isinstance(model, SequenceNetwork):
         return None
-    shape = [-1, model.num_steps, model.fine_size**2, model.output_shape[-1]]
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def draw(frames: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
-        noise = tf.reshape(noise, [1, -1, shape[-1]])
-        noise = tf.repeat(noise, tf.shape(frames)[0], axis=0)
-        found = spatial_softmax.probabilities(model.draw(frames, noise))
-        return {"step_probabilities": tf.reshape(found, shape)}
+    def draw(frames: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        noise = tf.repeat(noise[tf.newaxis], tf.shape(frames)[0], axis=0)
+        return spatial_softmax.probabilities(model.draw(frames, noise))
 
     return draw
 
@@ -257,12 +250,10 @@ def _from_export(path: Path) -> Predictor:
     def ask(signature: str, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         # The signature's variables live as long as the object that holds them.
         found = exported.signatures[signature](**inputs)
-        shape = [-1, predict.structured_outputs["flow"].shape[1] ** 2]
-        probabilities = tf.reshape(found["probabilities"], [*shape, len(centers)])
-        codes = tf.reshape(found["codes"], shape)
-        found = found | {"probabilities": probabilities, "codes": codes}
-        # Exports of version 0.6 know one step.
-        return {"step_probabilities": probabilities[:, tf.newaxis]} | found
+        # One step on the grid is said once.
+        steps = found.get("step_probabilities", found["probabilities"])
+        shape = [-1, num_steps, fine_size, fine_size, len(centers)]
+        return found | {"step_probabilities": tf.reshape(steps, shape)}
 
     def call(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         return ask(FRAMES_SIGNATURE, image=frames)
@@ -270,14 +261,15 @@ def _from_export(path: Path) -> Predictor:
     def tell(frames: tf.Tensor, known: tf.Tensor) -> dict[str, tf.Tensor]:
         return ask(KNOWN_SIGNATURE, image=frames, known=tf.cast(known, tf.float32))
 
-    outputs, num_steps, fine_size = predict.structured_outputs, 1, None
+    outputs = predict.structured_outputs
+    num_steps, fine_size = 1, outputs["flow"].shape[1]
     if "step_probabilities" in outputs:
         _, num_steps, num_cells, _ = outputs["step_probabilities"].shape
         fine_size = math.isqrt(num_cells)
     return Predictor(
         call,
         frame_size=predict.structured_input_signature[1]["image"].shape[1],
-        grid_size=predict.structured_outputs["flow"].shape[1],
+        grid_size=outputs["flow"].shape[1],
         centers=centers,
         num_parameters=None,
         num_steps=num_steps,

@@ -116,7 +116,7 @@ class Steps(keras.layers.Layer):
           inputs: [features [B, g, g, C], *skips of the upsampler].
           taught: the true flow [B, T, g, g, 2], and whether step t is told that of the
             step before it, float [B, T]: 1 yes, 0 no.
-          noise: Gumbel noise [B, g * g, K]: each step is told a flow that is drawn.
+          noise: Gumbel noise [B, g, g, K]: each step is told a flow that is drawn.
 
         Returns:
           [B, T, s, s, K], s = g or D.
@@ -145,7 +145,6 @@ class Steps(keras.layers.Layer):
         probabilities = spatial_softmax.to_grid(tf.nn.softmax(scores), grid_size)
         if noise is None:
             return probabilities @ self.centers
-        noise = tf.reshape(noise, tf.shape(probabilities))
         return tf.gather(self.centers, spatial_softmax.drawn(probabilities, noise))
 
     def _scale(self) -> tf.Tensor:
@@ -222,7 +221,7 @@ class SequenceNetwork(Network):
         shape = inputs[0].shape[1:3]
         flow = keras.Input([self.num_steps, *shape, 2], name="flow", dtype="float32")
         is_told = keras.Input([self.num_steps], name="is_told", dtype="float32")
-        noise = keras.Input([shape[0] * shape[1], steps.output.shape[-1]], name="noise")
+        noise = keras.Input([*shape, steps.output.shape[-1]], name="noise")
 
         def logits(scores: tf.Tensor) -> tf.Tensor:
             return self.get_layer("logits")(self.get_layer("cells")(scores))
@@ -244,8 +243,7 @@ class SequenceNetwork(Network):
     ) -> tuple[tf.Tensor, tf.Tensor | float]:
         """As the class before it, but for what the steps are told."""
         _, flow = unpack_targets(targets)
-        shape = [-1, self.num_steps, self.fine_size, self.fine_size, 2]
-        flow = spatial_softmax.to_grid(tf.reshape(flow, shape), self.grid_size)
+        flow = spatial_softmax.to_grid(flow, self.grid_size)
         return self._told(inputs, flow, self._is_told(tf.shape(inputs)[0])), 0.0
 
     def _is_told(self, num_frames: tf.Tensor) -> tf.Tensor:

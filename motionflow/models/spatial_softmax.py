@@ -1,6 +1,6 @@
 """Spatial softmax: one classification a cell, and back to continuous flow.
 
-    logits [B, cells, K] -> loss, probabilities [B, cells, K], flow [B, g, g, 2]
+    logits [B, T, s, s, K] -> loss, probabilities, flow [B, T, s, s, 2]
 
 With F_ic the probability that cell i moves like centre m_c of the codebook, the report
 trains with
@@ -15,8 +15,6 @@ All of it in float32 whatever the precision policy. Flow is in pixels of the dat
 frame per step, (dx right, dy down).
 """
 
-import math
-
 import tensorflow as tf
 
 _TINY = 1e-30  # a probability whose logarithm is finite
@@ -28,21 +26,26 @@ def loss(codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     One value an image: Keras averages over the global batch, on any number of replicas.
 
     Args:
-      codes: int32 [B, cells].
-      logits: [B, cells, K].
+      codes: int32 [B, ...], of any cells and steps.
+      logits: [B, ..., K].
 
     Returns:
       float32 [B], in nats.
     """
-    each_cell = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=codes,
-        logits=tf.cast(logits, tf.float32),
+    return sum_cells(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=codes, logits=tf.cast(logits, tf.float32)
+        )
     )
-    return tf.reduce_sum(each_cell, axis=-1)
+
+
+def sum_cells(values: tf.Tensor) -> tf.Tensor:
+    """Sums over the cells of all steps: [B, ...] -> [B]."""
+    return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
 
 
 def probabilities(logits: tf.Tensor) -> tf.Tensor:
-    """F [B, cells, K] in float32: softmax over the codebook."""
+    """F [..., K] in float32: softmax over the codebook."""
     return tf.nn.softmax(tf.cast(logits, tf.float32), axis=-1)
 
 
@@ -50,15 +53,13 @@ def expected_flow(logits: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
     """Probability-weighted mean of the centres, the second equation.
 
     Args:
-      logits: [B, cells, K] over a square grid, cells row by row.
+      logits: [..., K].
       centers: [K, 2].
 
     Returns:
-      float32 [B, g, g, 2].
+      float32 [..., 2].
     """
-    flow = tf.linalg.matmul(probabilities(logits), tf.cast(centers, tf.float32))
-    grid_size = math.isqrt(logits.shape[1])
-    return tf.reshape(flow, [-1, grid_size, grid_size, 2])
+    return tf.linalg.matmul(probabilities(logits), tf.cast(centers, tf.float32))
 
 
 def drawn(chances: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
@@ -82,38 +83,25 @@ def to_grid(values: tf.Tensor, grid_size: int) -> tf.Tensor:
 
 
 def predictions(
-    logits: tf.Tensor,
-    centers: tf.Tensor,
-    grid_size: int | None = None,
-    num_steps: int = 1,
+    logits: tf.Tensor, centers: tf.Tensor, grid_size: int
 ) -> dict[str, tf.Tensor]:
     """What a model says about frames.
 
     Args:
-      logits: [B, T * s * s, K], s a multiple of g.
+      logits: [B, T, s, s, K], s a multiple of g.
       centers: [K, 2].
-      grid_size: g; None: s.
-      num_steps: T.
+      grid_size: g.
 
     Returns:
       of the first step on the grid g x g: flow float32 [B, g, g, 2], probabilities
-      float32 [B, g * g, K] and codes int32 [B, g * g], the most probable centre of each
-      cell; and step_probabilities float32 [B, T, s * s, K] of all it knows.
+      float32 [B, g, g, K] and codes int32 [B, g, g], the most probable centre of each
+      cell; and step_probabilities float32 [B, T, s, s, K] of all it knows.
     """
-    _, num_cells, num_clusters = logits.shape
-    side = math.isqrt(num_cells // num_steps)
     steps = probabilities(logits)
-    first = steps[:, : side**2]
-    if grid_size not in (None, side):
-        first = tf.reshape(first, [-1, side, side, num_clusters])
-        first = to_grid(first, grid_size)
-        first = tf.reshape(first, [-1, grid_size**2, num_clusters])
-    else:
-        grid_size = side
-    flow = tf.linalg.matmul(first, tf.cast(centers, tf.float32))
+    first = to_grid(steps[:, 0], grid_size)
     return {
-        "flow": tf.reshape(flow, [-1, grid_size, grid_size, 2]),
+        "flow": tf.linalg.matmul(first, tf.cast(centers, tf.float32)),
         "probabilities": first,
         "codes": tf.argmax(first, axis=-1, output_type=tf.int32),
-        "step_probabilities": tf.reshape(steps, [-1, num_steps, side**2, num_clusters]),
+        "step_probabilities": steps,
     }

@@ -38,7 +38,8 @@ class Teller:
         @tf.function(input_signature=specs, autograph=False)
         def say(maps: tf.Tensor, known: tf.Tensor) -> dict[str, tf.Tensor]:
             logits, flow = model.told_maps(maps, known, training=False)
-            return spatial_softmax.predictions(logits, centers) | {"flow": flow}
+            found = spatial_softmax.predictions(logits, centers, model.grid_size)
+            return found | {"flow": flow}
 
         self._see, self._say = see, say
         self._frames, self._maps = np.zeros(0), tf.zeros(0)

@@ -177,7 +177,8 @@ def draw(
         "legend": charts.legend(),
         "overlay": [sample_rows.first_overlay(typical, zero_index)],
         "clustering": sample_rows.clustering_rows(
-            pipeline.read_samples(data, split, indices), data.codebook
+            pipeline.first_step(pipeline.read_samples(data, split, indices)),
+            data.codebook,
         ),
         "examples": {
             kind: sample_rows.overlay_rows(samples, zero_index)

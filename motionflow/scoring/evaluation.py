@@ -228,12 +228,13 @@ def score(
     size = (data.grid_size, data.codebook.num_clusters)
     grid_shape = data.grid_size, data.grid_size
     noise = decoding.future_noise(NUM_FUTURES, grid_shape, size[1], seed)
+    noise = noise.reshape(NUM_FUTURES, -1, size[1])
     found_sums: dict[str, ClipSums] = collections.defaultdict(
         lambda: ClipSums(len(clips), *size)
     )
     batches = pipeline.evaluation_batches(data, split, batch_size).as_numpy_iterator()
     seen = 0
-    for batch in batches:
+    for batch in map(pipeline.first_step, batches):
         frames = batch["frames"]
         canny = edge_cells(frames, data.grid_size)
         truth = Truth.of_batch(batch["flow"], batch["codes"], canny, data.codebook)

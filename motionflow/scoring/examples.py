@@ -82,6 +82,7 @@ def read_examples(
     for kind, indices in chosen.items():
         if len(indices):
             samples = pipeline.read_samples(data, split, indices)
+            samples = pipeline.first_step(samples)
             prediction = model(samples["frames"])[MODEL]["flow"]
             examples[kind] = samples | {"prediction": prediction}
     return examples

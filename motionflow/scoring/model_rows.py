@@ -67,7 +67,7 @@ class ModelRows:
           known: float32 [B, g, g, 7], for a model that takes it; see `data.known`.
 
         Returns:
-          row -> flow [B, g, g, 2], probabilities.
+          row -> flow [B, g, g, 2], probabilities [B, g * g, K].
 
         Raises:
           InputError: something is known, on another grid than the model's.
@@ -76,10 +76,12 @@ class ModelRows:
         if frames.shape[1] != self._model.frame_size:
             size = [self._model.frame_size] * 2
             frames = tf.image.resize(frames, size, antialias=True)
-        out = {k: np.asarray(v) for k, v in self._model(frames, *told).items()}
-        rows = {self._name: (out["flow"], out["probabilities"])}
+        out = self._model(frames, *told)
+        flow, probabilities = (np.asarray(out[k]) for k in ("flow", "probabilities"))
+        probabilities = probabilities.reshape(len(flow), -1, probabilities.shape[-1])
+        rows = {self._name: (flow, probabilities)}
         for name in self.decoding_names:
-            rows[name] = self._decode(name, out["probabilities"])
+            rows[name] = self._decode(name, probabilities)
         return {
             name: {"flow": self._to_data(flow), "probabilities": probabilities}
             for name, (flow, probabilities) in rows.items()

@@ -23,7 +23,7 @@ def forecast_function(
     """Makes a function from frames to all that is told about them.
 
     Args:
-      model: from frames float32 [B, S, S, 3] to logits [B, g * g, K].
+      model: from frames float32 [B, S, S, 3] to logits, see `build_model`.
       centers: float32 [K, 2], the codebook, in pixels of the frame.
 
     Returns:
@@ -36,9 +36,8 @@ def forecast_function(
         probabilities: float32 [B, g, g, K].
         steps: float32 [B, T, s, s, 2], where the model says more than `flow`.
     """
-    grid_size, fine_size, num_steps = model.grid_size, model.fine_size, model.num_steps
-    grid = [-1, grid_size, grid_size]
-    num_clusters, says_more = len(centers), (num_steps, fine_size) != (1, grid_size)
+    grid_size = model.grid_size
+    says_more = (model.num_steps, model.fine_size) != (1, grid_size)
 
     def forecast(frames: tf.Tensor, known: tf.Tensor | None = None) -> Forecast:
         frames, told = tf.cast(frames, tf.float32), {}
@@ -46,15 +45,13 @@ def forecast_function(
             logits = model(frames, training=False)
         else:
             logits, told["flow"] = model.told(frames, known, training=False)
-        found = spatial_softmax.predictions(logits, centers, grid_size, num_steps)
-        found |= told
-        flow, steps = found["flow"], found["step_probabilities"] @ centers
-        more = {"steps": tf.reshape(steps, [-1, num_steps, fine_size, fine_size, 2])}
-        probabilities = tf.reshape(found["probabilities"], [*grid, num_clusters])
+        found = spatial_softmax.predictions(logits, centers, grid_size) | told
+        flow, probabilities = found["flow"], found["probabilities"]
+        more = {"steps": found["step_probabilities"] @ centers}
         return {
             "flow": flow,
             "speed": tf.sqrt(tf.reduce_sum(flow**2, axis=-1)),
-            "codes": tf.reshape(found["codes"], grid),
+            "codes": found["codes"],
             "confidence": tf.reduce_max(probabilities, axis=-1),
             "probabilities": probabilities,
         } | (more if says_more else {})

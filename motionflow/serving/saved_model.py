@@ -115,21 +115,18 @@ def _expected(
     predict: Predictor, frames: np.ndarray, known: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """What the Keras model says, by the names of the outputs."""
-    centers = predict.centers
     found = {key: value.numpy() for key, value in predict(frames, known).items()}
-    grid, num_clusters = found["flow"].shape[:3], len(centers)
     flow, steps = picture_flow.flow_function(predict), found["step_probabilities"]
     mode = "composed"
     if predict.num_steps > 1:
         flow, mode = picture_flow.sequence_function(predict), "sequence"
-    fine = [*steps.shape[:2], predict.fine_size, predict.fine_size, 2]
     return {
         "flow": found["flow"],
         "speed": np.hypot(found["flow"][..., 0], found["flow"][..., 1]),
-        "confidence": found["probabilities"].max(axis=-1).reshape(grid),
-        "probabilities": found["probabilities"].reshape(*grid, num_clusters),
-        "step_probabilities": steps,
-        "steps": (steps @ centers).reshape(fine),
+        "confidence": found["probabilities"].max(axis=-1),
+        "probabilities": found["probabilities"],
+        "step_probabilities": steps.reshape(*steps.shape[:2], -1, steps.shape[-1]),
+        "steps": steps @ predict.centers,
         "frames": rollout.generate(flow, frames, 2, 2, mode).numpy(),
     }
 

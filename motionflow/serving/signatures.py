@@ -129,7 +129,6 @@ class _Functions:
         self._forecast = tf.function(
             forecast_function(model, centers), [frames], autograph=False
         )
-        self._centers = centers
         self.predictor = predictor.of_model(model, centers)
 
     def predict(self, image: tf.Tensor) -> Forecast:
@@ -158,20 +157,16 @@ class _Functions:
     def frames(self, image: tf.Tensor) -> Forecast:
         size = self.predictor.frame_size
         found = self.predictor(tf.ensure_shape(image, [None, size, size, 3]))
-        answer, steps = self._on_grid(found), found["step_probabilities"]
-        says_more = steps.shape[1:3] != [1, self.predictor.grid_size**2]
-        return answer | ({"step_probabilities": steps} if says_more else {})
+        answer, steps = _on_grid(found), found["step_probabilities"]
+        if steps.shape[1:3] == [1, self.predictor.grid_size]:
+            return answer
+        flat = [-1, steps.shape[1], self.predictor.fine_size**2, steps.shape[-1]]
+        return answer | {"step_probabilities": tf.reshape(steps, flat)}
 
     def known(self, image: tf.Tensor, known: tf.Tensor) -> Forecast:
         size = self.predictor.frame_size
         image = tf.ensure_shape(image, [None, size, size, 3])
-        return self._on_grid(self.predictor(image, known))
-
-    def _on_grid(self, found: Forecast) -> Forecast:
-        grid = [-1, *found["flow"].shape[1:3]]
-        probabilities = tf.reshape(found["probabilities"], [*grid, len(self._centers)])
-        codes = tf.reshape(found["codes"], grid)
-        return {"flow": found["flow"], "probabilities": probabilities, "codes": codes}
+        return _on_grid(self.predictor(image, known))
 
     def rollout(
         self,
@@ -235,6 +230,10 @@ class _Functions:
 
     def _fit(self, image: tf.Tensor) -> tf.Tensor:
         return fitting.fit(_checked_picture(image), self.predictor.frame_size)
+
+
+def _on_grid(found: Forecast) -> Forecast:
+    return {key: found[key] for key in ("flow", "probabilities", "codes")}
 
 
 def _checked_picture(image: tf.Tensor) -> tf.Tensor:

@@ -124,10 +124,9 @@ def compile_model(
         metrics=keras_metrics.training_metrics(codebook),
     )
     # Keras makes the metrics at the first step; a checkpoint wants them before.
-    _, cells, num_clusters = model.output_shape
-    logits = tf.zeros([1, cells, num_clusters])
+    logits = tf.zeros([1, *model.output_shape[1:]])
     model.compiled_loss.build(logits)
-    model.compiled_metrics.build(logits, tf.zeros([1, cells, 3]))
+    model.compiled_metrics.build(logits, tf.zeros([*logits.shape[:-1], 3]))
 
 
 def check_replicas(batch_size: int, num_replicas: int) -> None:

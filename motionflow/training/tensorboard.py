@@ -148,12 +148,10 @@ def draw_example(
 
 def _read_examples(data: DataDir, split: str) -> dict[str, np.ndarray]:
     batches = pipeline.evaluation_batches(data, split, _NUM_CANDIDATES)
-    samples = next(batches.take(1).as_numpy_iterator())
+    samples = pipeline.first_step(next(batches.take(1).as_numpy_iterator()))
     moving = np.mean(samples["codes"] != data.codebook.zero_index, axis=1)
     chosen = choose_examples(moving, NUM_EXAMPLES)
-    frames, flow = (samples[key][chosen] for key in ("frames", "flow"))
-    # Of several steps the first is drawn.
-    return {"frames": frames, "flow": flow[:, 0] if flow.ndim == 5 else flow}
+    return {key: samples[key][chosen] for key in ("frames", "flow")}
 
 
 def _prediction(
@@ -168,8 +166,7 @@ def _prediction(
         # workers, and the chief would wait for them for ever.
         logits = strategy.run(model, (frames,), {"training": False})
         logits = strategy.experimental_local_results(logits)[0]
-        first_step = logits[:, : model.fine_size**2]
-        return spatial_softmax.expected_flow(first_step, centers)
+        return spatial_softmax.expected_flow(logits[:, 0], centers)
 
     return predict
 

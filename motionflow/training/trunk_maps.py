@@ -142,9 +142,9 @@ class TrunkMaps:
         return batches.map(lambda _, maps, flow, __: (maps, self._targets(flow)))
 
     def _targets(self, flow: tf.Tensor) -> tf.Tensor:
+        flow = flow[:, tf.newaxis]  # one step
         codes = pipeline.assign_codes(flow, self._data.codebook.centers)
-        cells = self._data.grid_size**2
-        return pipeline.pack_targets(tf.reshape(codes, [-1, cells]), flow)
+        return pipeline.pack_targets(codes, flow)
 
     def _batches(
         self, places: np.ndarray, views: np.ndarray, samples: np.ndarray, size: int
@@ -283,7 +283,7 @@ def _fill(
             data, batch, view.draws(here), view.options
         )
         maps = tf.cast(compute(frames), tf.float16).numpy()
-        rows.append((maps, np.array(here), flow.numpy(), past.numpy()))
+        rows.append((maps, np.array(here), flow[:, 0].numpy(), past.numpy()))
         is_last = (number + 1) * _BATCH >= len(wanted)
         if is_last or len(rows) * _BATCH >= CHUNK:
             columns = zip(*rows, strict=True)

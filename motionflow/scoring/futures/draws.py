@@ -26,18 +26,18 @@ def sampled_steps(
       model: predicts these frames.
       frames: uint8 [B, S, S, 3].
       told: what it says of them.
-      noise: [n, g * g, K], see `decoding.future_noise`.
+      noise: [n, g, g, K], see `decoding.future_noise`.
       num_steps: T; a model of fewer steps repeats its last.
 
     Returns:
       float32 [n, B, T, g, g, 2].
     """
-    side = model.grid_size
     if model.num_steps > 1:
-        flow = resized(model.sample_steps(frames, noise), side)[:, :, :num_steps]
+        steps = model.sample_steps(frames, noise)
+        flow = resized(steps, model.grid_size)[:, :, :num_steps]
     else:
         flow = decoding.sample_flows(told.probabilities, model.centers, noise)
-        flow = flow.reshape(*flow.shape[:2], 1, side, side, 2)
+        flow = flow[:, :, np.newaxis]
     last = flow[:, :, -1:].repeat(num_steps - flow.shape[2], axis=2)
     return np.concatenate([flow, last], axis=2)
 

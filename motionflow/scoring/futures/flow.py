@@ -65,7 +65,7 @@ class Told:
 
     Attributes:
       flow: float32 [B, g, g, 2] of the first step, pixels of the frame.
-      probabilities: float32 [B, g * g, K] of the first step.
+      probabilities: float32 [B, g, g, K] of the first step.
       finest: float32 [B, T, s, s, 2], expected flow of all steps on the finest grid.
     """
 
@@ -81,12 +81,10 @@ def ask(model: Predictor, frames: np.ndarray) -> Told:
       InputError: it predicts what is not finite.
     """
     output = model(frames)
-    found = decoding.expected_flow(output["step_probabilities"].numpy(), model.centers)
-    side = model.fine_size
     told = Told(
         output["flow"].numpy(),
         output["probabilities"].numpy(),
-        found.reshape(*found.shape[:2], side, side, 2),
+        decoding.expected_flow(output["step_probabilities"].numpy(), model.centers),
     )
     if not all(np.isfinite(values).all() for values in vars(told).values()):
         raise InputError(

@@ -105,18 +105,14 @@ def read_batches(
       batch_size: samples at a time; the last batch may be smaller.
 
     Yields:
-      batches of `pipeline.evaluation_batches`; flow is float32 [B, T, h, w, 2] whether
-      there are several steps or not.
+      batches of `pipeline.evaluation_batches`.
     """
     wanted = np.zeros(choice.size, bool)
     wanted[choice.indices] = True
     samples = pipeline.evaluation_batches(data, split, batch_size).unbatch()
     chosen = samples.enumerate().filter(lambda place, _: tf.gather(wanted, place))
     batches = chosen.map(lambda _, sample: sample).batch(batch_size)
-    for batch in batches.prefetch(1).as_numpy_iterator():
-        shape = batch["flow"].shape
-        flow = batch["flow"].reshape(shape[0], -1, *shape[-3:])
-        yield batch | {"flow": flow}
+    yield from batches.prefetch(1).as_numpy_iterator()
 
 
 def look(frames: np.ndarray) -> np.ndarray:

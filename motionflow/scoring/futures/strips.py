@@ -56,12 +56,11 @@ def read(
     dense = data.manifest["flags"].get("store_dense_flow", 0) > 0
     view = data.view(dense=dense, sequence=False)
     samples = pipeline.read_samples(view, split, choice.indices[numbers])
-    shape = samples["flow"].shape
     found = [videos.read(choice, [n], [FRAME_AHEAD])[n] for n in numbers]
     return {
         "titles": example_titles(samples),
         "frames": samples["frames"],
-        "flow": samples["flow"].reshape(shape[0], -1, *shape[-3:])[:, 0],
+        "flow": samples["flow"][:, 0],
         "real": [film.frames.get(FRAME_AHEAD) for film in found],
     }
 

@@ -63,7 +63,7 @@ def measure(
     shape = (len(clips), len(USED_MASKS), len(CELL_COLUMNS))
     found: dict[str, dict[str, np.ndarray]] = {kind.name: {} for kind in kinds}
     batches, seen = pipeline.evaluation_batches(data, split, batch_size), 0
-    for batch in batches.as_numpy_iterator():
+    for batch in map(pipeline.first_step, batches.as_numpy_iterator()):
         cells = draw_batch(batch, num_arrows, seed)
         here = rows[seen : seen + len(cells)]
         for kind, row, sums in panel.sums(batch, kinds, cells):

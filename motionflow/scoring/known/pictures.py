@@ -44,7 +44,7 @@ def draw_told(
       uint8 [rows * S, (kinds + 1) * S, 3]; rings mark the cells that were told.
     """
     places = choose_examples(num_moving, NUM_SAMPLES)
-    samples = pipeline.read_samples(data, split, places)
+    samples = pipeline.first_step(pipeline.read_samples(data, split, places))
     frames, true = samples["frames"], samples["flow"]
     cells = draw_batch(samples, max(1, *(kind.num_arrows for kind in kinds)), seed)
     longest = np.linalg.norm(true, axis=-1).max(axis=(1, 2))
