@@ -66,7 +66,7 @@ def test_groups_of_k_scores_belong_to_one_cell():
     dense.set_weights([np.zeros_like(kernel), np.arange(bias.size)])
     logits = model(np.zeros((1, 64, 64, 3), np.uint8))
     np.testing.assert_array_equal(
-        logits[0], [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
+        logits[0, 0], [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
     )
 
 

@@ -106,6 +106,6 @@ def test_the_upsampling_computes_in_the_policys_type():
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert logits.dtype == tf.float32
-    assert logits.shape == (1, 36 * 36, 40)
+    assert logits.shape == (1, 1, 36, 36, 40)
     kernels = [w for w in model.trainable_weights if "kernel" in w.name]
     assert all(kernel.dtype == tf.float32 for kernel in kernels)

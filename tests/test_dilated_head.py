@@ -134,7 +134,7 @@ def test_a_network_starts_at_the_class_prior():
     assert 0 < np.abs(found - shares).max() < 0.1
     model.get_layer(blocks.SCORES).kernel.assign(tf.zeros_like(kernel))
     found = tf.nn.softmax(model(frames.astype(np.float32))).numpy()
-    np.testing.assert_allclose(found, np.tile(shares, (2, 16, 1)), rtol=1e-5)
+    np.testing.assert_allclose(found, np.tile(shares, (2, 1, 4, 4, 1)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_every_weight_of_each_network_with_it_learns(name, size, grid, policy):
     with tf.GradientTape() as tape:
         logits = model(frames.astype(np.float32), training=True)
         loss = tf.reduce_mean(logits[..., 0] ** 2)
-    assert logits.dtype == tf.float32 and logits.shape == (4, grid * grid, 5)
+    assert logits.dtype == tf.float32 and logits.shape == (4, 1, grid, grid, 5)
     for gradient in tape.gradient(loss, model.trainable_weights):
         assert np.isfinite(gradient).all()
     assert model.get_layer(blocks.FEATURES).output.shape[1:3] == (grid, grid)

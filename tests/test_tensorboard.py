@@ -38,8 +38,9 @@ def make_network(kernel="glorot_uniform", bias="zeros"):
     scores = keras.layers.Dense(
         CELLS * CODES, kernel_initializer=kernel, bias_initializer=bias, name="scores"
     )(colors)
-    model = Network(frames, keras.layers.Reshape((CELLS, CODES))(scores))
-    model.grid_size, model.num_steps, model.fine_size = GRID, 1, GRID
+    cells = keras.layers.Reshape((1, GRID, GRID, CODES))(scores)
+    model = Network(frames, cells)
+    model.grid_size = GRID
     return model
 
 

@@ -183,9 +183,8 @@ def test_training_from_kept_maps(data, settings, short_trunk):
     predict = predictor.load(settings.run_dir)
     samples = samples_of(data, "validation")
     found = predict(samples["frames"])
-    chosen = np.take_along_axis(
-        found["probabilities"].numpy(), samples["codes"][..., None], axis=-1
-    )
+    probabilities = found["probabilities"].numpy().reshape(*samples["codes"].shape, -1)
+    chosen = np.take_along_axis(probabilities, samples["codes"][..., None], axis=-1)
     cross_entropy = -np.log(chosen).sum(axis=(1, 2)).mean()
     assert result["validation"]["cross_entropy"] == pytest.approx(
         cross_entropy, rel=1e-3
