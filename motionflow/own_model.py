@@ -136,7 +136,7 @@ def _film(run_dir: Path, video_dir: Path, data: DataDir, split: str) -> Compared
         np.concatenate([batch[key] for batch in batches])
         for key in ("flow", "clip", "frame_index")
     )
-    chosen = np.linalg.norm(flow, axis=-1).mean(axis=(1, 2)).argmax()
+    chosen = np.linalg.norm(flow, axis=-1).mean(axis=(1, 2, 3)).argmax()
     return compare_film(
         load(run_dir),
         video_dir / os.fsdecode(clips[chosen]),
