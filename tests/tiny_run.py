@@ -81,13 +81,18 @@ def settings(data_dir, run_dir, **changes):
     return Settings(data_dir=str(data_dir), run_dir=str(run_dir), **values | changes)
 
 
-def write_run(path, name="allconv"):
+def write_run(path, name="allconv", centers=CENTERS):
     """Writes the run directory of a network with random weights.
 
     A `dense_sequence` has frames of STEPS_SIZE, a grid of STEPS_GRID, and STEPS; a
     `guided` network has a grid of GUIDED_GRID.
     """
-    model_config = {"name": name, "num_clusters": 5, "width": 0.1, "dropout": 0.3}
+    model_config = {
+        "name": name,
+        "num_clusters": len(centers),
+        "width": 0.1,
+        "dropout": 0.3,
+    }
     size, model_config["grid_size"] = FRAME_SIZE, GRID_SIZE
     if name == "dense_sequence":
         size, model_config["grid_size"] = STEPS_SIZE, STEPS_GRID
@@ -98,10 +103,10 @@ def write_run(path, name="allconv"):
     keras.utils.set_random_seed(0)
     model = build_model(mean_frame=mean_frame, **model_config)
     if name == "dense_sequence":
-        model.get_layer("steps").centers.assign(CENTERS)
+        model.get_layer("steps").centers.assign(centers)
     random, weights = np.random.default_rng(0), model.trainable_weights
     if name == "guided":
-        model.get_layer("guidance").centers.assign(CENTERS)
+        model.get_layer("guidance").centers.assign(centers)
         # Noise all along so deep a trunk would drown the frame.
         heads = map(model.get_layer, ("scores", "gates", "guidance"))
         weights = [weight for layer in heads for weight in layer.trainable_weights]
@@ -109,7 +114,7 @@ def write_run(path, name="allconv"):
         weight.assign_add(random.normal(0, 0.1, weight.shape))
     run_dir = RunDir(path)
     config = {"model": model_config, "training": {}, "data": {}}
-    run_dir.prepare(config, Codebook(CENTERS), mean_frame)
+    run_dir.prepare(config, Codebook(centers), mean_frame)
     checkpoint = tf.train.Checkpoint(model=model)
     tf.train.CheckpointManager(
         checkpoint, str(run_dir.checkpoints), 1, checkpoint_name="epoch"
