@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import picture_flow, warp
+from motionflow.generate import picture_flow
+from motionflow.generate.fitting import resize
 from motionflow.media import video
 from motionflow.models import decoding
 from tests.conftest import texture
@@ -45,7 +46,7 @@ def test_a_square_of_the_networks_size_is_predicted_as_it_is():
     frame[10:20, 20:] = 255
     coarse = np.zeros((1, GRID, GRID, 2))
     coarse[0, 1, 2:, 0] = 2
-    expected = warp.resize_flow(coarse, SIZE, SIZE)[0]
+    expected = resize(coarse, SIZE, SIZE)[0]
     np.testing.assert_allclose(flow_of(frame), expected, atol=1e-6)
 
 

@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import rollout, warp
+from motionflow.generate import picture_flow, rollout, warp
+from motionflow.generate.fitting import resize
 from tests.conftest import texture
 
 pytestmark = pytest.mark.slow
@@ -55,7 +56,7 @@ def test_each_prediction_sees_the_last_frame_of_the_one_before():
 def test_the_first_prediction_is_the_reports_warp():
     coarse = np.random.default_rng(1).normal(0, 1.5, (1, 4, 4, 2)).astype(np.float32)
     video = rollout.generate(lambda frames: coarse, noise(), 1, 4)
-    flow = warp.resize_flow(coarse, HEIGHT, WIDTH)
+    flow = resize(coarse, HEIGHT, WIDTH)
     for k in range(1, 5):
         expected, _ = warp.forward(noise(), k / 4 * flow, "magnitude")
         np.testing.assert_allclose(video[:, k - 1], expected, atol=1e-3)
@@ -122,7 +123,7 @@ def test_one_vector_for_all_is_the_same_in_every_mode(mode):
 def test_recursive_warps_the_warped_frame():
     flow = np.random.default_rng(2).normal(0, 1, (1, 4, 4, 2)).astype(np.float32)
     video = moved_by(noise(), lambda frames: flow, 2, 1, "recursive")
-    full = warp.resize_flow(flow, HEIGHT, WIDTH)
+    full = resize(flow, HEIGHT, WIDTH)
     once, _ = warp.forward(noise(), full, "magnitude")
     twice, _ = warp.forward(once, full, "magnitude")
     np.testing.assert_allclose(video[:, 0], once, atol=1e-3)
@@ -298,14 +299,14 @@ def test_futures_differ_and_can_be_had_again():
 
 
 def test_a_future_goes_on_as_it_began(monkeypatch):
-    moved, resize_flow = [], warp.resize_flow
+    moved = []
 
     def remember(flow, *size):
-        if flow.shape[1] == 4:  # the grid, not the picture
+        if flow.shape[-3] == 4:  # the grid, not the picture
             moved.append(flow.numpy())
-        return resize_flow(flow, *size)
+        return resize(flow, *size)
 
-    monkeypatch.setattr(warp, "resize_flow", remember)
+    monkeypatch.setattr(picture_flow, "resize", remember)
     futures(2, 1, num_predictions=3, frames_per_prediction=1)
     assert len(moved) == 3
     # 4 x 5 cells of 6 pixels cover 24 x 30 of 24 x 32.

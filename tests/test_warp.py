@@ -115,19 +115,6 @@ def test_zero_flow_changes_nothing():
     )
 
 
-def test_resize_flow_puts_cells_at_block_centers():
-    cells = np.zeros((1, 4, 4, 2), np.float32)
-    cells[..., 0] = np.arange(4)  # dx = column of the cell
-    cells[..., 1] = 7
-    full = warp.resize_flow(cells, 40, 40)
-    assert full.shape == (1, 40, 40, 2)
-    # Cell c covers pixels 10c..10c+9, so its centre is at 10c + 4.5; the edges extend.
-    x = np.arange(40)
-    expected = np.interp(x, 10 * np.arange(4) + 4.5, np.arange(4))
-    np.testing.assert_allclose(full[0, 5, :, 0], expected, atol=1e-5)
-    np.testing.assert_array_equal(full[..., 1], np.full((1, 40, 40), 7))
-
-
 # Motions whose result is known at every point.
 
 

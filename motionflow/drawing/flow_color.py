@@ -9,8 +9,11 @@ on the screen because dy points down, starting at red::
 
 `flow_to_color` is fully saturated and as bright as the vector is long (still = black);
 `overlay_flow` lays the bright hue over the frame, as opaque as the vector is long, so
-still cells show the frame itself. `color_wheel` is the legend to both.
+still cells show the frame itself. `color_wheel` is the legend to both; `flow_panels`
+puts predictions beside the truth.
 """
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -47,12 +50,50 @@ def overlay_flow(
     Returns:
       uint8 [H, W, 3]; still pixels are those of the frame.
     """
-    height, width = frame.shape[:2]
-    flow = np.asarray(flow, np.float32)
-    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_NEAREST)
+    flow = as_blocks(flow, *frame.shape[:2])
     color = _hsv_to_uint8(_hue(flow), np.ones(flow.shape[:-1]))
     alpha = opacity * _strength(flow, max_magnitude)[..., None]
     return np.rint(frame * (1 - alpha) + color * alpha).astype(np.uint8)
+
+
+class FlowPanel(NamedTuple):
+    """Flow over its frame, uint8 [H, W, 3], and the length of its longest vector."""
+
+    picture: np.ndarray
+    longest: float
+
+
+def flow_panels(
+    frame: np.ndarray, true: np.ndarray, *predicted: np.ndarray
+) -> list[FlowPanel]:
+    """Draws true flow and predictions of it over their frame, on the truth's scale.
+
+    So a timid prediction looks pale.
+
+    Args:
+      frame: uint8 RGB [H, W, 3].
+      true: [h, w, 2] in pixels of the frame.
+      *predicted: the same.
+
+    Returns:
+      A panel each, the true one first.
+    """
+    full = longest(true)
+    return [
+        FlowPanel(overlay_flow(frame, flow, full), longest(flow))
+        for flow in (true, *predicted)
+    ]
+
+
+def longest(flow: np.ndarray) -> float:
+    """Length of the longest vector of [..., 2]."""
+    return float(np.linalg.norm(flow, axis=-1).max())
+
+
+def as_blocks(flow: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A coarse grid [h, w, 2] at the size of a picture, float32 [height, width, 2]."""
+    flow = np.asarray(flow, np.float32)
+    return cv2.resize(flow, (width, height), interpolation=cv2.INTER_NEAREST)
 
 
 def color_wheel(size: int = 101) -> np.ndarray:

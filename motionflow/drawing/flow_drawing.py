@@ -11,7 +11,13 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from motionflow.drawing.flow_color import color_wheel, flow_to_color, overlay_flow
+from motionflow.drawing.flow_color import (
+    as_blocks,
+    color_wheel,
+    flow_to_color,
+    longest,
+    overlay_flow,
+)
 
 NUM_CELLS = 20  # arrows along the short side, fewer where these would be too small
 _SMALLEST_CELL = 14  # pixels
@@ -32,17 +38,24 @@ def draw_motion(frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
       flow: float32 [h, w, 2], pixels of the frame; a coarse grid is read linearly.
 
     Returns:
-      uint8, 800 pixels along the longer side. Full colour is the longest vector, but at
-      least half a per cent of the short side, so that a still picture looks still.
+      uint8, 800 pixels along the longer side. Full colour is the longest vector, see
+      `full_scale`.
     """
     before = frame.shape[1]
     frame = enlarge(frame)
     height, width = frame.shape[:2]
     flow = cv2.resize(flow, (width, height)) * (width / before)
-    longest = float(np.linalg.norm(flow, axis=-1).max())
-    longest = max(longest, 0.005 * min(height, width))
-    colored = overlay_flow(frame, flow, longest, opacity=0.65)
-    return draw_arrows(colored, flow, arrow_scale(longest, height, width))
+    full = full_scale(longest(flow), height, width)
+    colored = overlay_flow(frame, flow, full, opacity=0.65)
+    return draw_arrows(colored, flow, arrow_scale(full, height, width))
+
+
+def full_scale(length: float, height: int, width: int) -> float:
+    """What gets full brightness: half a per cent of the short side at least.
+
+    That is a pixel of 200; a picture in which next to nothing moves looks still.
+    """
+    return max(length, 0.005 * min(height, width))
 
 
 def enlarge(frame: np.ndarray) -> np.ndarray:
@@ -123,10 +136,7 @@ def flow_panel(
     Returns:
       uint8 RGB [height, width, 3]; black where nothing moves.
     """
-    flow = np.asarray(flow, np.float32)
-    if flow.shape[:2] != (height, width):
-        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_NEAREST)
-    panel = flow_to_color(flow, max_magnitude)
+    panel = flow_to_color(as_blocks(flow, height, width), max_magnitude)
     if legend:
         _lay_over(panel, _legend(height, width, max_magnitude), height)
     return panel

@@ -11,16 +11,18 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from motionflow.drawing.flow_color import color_wheel, flow_to_color, overlay_flow
+from motionflow.drawing.flow_color import color_wheel, flow_panels, flow_to_color
 from motionflow.files import drafts
 
 ABSENT_COLOR = "0.85"
+_PANEL = 2.6  # inches
+
+Panel = tuple[str, np.ndarray]
 
 
 def confusion_figure(confusion: np.ndarray, zero_index: int, title: str) -> Figure:
@@ -171,43 +173,42 @@ def prediction_strip(
 ) -> Figure:
     """One row a sample: frame, true flow and predicted flow (the report's Figure 10).
 
-    Both flows of a row share one scale, the longest true vector, so a timid prediction
-    looks pale.
-
     Args:
       frames: uint8 [N, H, W, 3].
       flows_true: [N, g, g, 2] in pixels.
       flows_pred: [N, g, g, 2] in pixels.
       titles: one a row.
     """
-    num_rows = len(frames)
-    figure = Figure(figsize=(8.4, 2.6 * num_rows), layout="constrained")
-    grid = figure.add_gridspec(num_rows, 4, width_ratios=(1, 1, 1, 0.45))
-    for row, (frame, true, pred) in enumerate(
-        zip(frames, flows_true, flows_pred, strict=True)
+    rows: list[list[Panel]] = []
+    for title, frame, *flows in zip(
+        titles, frames, flows_true, flows_pred, strict=True
     ):
-        longest, longest_pred = (
-            float(np.linalg.norm(flow, axis=-1).max()) for flow in (true, pred)
+        true, predicted = flow_panels(frame, *flows)
+        rows.append(
+            [
+                (title, frame),
+                (f"true flow, up to {true.longest:.1f} px", true.picture),
+                (f"predicted, up to {predicted.longest:.1f} px", predicted.picture),
+            ]
         )
-        pictures = (
-            (titles[row], frame),
-            (f"true flow, up to {longest:.1f} px", overlay_flow(frame, true, longest)),
-            (
-                f"predicted, up to {longest_pred:.1f} px",
-                overlay_flow(frame, pred, longest),
-            ),
-        )
-        for column, (title, picture) in enumerate(pictures):
-            axes = figure.add_subplot(grid[row, column])
-            _show(axes, picture, title)
-    _show(figure.add_subplot(grid[0, 3]), color_wheel(), "direction of flow")
+    rows[0].append(("direction of flow", color_wheel()))
+    return picture_grid(rows)
+
+
+def picture_grid(rows: Sequence[Sequence[Panel]]) -> Figure:
+    """Rows of titled pictures, (title, uint8 [H, W, 3]) each; some may be shorter."""
+    shape = len(rows), max(map(len, rows))
+    size = _PANEL * shape[1], (_PANEL + 0.4) * shape[0]
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(*shape, squeeze=False)
+    for places, panels in zip(axes, rows, strict=True):
+        for one, (title, picture) in zip(places, panels, strict=False):
+            one.imshow(picture, interpolation="nearest")
+            one.set_title(title, size=9)
+            one.set_axis_off()
+        for empty in places[len(panels) :]:
+            empty.remove()
     return figure
-
-
-def _show(axes: Axes, picture: np.ndarray, title: str) -> None:
-    axes.imshow(picture, interpolation="nearest")
-    axes.set_title(title, size=9)
-    axes.set_axis_off()
 
 
 def _colormap(name: str) -> Colormap:

@@ -25,10 +25,10 @@ from motionflow.generate import (
     picture_flow,
     restoration,
     thinning,
-    warp,
 )
 from motionflow.generate.comparison import FRAMES_PER_PREDICTION
 from motionflow.generate.control import Control
+from motionflow.generate.fitting import resize
 from motionflow.generate.measured_past import measure_past
 from motionflow.generate.rollout import FlowFunction
 from motionflow.generate.steering import Steering
@@ -264,5 +264,5 @@ def told_function(
     control = Control(past=past.scene)
     model = Steering(network, control, (height, width), num_predictions=1)
     pixels = min(height, width) / network.frame_size
-    camera = warp.resize_flow(pixels * past.camera[np.newaxis], height, width)
+    camera = resize(pixels * past.camera[np.newaxis], height, width)
     return lambda now: model(now)[:, 0] + camera

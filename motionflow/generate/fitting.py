@@ -1,33 +1,41 @@
-"""Frames at another size, in a graph: what `media.video.fit_frame` does with OpenCV.
+"""Frames and flow at another size, in a graph: sizes may be known when it runs only.
 
-    frames [B, H, W, 3] --resize--> [B, h, w, 3]        frames --fit--> [B, S, S, 3]
-
-Sizes may be known when the graph is made or when it runs.
+maps [..., H, W, C] --resize--> [..., h, w, C]
+frames [B, H, W, 3] --fit-----> [B, S, S, 3], as `media.video.fit_frame` does it
 """
 
 import tensorflow as tf
 
 
-def resize(frames: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Resizes frames, averaging areas when they shrink.
+def resize(maps: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Resizes maps: means over areas where they shrink, else bilinear.
+
+    Flow keeps its values. A coarse cell holds the flow of its block of pixels, so it
+    sits at the block's centre (half-pixel centres): on 200x200, cell 0 of 20 at pixel
+    4.5. Beyond the outermost centres the edge extends.
 
     Args:
-      frames: [B, H, W, 3].
-      height: of the result; the shorter side decides whether frames shrink.
+      maps: [..., H, W, C].
+      height: of the result; the shorter side decides whether maps shrink.
       width: of the result.
 
     Returns:
-      float32 [B, height, width, 3]; frames of that size unchanged.
+      float32 [..., height, width, C]; maps of that size unchanged.
     """
-    frames = tf.cast(frames, tf.float32)
-    before, after = tf.shape(frames)[1:3], tf.stack([height, width])
+    maps = tf.cast(maps, tf.float32)
+    shape, after = tf.shape(maps), tf.stack([height, width])
+    before = shape[-3:-1]
 
     def by(method: str) -> tf.Tensor:
-        return tf.image.resize(frames, after, method)
+        batch = tf.reshape(maps, tf.concat([[-1], shape[-3:]], axis=0))
+        resized = tf.image.resize(batch, after, method)
+        whole = tf.concat([shape[:-3], after, shape[-1:]], axis=0)
+        known = [*maps.shape[:-3], None, None, maps.shape[-1]]
+        return tf.ensure_shape(tf.reshape(resized, whole), known)
 
     return tf.cond(
         tf.reduce_all(before == after),
-        lambda: frames,
+        lambda: maps,
         lambda: tf.cond(
             tf.reduce_min(before) > tf.reduce_min(after),
             # Averaging keeps texture from aliasing into false motion.

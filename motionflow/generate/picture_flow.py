@@ -21,7 +21,6 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import warp
 from motionflow.generate.fitting import resize, scale_sides
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
@@ -78,11 +77,7 @@ def sequence_function(
         )
         shape = tf.shape(frames)[1:3]
         flow *= pixel_scale(predictor, shape, tf.shape(flow)[2:4])
-        steps = [
-            warp.resize_flow(step, shape[0], shape[1])
-            for step in tf.unstack(flow, axis=1)
-        ]
-        return tf.stack(steps, axis=1)
+        return resize(flow, shape[0], shape[1])
 
     return predict
 

@@ -35,6 +35,7 @@ import tensorflow as tf
 
 from motionflow.errors import InputError
 from motionflow.generate import MODES, picture_flow, warp
+from motionflow.generate.fitting import resize
 from motionflow.models.predictor import Predictor
 
 # Where pixels meet, the faster ones are in front; the report leaves that case open.
@@ -261,9 +262,8 @@ def _mixed(moved: tf.Tensor, inverse: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
 
 def _steps(model: FlowFunction, frames: tf.Tensor) -> list[tf.Tensor]:
     """The flow [B, H, W, 2] of one step or more, of the frames' size."""
-    flow, (height, width) = model(frames), tf.unstack(tf.shape(frames)[1:3])
-    steps = tf.unstack(flow, axis=1) if len(flow.shape) == 5 else [flow]
-    return [warp.resize_flow(step, height, width) for step in steps]
+    flow = resize(model(frames), *tf.unstack(tf.shape(frames)[1:3]))
+    return tf.unstack(flow, axis=1) if len(flow.shape) == 5 else [flow]
 
 
 def _checked_sequence(model: FlowFunction) -> FlowFunction:

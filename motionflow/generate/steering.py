@@ -23,6 +23,7 @@ import tensorflow as tf
 from motionflow.errors import InputError
 from motionflow.generate import picture_flow, warp
 from motionflow.generate.control import Control
+from motionflow.generate.fitting import resize
 from motionflow.models.predictor import Predictor
 
 # Of the weights' equations: two places next to each other may be told different things.
@@ -118,10 +119,8 @@ def predict(
     """
     size = tf.shape(frames)[1:3]
     flow = cell_flow(predictor, frames, course, num_left, strength, **options)
-    steps = [
-        course.weights * warp.resize_flow(step, size[0], size[1])
-        for step in tf.unstack(flow, axis=1)
-    ]
+    flow = resize(flow, size[0], size[1])
+    steps = [course.weights * step for step in tf.unstack(flow, axis=1)]
     if predictor.takes_known:
         cell = tf.cast(tf.reduce_min(size), tf.float32) / predictor.grid_size
         ways = course.places, _vectors(course, num_left), _told(course, size)

@@ -240,24 +240,6 @@ def inside(flow: tf.Tensor) -> tf.Tensor:
     return tf.reduce_prod(tf.maximum(1.0 - beyond, 0.0), axis=0)
 
 
-def resize_flow(flow: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Brings coarse flow to the frame's size; the vectors keep their values.
-
-    Cell (r, c) holds the flow of its block of pixels, so it sits at the block's centre
-    (half-pixel centres): on 200x200, cell 0 of 20 at pixel 4.5. Beyond the outermost
-    centres the edge cells extend.
-
-    Args:
-      flow: [B, h, w, 2], in pixels of the large frame.
-      height: of the result.
-      width: of the result.
-
-    Returns:
-      float32 [B, height, width, 2], bilinear.
-    """
-    return tf.image.resize(tf.cast(flow, tf.float32), [height, width])
-
-
 def _finite(flow: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Planes [2, B, H, W], zero where unusable; a mask [B, H, W] of the others."""
     vectors = tf.transpose(tf.cast(flow, tf.float32), [3, 0, 1, 2])

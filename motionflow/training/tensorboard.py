@@ -26,7 +26,7 @@ from motionflow.compat import keras
 from motionflow.data import pipeline
 from motionflow.data.records import DataDir
 from motionflow.drawing import plots
-from motionflow.drawing.flow_color import overlay_flow
+from motionflow.drawing.flow_color import flow_panels
 from motionflow.errors import NotWritten
 from motionflow.files import drafts
 from motionflow.models import spatial_softmax
@@ -141,9 +141,8 @@ def draw_example(
     Returns:
       uint8 [S, 3 * S, 3].
     """
-    longest = float(np.linalg.norm(true, axis=-1).max())
-    flows = [overlay_flow(frame, flow, longest) for flow in (true, predicted)]
-    return np.concatenate([frame, *flows], axis=1)
+    panels = flow_panels(frame, true, predicted)
+    return np.concatenate([frame, *(panel.picture for panel in panels)], axis=1)
 
 
 def _read_examples(data: DataDir, split: str) -> dict[str, np.ndarray]:

@@ -22,7 +22,8 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import picture_flow, rollout, warp
+from motionflow.generate import picture_flow, rollout
+from motionflow.generate.fitting import resize
 from motionflow.labels.codebook import Codebook
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
@@ -47,16 +48,7 @@ def resized(flow: np.ndarray, side: int) -> np.ndarray:
     Returns:
       float32 [..., side, side, 2].
     """
-    flow = np.asarray(flow, np.float32)
-    leading, found = flow.shape[:-3], flow.shape[-2]
-    if found == side:
-        return flow
-    flow = flow.reshape(-1, found, found, 2)
-    if found < side:
-        flow = warp.resize_flow(flow, side, side).numpy()
-    else:
-        flow = tf.image.resize(flow, [side, side], method="area").numpy()
-    return flow.reshape(*leading, side, side, 2)
+    return resize(flow, side, side).numpy()
 
 
 @dataclasses.dataclass(frozen=True)
