@@ -47,7 +47,7 @@ TEMPERATURES = {"expected": 1.0, "annealed": 0.38, "mode": 0.0}
 
 
 def videos(
-    predict: Callable[[float], rollout.FlowFunction], frames: list[np.ndarray]
+    predict: Callable[[float], rollout.FlowModel], frames: list[np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Frames 1 to 10 after `frames[0]` by each way, float32 [10, S, S, 3]."""
     start = frames[0][np.newaxis]
@@ -158,7 +158,7 @@ def main() -> None:
     args = parser.parse_args()
     model = predictor.load(args.model)
 
-    def predict(temperature: float) -> rollout.FlowFunction:
+    def predict(temperature: float) -> rollout.FlowModel:
         return picture_flow.flow_function(model, temperature)
 
     print(

@@ -35,7 +35,7 @@ from known_motions import Scene
 from scipy.interpolate import griddata
 from scipy.spatial import cKDTree
 
-from motionflow.generate import warp
+from motionflow.generate import film_warp, warp
 from motionflow.media import drawn
 from motionflow.media.picture import read_image
 
@@ -52,12 +52,12 @@ def ours(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
 
 def filmed(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """As roll-outs move frames."""
-    return warp.read(frames, _inverse(flow))
+    return film_warp.read(frames, _inverse(flow))
 
 
 @tf.function
 def _inverse(flow: tf.Tensor) -> tf.Tensor:
-    return warp.smoothly(lambda field: warp.invert(field, "magnitude")[0], flow)
+    return film_warp.smoothly(lambda field: warp.invert(field, "magnitude")[0], flow)
 
 
 @tf.function

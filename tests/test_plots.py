@@ -73,7 +73,8 @@ def test_strip_shows_frame_truth_and_prediction():
     assert len(shown) == 7  # three a row and the legend
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[:3] == ["walk", "true flow, up to 4.0 px", "predicted, up to 2.0 px"]
-    np.testing.assert_array_equal(shown[3], frames[1])
+    assert titles[3] == "direction of flow"
+    np.testing.assert_array_equal(shown[4], frames[1])
     # Down is yellow-green; both on the scale of the truth, so the prediction is paler.
     green = np.array([128, 255, 0])
     np.testing.assert_allclose(

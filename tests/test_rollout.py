@@ -279,8 +279,12 @@ class Undecided:
 
 def futures(seed, num_futures=6, **options):
     frames = texture(1, HEIGHT, WIDTH)[None].astype(np.float32)
-    found = rollout.generate_futures(Undecided(), frames, num_futures, seed, **options)
-    return np.stack([one.numpy() for one in found])
+    model, size = Undecided(), (HEIGHT, WIDTH)
+    found = []
+    for noise in picture_flow.future_noises(model, size, num_futures, seed):
+        flow = picture_flow.flow_function(model, temperature=0, noise=noise)
+        found.append(rollout.generate(flow, frames, **options).numpy())
+    return np.stack(found)
 
 
 def test_futures_differ_and_can_be_had_again():

@@ -30,7 +30,7 @@ from motionflow.generate.comparison import FRAMES_PER_PREDICTION
 from motionflow.generate.control import Control
 from motionflow.generate.fitting import resize
 from motionflow.generate.measured_past import measure_past
-from motionflow.generate.rollout import FlowFunction
+from motionflow.generate.rollout import FlowModel
 from motionflow.generate.steering import Steering
 from motionflow.media.frame_sequence import FrameSequence, open_sequence, parse_numbers
 from motionflow.media.sound import has_sound
@@ -247,7 +247,7 @@ def make_filler(
 
 def told_function(
     network: predictor.Predictor, step_frames: int, frames: Sequence[np.ndarray]
-) -> FlowFunction | None:
+) -> FlowModel | None:
     """A flow function that is told how the last of some frames moved; None if unknown.
 
     The camera goes on as it went, for what is missing was filmed by it.

@@ -97,7 +97,7 @@ class Animation:
 
     def _makers(
         self, predictor: Predictor, frame: np.ndarray
-    ) -> list[Callable[..., rollout.FlowFunction]]:
+    ) -> list[Callable[..., rollout.FlowModel]]:
         """For each future a function that makes its model, told who observes it."""
         is_sequence = self.mode == "sequence"
         if is_sequence and predictor.num_steps == 1:
@@ -123,7 +123,7 @@ class Animation:
         return [functools.partial(make, temperature=0, noise=n) for n in noises]
 
     def _shots(
-        self, make: Callable[..., rollout.FlowFunction], frame: np.ndarray
+        self, make: Callable[..., rollout.FlowModel], frame: np.ndarray
     ) -> Iterator[Shot]:
         steps: list[tuple[np.ndarray, np.ndarray]] = []
         seen: list[tf.Tensor] = []

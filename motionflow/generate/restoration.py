@@ -34,7 +34,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import METHODS, WITH_MODEL, rollout
+from motionflow.generate import METHODS, WITH_MODEL, film_warp, rollout
 from motionflow.labels.flow import make_flow_function
 from motionflow.media.continuity import is_cut
 
@@ -61,10 +61,10 @@ class Filler:
     """
 
     method: str = "predicted"
-    model: rollout.FlowFunction | None = None
+    model: rollout.FlowModel | None = None
     frames_per_prediction: int = 2
     max_gap: int = 8
-    told: Callable[[Sequence[np.ndarray]], rollout.FlowFunction | None] | None = None
+    told: Callable[[Sequence[np.ndarray]], rollout.FlowModel | None] | None = None
     looks_ahead: bool = True
 
     def __post_init__(self) -> None:
@@ -166,7 +166,7 @@ class Filler:
 
     def _onward(
         self, frames: Sequence[np.ndarray], backwards: bool = False
-    ) -> rollout.FlowFunction:
+    ) -> rollout.FlowModel:
         """Moves the last of some frames on in their order, be it against the video's.
 
         A model that is told nothing speaks of the video's order.
@@ -262,4 +262,4 @@ def _along_flow(
     ends = [tf.constant(f[np.newaxis], tf.float32) for f in (first, last)]
     for i in range(1, num_frames + 1):
         time = tf.constant(i / (num_frames + 1), tf.float32)
-        yield rollout.meet(ends[0], time * there, ends[1], (1.0 - time) * back, time)
+        yield film_warp.meet(ends[0], time * there, ends[1], (1.0 - time) * back, time)

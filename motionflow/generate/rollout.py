@@ -28,26 +28,23 @@ frames divide that way evenly: at the training videos' rate, m > 2 is slow motio
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import MODES, picture_flow, warp
+from motionflow.generate import MODES, film_warp
 from motionflow.generate.fitting import resize
-from motionflow.models.predictor import Predictor
 
-# Where pixels meet, the faster ones are in front; the report leaves that case open.
-_IMPORTANCE = "magnitude"
-# Of a frame that covers a pixel, against one that leaves a hole there.
-_HOLE = 1e-3
-
-FlowFunction = Callable[[tf.Tensor], tf.Tensor]
+# Frames float32 [B, H, W, 3] in 0..255 -> flow [B, h, w, 2] or of T steps, [B, T, h, w,
+# 2], in pixels of these frames. One that remembers is given its memory, and returns it.
+FlowModel = Callable[[tf.Tensor], tf.Tensor]
+RememberingModel = Callable[[tf.Tensor, Any], tuple[tf.Tensor, Any]]
 
 
 def generate(
-    model: FlowFunction,
+    model: FlowModel,
     frames: tf.Tensor,
     num_predictions: int = 5,
     frames_per_prediction: int = 5,
@@ -77,65 +74,8 @@ def generate(
     return tf.stack(list(iterate(*arguments)), axis=1)
 
 
-def generate_in_graph(
-    model: Callable[[tf.Tensor, Any], tuple[tf.Tensor, Any]],
-    frames: tf.Tensor,
-    num_predictions: tf.Tensor,
-    frames_per_prediction: tf.Tensor,
-    num_steps: int = 1,
-    state: Any = (),
-) -> tf.Tensor:
-    """`generate` in the mode `sequence`, of numbers that only a graph knows.
-
-    Args:
-      model: from frames and a state to flow [B, T, H, W, 2] and the next state; with
-        T = 1 this is the mode `composed`.
-      frames: [B, H, W, 3], uint8 or float in 0..255, any size.
-      num_predictions: n, int32 scalar, at least 1.
-      frames_per_prediction: m, int32 scalar, at least 1.
-      num_steps: T.
-      state: of the first prediction; tensors, nested, whose shapes stay.
-
-    Returns:
-      uint8 [B, n * m, H, W, 3], without the input itself.
-    """
-    first = tf.cast(frames, tf.float32)
-    still = tf.zeros_like(first[..., :2])
-    num_frames = num_predictions * frames_per_prediction
-
-    def step(
-        t: tf.Tensor,
-        current: tf.Tensor,
-        moved: tf.Tensor,
-        offset: tf.Tensor,
-        steps: tf.Tensor,
-        state: Any,
-        film: tf.TensorArray,
-    ) -> tuple[Any, ...]:
-        k, number = t % frames_per_prediction, t // frames_per_prediction % num_steps
-        offset = tf.cond(k == 0, lambda: moved, lambda: offset)
-        steps, state = tf.cond(
-            (k == 0) & (number == 0),
-            lambda: model(current, state),
-            lambda: (steps, state),
-        )
-        share = tf.cast((k + 1) / frames_per_prediction, tf.float32)
-        current, (_, moved) = _composed(first, offset, share * steps[:, number])
-        as_bytes = tf.cast(tf.round(tf.clip_by_value(current, 0.0, 255.0)), tf.uint8)
-        return t + 1, current, moved, offset, steps, state, film.write(t, as_bytes)
-
-    film = tf.TensorArray(tf.uint8, num_frames, element_shape=frames.shape)
-    *_, film = tf.while_loop(
-        lambda t, *_: t < num_frames,
-        step,
-        (0, first, still, still, tf.stack([still] * num_steps, axis=1), state, film),
-        parallel_iterations=1,
-    )
-    return tf.transpose(film.stack(), [1, 0, 2, 3, 4])
-
-
 def iterate(
-    model: FlowFunction,
+    model: FlowModel,
     frames: tf.Tensor,
     num_predictions: int = 5,
     frames_per_prediction: int = 5,
@@ -150,47 +90,156 @@ def iterate(
             raise InputError(f"{name} is {value}, expected at least 1")
     if mode not in MODES:
         raise InputError(f"mode is {mode!r}, expected one of {', '.join(MODES)}")
-    first = tf.cast(frames, tf.float32)
     num_frames = num_predictions * frames_per_prediction
     if mode in ("euler", "loop"):
-        start = _with_flow(model, first, frames_per_prediction)
+        start = _with_flow(model, frames, frames_per_prediction)
         if mode == "euler":
             return _integrated(*start, num_frames)
         return _blended(start, start, num_frames)
-    step = _moved if mode == "recursive" else _composed
-    if mode == "sequence":
-        model = _checked_sequence(model)
-    return _predicted(model, first, num_predictions, frames_per_prediction, step)
+    return _predicted(model, frames, num_frames, frames_per_prediction, mode)
 
 
-def generate_futures(
-    predictor: Predictor,
+def generate_in_graph(
+    model: RememberingModel,
     frames: tf.Tensor,
-    num_futures: int,
-    seed: int = 0,
-    **options: Any,
-) -> Iterator[tf.Tensor]:
-    """Yields rolled-out futures that are drawn from the predicted distributions.
+    num_predictions: tf.Tensor,
+    frames_per_prediction: tf.Tensor,
+    memory: Any = (),
+) -> tf.Tensor:
+    """`generate` in the mode `sequence`, of numbers that only a graph knows.
 
     Args:
-      predictor: predicts squares.
-      frames: [B, H, W, 3].
-      num_futures: how many.
-      seed: see `picture_flow.future_noises`.
-      **options: of `generate`.
+      model: from frames and a memory to flow [B, T, h, w, 2] and the next memory; with
+        T = 1 this is the mode `composed`.
+      frames: [B, H, W, 3], uint8 or float in 0..255, any size.
+      num_predictions: n, int32 scalar, at least 1.
+      frames_per_prediction: m, int32 scalar, at least 1.
+      memory: of the first prediction; tensors, nested, whose shapes stay.
 
-    Yields:
-      float32 [B, n * m, H, W, 3] each.
+    Returns:
+      uint8 [B, n * m, H, W, 3], without the input itself.
     """
-    size = tuple(frames.shape[1:3])
-    for noise in picture_flow.future_noises(predictor, size, num_futures, seed):
-        model = picture_flow.flow_function(predictor, temperature=0, noise=noise)
-        yield generate(model, frames, **options)
+    num_frames = num_predictions * frames_per_prediction
+
+    def step(t: tf.Tensor, film: _Film, shown: tf.TensorArray) -> tuple[Any, ...]:
+        film = _next(model, film, t, frames_per_prediction)
+        as_bytes = tf.round(tf.clip_by_value(film.frame, 0.0, 255.0))
+        return t + 1, film, shown.write(t, tf.cast(as_bytes, tf.uint8))
+
+    film = _begin(frames, memory)
+    shapes = tf.nest.map_structure(lambda tensor: tensor.shape, film)
+    shapes = shapes._replace(steps=tf.TensorShape([None, None, None, None, 2]))
+    shown = tf.TensorArray(tf.uint8, num_frames, element_shape=frames.shape)
+    *_, shown = tf.while_loop(
+        lambda t, *_: t < num_frames,
+        step,
+        (0, film, shown),
+        shape_invariants=(tf.TensorShape([]), shapes, tf.TensorShape(None)),
+        parallel_iterations=1,
+    )
+    return tf.transpose(shown.stack(), [1, 0, 2, 3, 4])
+
+
+class _Film(NamedTuple):
+    """How far a film has come.
+
+    Attributes:
+      frame: [B, H, W, 3], the last one.
+      source: the frame that colours are looked up in.
+      begin: offsets [B, H, W, 2] into it where the step of flow in play began.
+      offset: offsets now.
+      steps: flow [B, T, H, W, 2] that is predicted and not yet played to its end.
+      memory: the model's.
+    """
+
+    frame: tf.Tensor
+    source: tf.Tensor
+    begin: tf.Tensor
+    offset: tf.Tensor
+    steps: tf.Tensor
+    memory: Any
+
+
+def _begin(frames: tf.Tensor, memory: Any) -> _Film:
+    first = tf.cast(frames, tf.float32)
+    still = tf.zeros_like(first[..., :2])
+    return _Film(first, first, still, still, still[:, tf.newaxis][:, :0], memory)
+
+
+def _next(
+    model: RememberingModel,
+    film: _Film,
+    number: int | tf.Tensor,
+    frames_per_prediction: int | tf.Tensor,
+    is_recursive: bool = False,
+) -> _Film:
+    """A film after one more frame, its `number` from 0 on; known, or by a graph."""
+    k = number % frames_per_prediction
+    starts, num_left = k == 0, film.steps.shape[1]
+    if num_left is None:
+        num_left = tf.shape(film.steps)[1]
+    steps, memory = _cond(
+        starts & (num_left == 0),
+        lambda: _predict(model, film),
+        lambda: (film.steps, film.memory),
+    )
+    flow = tf.cast((k + 1) / frames_per_prediction, tf.float32) * steps[:, 0]
+    source, begin = film.source, film.begin
+    if is_recursive:  # the report: the frame that was moved is moved on
+        source = _cond(starts, lambda: film.frame, lambda: source)
+        offset = film_warp.inverse(flow)[..., :2]
+    else:
+        begin = _cond(starts, lambda: film.offset, lambda: begin)
+        offset = film_warp.compose(begin, flow)
+    frame, is_played = film_warp.read(source, offset), k + 1 == frames_per_prediction
+    steps = _cond(is_played, lambda: steps[:, 1:], lambda: steps)
+    return _Film(frame, source, begin, offset, steps, memory)
+
+
+def _cond(condition: bool | tf.Tensor, true: Callable, false: Callable) -> Any:
+    if isinstance(condition, bool):
+        return true() if condition else false()
+    return tf.cond(condition, true, false)
+
+
+def _predict(model: RememberingModel, film: _Film) -> tuple[tf.Tensor, Any]:
+    flow, memory = model(film.frame, film.memory)
+    return _steps(flow, film.frame), memory
+
+
+def _steps(flow: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
+    """The flow [B, T, H, W, 2] of one step or more, of the frames' size."""
+    flow = resize(flow, *tf.unstack(tf.shape(frames)[1:3]))
+    return flow if len(flow.shape) == 5 else flow[:, tf.newaxis]
+
+
+def _predicted(
+    model: FlowModel,
+    frames: tf.Tensor,
+    num_frames: int,
+    frames_per_prediction: int,
+    mode: str,
+) -> Iterator[tf.Tensor]:
+    """Predicts, moves, and predicts again from where the movement ended."""
+
+    def checked(frames: tf.Tensor, memory: tuple) -> tuple[tf.Tensor, tuple]:
+        flow = model(frames)
+        if mode == "sequence" and len(flow.shape) != 5:
+            raise InputError(
+                f"the mode sequence needs flow [B, T, h, w, 2] of T steps, as sequence "
+                f"networks predict it; found {flow.shape}"
+            )
+        return flow, memory
+
+    film, is_recursive = _begin(frames, ()), mode == "recursive"
+    for number in range(num_frames):
+        film = _next(checked, film, number, frames_per_prediction, is_recursive)
+        yield film.frame
 
 
 def between(
-    onward: FlowFunction,
-    backward: FlowFunction,
+    onward: FlowModel,
+    backward: FlowModel,
     first: tf.Tensor,
     last: tf.Tensor,
     num_frames: int,
@@ -222,140 +271,28 @@ def to_uint8(frames: tf.Tensor | np.ndarray) -> np.ndarray:
     return np.rint(frames).clip(0, 255).astype(np.uint8)
 
 
-def meet(
-    first: tf.Tensor,
-    there: tf.Tensor,
-    last: tf.Tensor,
-    back: tf.Tensor,
-    time: tf.Tensor,
-) -> tf.Tensor:
-    """Two frames carried to one time between them, the nearer counting more.
-
-    Where only one of them reaches, it counts alone.
-
-    Args:
-      first: [B, H, W, 3] at time 0.
-      there: [B, H, W, 2], how far its pixels are at `time`.
-      last: [B, H, W, 3] at time 1.
-      back: [B, H, W, 2], how far its pixels were then.
-      time: from 0 to 1.
-
-    Returns:
-      float32 [B, H, W, 3].
-    """
-    frames, flow = tf.concat([first, last], 0), tf.concat([there, back], 0)
-    inverse = _inverse(flow)
-    return _mixed(warp.read(frames, inverse), inverse, time)
-
-
-@tf.function(reduce_retracing=True, autograph=False)
-def _mixed(moved: tf.Tensor, inverse: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
-    """Mixes the two halves of a batch that was moved, by how far they reach."""
-    # The coarse grid has no sharp border.
-    reach = tf.minimum(inverse[..., 2], warp.inside(inverse))
-    before, after = tf.split(tf.clip_by_value(reach, _HOLE, 1.0), 2)
-    before, after = (1.0 - time) * before, time * after
-    share = (after / (before + after))[..., tf.newaxis]
-    early, late = tf.split(moved, 2)
-    return early + share * (late - early)
-
-
-def _steps(model: FlowFunction, frames: tf.Tensor) -> list[tf.Tensor]:
-    """The flow [B, H, W, 2] of one step or more, of the frames' size."""
-    flow = resize(model(frames), *tf.unstack(tf.shape(frames)[1:3]))
-    return tf.unstack(flow, axis=1) if len(flow.shape) == 5 else [flow]
-
-
-def _checked_sequence(model: FlowFunction) -> FlowFunction:
-    def checked(frames: tf.Tensor) -> tf.Tensor:
-        flow = model(frames)
-        if len(flow.shape) != 5:
-            raise InputError(
-                f"the mode sequence needs flow [B, T, h, w, 2] of T steps, as sequence "
-                f"networks predict it; found {flow.shape}"
-            )
-        return flow
-
-    return checked
-
-
 def _with_flow(
-    model: FlowFunction, frames: tf.Tensor, frames_per_prediction: int
+    model: FlowModel, frames: tf.Tensor, frames_per_prediction: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Frames as float32, and their flow to the next frame."""
     frames = tf.cast(frames, tf.float32)
-    return frames, _steps(model, frames)[0] / frames_per_prediction
-
-
-def _predicted(
-    model: FlowFunction,
-    first: tf.Tensor,
-    num_predictions: int,
-    frames_per_prediction: int,
-    step: Callable,
-) -> Iterator[tf.Tensor]:
-    """Predicts, moves, and predicts again from where the movement ended.
-
-    A state is a frame and the offsets [B, H, W, 2] at which its colours are looked up.
-    """
-    current, state = first, (first, tf.zeros_like(first[..., :2]))
-    steps: list[tf.Tensor] = []
-    for _ in range(num_predictions):
-        steps = steps or _steps(model, current)
-        flow = steps.pop(0)
-        for k in range(1, frames_per_prediction + 1):
-            share = tf.constant(k / frames_per_prediction, tf.float32)
-            current, moved = step(*state, share * flow)
-            yield current
-        state = moved
-
-
-def _moved(
-    frames: tf.Tensor, offset: tf.Tensor, flow: tf.Tensor
-) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-    """The report's step: the moved frame is the next state."""
-    moved = warp.read(frames, _inverse(flow))
-    return moved, (moved, offset)
-
-
-def _composed(
-    frames: tf.Tensor, offset: tf.Tensor, flow: tf.Tensor
-) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-    """Moves the frame `frames(x + offset(x))`, keeping where its colours come from."""
-    offset = _offset_after(offset, flow)
-    return warp.read(frames, offset), (frames, offset)
-
-
-@tf.function(reduce_retracing=True, autograph=False)
-def _offset_after(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    def compose(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-        inverse, _ = warp.invert(flow, _IMPORTANCE)
-        return inverse + warp.backward(offset, inverse)
-
-    return warp.smoothly(compose, offset, flow)
-
-
-@tf.function(reduce_retracing=True, autograph=False)
-def _inverse(flow: tf.Tensor) -> tf.Tensor:
-    """Where pixels came from, and as a third component the coverage."""
-
-    def invert(flow: tf.Tensor) -> tf.Tensor:
-        inverse, coverage = warp.invert(flow, _IMPORTANCE)
-        return tf.concat([inverse, coverage[..., tf.newaxis]], axis=-1)
-
-    return warp.smoothly(invert, flow)
+    return frames, _steps(model(frames), frames)[:, 0] / frames_per_prediction
 
 
 def _integrated(
     frames: tf.Tensor, flow: tf.Tensor, num_frames: int
 ) -> Iterator[tf.Tensor]:
     for displacement in _displacements(flow, num_frames):
-        yield warp.read(frames, _inverse(displacement))
+        yield film_warp.read(frames, film_warp.inverse(displacement))
 
 
 def _displacements(flow: tf.Tensor, num_frames: int) -> Iterator[tf.Tensor]:
     """Where each pixel is after 1, 2, ... frames in a field that stands still."""
-    return itertools.accumulate(itertools.repeat(flow, num_frames), _carried_on)
+
+    def carried_on(displacement: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
+        return displacement + film_warp.read(flow, displacement)
+
+    return itertools.accumulate(itertools.repeat(flow, num_frames), carried_on)
 
 
 def _blended(
@@ -373,9 +310,6 @@ def _blended(
     backwards = list(_displacements(-end[1], num_frames - 1))[::-1]
     forwards = _displacements(start[1], num_frames - 1)
     for t, (there, back) in enumerate(zip(forwards, backwards, strict=True), start=1):
-        yield meet(start[0], there, end[0], back, tf.constant(t / num_frames))
+        time = tf.constant(t / num_frames)
+        yield film_warp.meet(start[0], there, end[0], back, time)
     yield end[0]
-
-
-def _carried_on(displacement: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    return displacement + warp.read(flow, displacement)

@@ -7,12 +7,8 @@ its vector is what is left of the way, divided by the predictions that are left.
 measured past of a video goes along, too; what was predicted is not told as the past of
 the next prediction, for then it shrinks from one to the next. The network hears all of
 this on its grid (`data.known`); between the centres of its cells the flow of a told
-place is mixed with its surroundings', so
-
-    flow(x) <- flow(x) + sum_j w_j exp(-|x - p_j|^2 / 2 cell^2)
-
-with the w_j that give each told place p_j its own vector (interpolation by radial basis
-functions). A place told to be somewhere arrives.
+place is mixed with its surroundings', so `places.keep_places` gives each its own vector
+again. A place told to be somewhere arrives.
 """
 
 from typing import Any, NamedTuple
@@ -24,11 +20,8 @@ from motionflow.errors import InputError
 from motionflow.generate import picture_flow, warp
 from motionflow.generate.control import Control
 from motionflow.generate.fitting import resize
+from motionflow.generate.places import along_ways, flow_at, is_inside, keep_places
 from motionflow.models.predictor import Predictor
-
-# Of the weights' equations: two places next to each other may be told different things.
-_RIDGE = 1e-4
-_LEAST_WEIGHT = 0.25
 
 
 class Course(NamedTuple):
@@ -66,13 +59,7 @@ def check(predictor: Predictor, control: Control) -> None:
 
 
 def start(control: Control, predictor: Predictor, size: tuple[int, int]) -> Course:
-    """The course of one film.
-
-    Args:
-      control: of a frame of this size, see `Control.fitted`.
-      predictor: predicts squares.
-      size: height and width of the frame.
-    """
+    """The course of one film: `control` is fitted to frames of this size."""
     told = tf.constant(control.places()[np.newaxis])
     is_arrow = np.arange(told.shape[1]) < len(control.arrows)
     arrows = tf.constant(is_arrow[np.newaxis], tf.float32)
@@ -119,13 +106,17 @@ def predict(
     """
     size = tf.shape(frames)[1:3]
     flow = cell_flow(predictor, frames, course, num_left, strength, **options)
-    flow = resize(flow, size[0], size[1])
-    steps = [course.weights * step for step in tf.unstack(flow, axis=1)]
-    if predictor.takes_known:
-        cell = tf.cast(tf.reduce_min(size), tf.float32) / predictor.grid_size
-        ways = course.places, _vectors(course, num_left), _told(course, size)
-        ways = _ways(course, *ways[1:], cell) if along else ways
-        steps = [keep_places(step, course.weights, *ways, cell) for step in steps]
+    flow = course.weights[:, tf.newaxis] * resize(flow, size[0], size[1])
+    if not predictor.takes_known:
+        return flow
+    cell = tf.cast(tf.reduce_min(size), tf.float32) / predictor.grid_size
+    told = course.places, _vectors(course, num_left), _told(course, size)
+    if along:
+        told = along_ways(told[0], course.targets, *told[1:], cell)
+    steps = [
+        keep_places(step, course.weights, *told, cell)
+        for step in tf.unstack(flow, axis=1)
+    ]
     return tf.stack(steps, axis=1)
 
 
@@ -137,21 +128,15 @@ def cell_flow(
     strength: float = 1.0,
     **options: Any,
 ) -> tf.Tensor:
-    """What the network makes of what is told, on its grid; in a graph too.
-
-    Args:
-      predictor: see `predict`.
-      frames: see `predict`.
-      course: see `predict`.
-      num_left: see `predict`.
-      strength: see `predict`.
-      **options: of `picture_flow.cell_flow`.
+    """What the network makes of what is told, on its grid; see `predict`.
 
     Returns:
       float32 [B, T, rows, columns, 2], pixels of the frames per prediction.
     """
     size = tf.shape(frames)[1:3]
-    known = on_grid(predictor, course, num_left, strength, size)
+    known = None
+    if predictor.takes_known:
+        known = _on_grid(predictor, course, num_left, strength, size)
     flow = picture_flow.cell_flow(predictor, frames, known, **options)
     cells = tf.shape(flow)[2:4]
     return flow * strength * picture_flow.pixel_scale(predictor, size, cells)
@@ -235,51 +220,17 @@ def _told(course: Course, size: tf.Tensor) -> tf.Tensor:
     return (course.arrows + course.pins) * is_there
 
 
-def is_inside(places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Whether places [B, M, 2] lie in a frame of this height and width, [B, M]."""
-    end = tf.cast(size[::-1], tf.float32) - 0.5
-    return tf.reduce_all((places >= -0.5) & (places < end), axis=-1)
-
-
-def _ways(
-    course: Course, vectors: tf.Tensor, told: tf.Tensor, cell: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Places on the ways of all that is told, a cell apart, with vectors and `told`."""
-    way = course.targets - course.places
-    num = 1 + tf.math.ceil(tf.norm(way, axis=-1, keepdims=True) / cell)
-    index = tf.range(tf.reduce_max(tf.concat([[[[1.0]]], num], axis=1)))
-    share = tf.minimum(index / tf.maximum(num - 1, 1), 1)
-    places = course.places[:, :, None] + share[..., None] * way[:, :, None]
-    told = told[..., None] * tf.cast(index < num, tf.float32)
-    vectors = tf.broadcast_to(vectors[:, :, None], tf.shape(places))
-    batch = tf.shape(told)[0]
-    places, vectors = (tf.reshape(x, [batch, -1, 2]) for x in (places, vectors))
-    return places, vectors, tf.reshape(told, [batch, -1])
-
-
-def on_grid(
+def _on_grid(
     predictor: Predictor,
     course: Course,
     num_left: int | tf.Tensor,
     strength: float,
     size: tf.Tensor,
-) -> tf.Tensor | None:
-    """What a network is told, see `data.known`.
+) -> tf.Tensor:
+    """What a network is told, see `data.known`: float32 [B, rows, columns, 7].
 
     Of several arrows in a cell it is told the mean; of an arrow and a pin the arrow.
-
-    Args:
-      predictor: see `predict`.
-      course: see `predict`.
-      num_left: see `predict`.
-      strength: see `predict`.
-      size: height and width of the frame.
-
-    Returns:
-      float32 [B, rows, columns, 7]; None for a predictor that cannot be told.
     """
-    if not predictor.takes_known:
-        return None
     cells = tf.shape(course.past)[1:3]
     scale = strength * picture_flow.pixel_scale(predictor, size, cells)
     vectors = _vectors(course, num_left) / scale
@@ -297,67 +248,3 @@ def on_grid(
     mean = tf.math.divide_no_nan(sums[..., 1:3], sums[..., :1])
     pinned = tf.minimum(sums[..., 3:], 1) * (1 - is_arrow)
     return tf.concat([is_arrow, mean, pinned, course.past], axis=-1)
-
-
-def keep_places(
-    flow: tf.Tensor,
-    weights: tf.Tensor,
-    places: tf.Tensor,
-    vectors: tf.Tensor,
-    told: tf.Tensor,
-    cell: float | tf.Tensor,
-) -> tf.Tensor:
-    """Flow that is, at each told place, the vector that was told.
-
-    Args:
-      flow: [B, H, W, 2].
-      weights: [B, H, W, 1], 0 to 1, how far each pixel may be changed. Where it is less
-        than a quarter a told place falls short.
-      places: [B, M, 2], x and y.
-      vectors: [B, M, 2].
-      told: [B, M], 1 where something is told.
-      cell: how far a change reaches, pixels.
-    """
-    height, width = tf.unstack(tf.shape(flow)[1:3])
-    axes = [(places[..., 1], height), (places[..., 0], width)]
-    hats = [_hats(*axis) for axis in axes]
-    bells = [_bells(*axis, cell) * told[..., None] for axis in axes]
-    # What each bell [M] is at each place [M], as the flow between pixels is read.
-    reach = tf.reduce_prod(
-        [tf.matmul(*pair, transpose_b=True) for pair in zip(hats, bells, strict=True)],
-        axis=0,
-    )
-    missing = (vectors - flow_at(flow, places)) * told[..., None]
-    missing /= tf.maximum(flow_at(weights, places), _LEAST_WEIGHT)
-    ridge = tf.linalg.diag(1 - told + _RIDGE)
-    shares = tf.linalg.solve(reach * told[..., None] + ridge, missing)
-    rows, columns = bells
-    along = columns[..., None] * shares[:, :, None]
-    along = tf.reshape(along, [-1, tf.shape(places)[1], 2 * width])
-    change = tf.matmul(rows, along, transpose_a=True)
-    return flow + weights * tf.reshape(change, tf.shape(flow))
-
-
-def flow_at(flow: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-    """Maps [B, H, W, C] between their pixels, at [B, M, 2]: bilinear, [B, M, C].
-
-    Beyond the frame it is that of its edge.
-    """
-    height, width = tf.unstack(tf.shape(flow)[1:3])
-    rows, columns = _hats(places[..., 1], height), _hats(places[..., 0], width)
-    size = flow.shape[-1]
-    lines = tf.matmul(rows, tf.reshape(flow, [-1, height, width * size]))
-    lines = tf.reshape(lines, [-1, tf.shape(places)[1], width, size])
-    return tf.reduce_sum(columns[..., None] * lines, axis=2)
-
-
-def _hats(places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Shares of the pixels of an axis, [B, M] -> [B, M, size]."""
-    last = tf.cast(size - 1, tf.float32)
-    places = tf.clip_by_value(places, 0.0, last)[..., None]
-    return tf.nn.relu(1 - tf.abs(places - tf.range(last + 1)))
-
-
-def _bells(places: tf.Tensor, size: tf.Tensor, cell: float) -> tf.Tensor:
-    pixels = tf.range(tf.cast(size, tf.float32))
-    return tf.exp(-((places[..., None] - pixels) ** 2) / (2 * cell**2))

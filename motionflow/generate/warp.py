@@ -16,14 +16,10 @@ where the pixels came *from* in place of their colours, which keeps textures sha
    four vectors as f(p), and is exact wherever the flow is affine.
 4. look up: the colour at y is that of the original frame at p.
 
-Films take two shorter ways: `smoothly` inverts flow that has no edges, such as a
-network's, on a coarser grid than the pixels'; `read` looks up faster.
-
-All of it is float32 whatever the precision policy, pure TensorFlow, differentiable, and
-takes any size, known or not when it is traced.
+Films take shorter ways, see `film_warp`. All of it is float32 whatever the precision
+policy, pure TensorFlow, differentiable, and takes any size, known or not when it is
+traced.
 """
-
-from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -39,13 +35,6 @@ _SMALLEST_AREA, _LARGEST_AREA = 0.05, 50.0
 _SURE = 1e-3
 # Far outside of every frame, so that no cell with such a corner passes for untorn.
 _NOWHERE = 1e6
-# Sides n of which k / n * n is k for all whole k, rounded or not (Kahan's theorem).
-_SIDES = sorted({2**i + 2**j for i in range(24) for j in range(24)})
-# The coarse grid has every sixth pixel, more of a picture whose short side would have
-# fewer than these points.
-_COARSEST, _POINTS = 6, 150
-# It serves fields that it shows to so many pixels, root mean square.
-_SMOOTH = 0.015
 
 
 @tf.function(reduce_retracing=True, autograph=False)
@@ -60,37 +49,8 @@ def backward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     Returns:
       float32 [B, H, W, C].
     """
-    vectors, _ = _finite(flow)
-    return _look_up(tf.cast(frames, tf.float32), _pixels(tf.shape(flow)) + vectors)
-
-
-def read(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    """`backward`, faster where the frames' size is known.
-
-    The flow has no gradient at whole pixels; a third component is ignored.
-    """
-    if None in frames.shape:
-        return backward(frames, flow[..., :2])
-    # One crop for each pixel, of one pixel. Its place is a share of the side.
-    height, width = frames.shape[1:3]
-    below, right = (
-        next(n for n in _SIDES if n >= side - 1) for side in (height, width)
-    )
-    wider = [[0, 0], [0, below + 1 - height], [0, right + 1 - width], [0, 0]]
-    boxes, batch = _boxes(flow, tf.constant([right, below], tf.float32))
-    found = tf.image.crop_and_resize(tf.pad(frames, wider), boxes, batch, [1, 1])
-    return tf.reshape(found, frames.shape)
-
-
-@tf.function(reduce_retracing=True, autograph=False)
-def _boxes(flow: tf.Tensor, sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Places as `crop_and_resize` takes them, [B * H * W, 4], and whose they are."""
-    shape, (vectors, _) = tf.shape(flow), _finite(flow)
-    places = _pixels(shape) + vectors[:2]
-    places = tf.clip_by_value(places, 0.0, _last_pixel(flow))
-    places = tf.reshape(places, [2, -1]) / sides[:, tf.newaxis]
-    batch = tf.repeat(tf.range(shape[0]), shape[1] * shape[2])
-    return tf.transpose(tf.gather(places, [1, 0, 1, 0])), batch
+    vectors, _ = finite(flow)
+    return _look_up(tf.cast(frames, tf.float32), pixel_places(tf.shape(flow)) + vectors)
 
 
 @tf.function(reduce_retracing=True, autograph=False)
@@ -126,8 +86,8 @@ def forward(
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}; expected one of {MODES}")
     frames = tf.cast(frames, tf.float32)
-    vectors, usable = _finite(flow)
-    pixels = _pixels(tf.shape(flow))
+    vectors, usable = finite(flow)
+    pixels = pixel_places(tf.shape(flow))
     weights = usable * _importance(importance, vectors)
     if mode == "inverse":
         inverse, coverage = _invert(vectors, usable, weights, pixels, num_steps)
@@ -159,88 +119,14 @@ def invert(
     Raises:
       ValueError: importance is a string other than "magnitude".
     """
-    vectors, usable = _finite(flow)
-    pixels = _pixels(tf.shape(flow))
+    vectors, usable = finite(flow)
+    pixels = pixel_places(tf.shape(flow))
     weights = usable * _importance(importance, vectors)
     inverse, coverage = _invert(vectors, usable, weights, pixels, num_steps)
     return tf.transpose(inverse, [1, 2, 3, 0]), coverage
 
 
-def smoothly(function: Callable[..., tf.Tensor], *fields: tf.Tensor) -> tf.Tensor:
-    """What a function makes of fields, found on a coarse grid where they are smooth.
-
-    Where they have edges, as flow at an occlusion, and where pictures are small, the
-    function is given the fields as they are.
-
-    Args:
-      function: from vectors [B, h, w, 2] in pixels of any grid to others on that grid;
-        a third component has no unit.
-      *fields: vectors float32 [B, H, W, 2] in pixels.
-
-    Returns:
-      float32 [B, H, W, 2 or 3], in pixels.
-    """
-    shape = tf.shape(fields[0])[1:3]
-    # Corners stay corners: what is linear stays so up to the border.
-    points = (shape - 1) // _stride(shape) + 1
-
-    def on_coarse_grid() -> tf.Tensor:
-        scale = tf.cast((points - 1) / (shape - 1), tf.float32)[::-1]
-        found = function(*[scale * _resized(field, points) for field in fields])
-        scale = tf.concat([scale, [1.0]], 0)[: found.shape[-1]]
-        return _resized(found / scale, shape)
-
-    return tf.cond(
-        _are_smooth(fields, points), on_coarse_grid, lambda: function(*fields)
-    )
-
-
-def _stride(shape: tf.Tensor) -> tf.Tensor:
-    """Pixels between the points of the coarse grid."""
-    return tf.clip_by_value(tf.reduce_min(shape) // _POINTS, 1, _COARSEST)
-
-
-def _resized(field: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    return tf.raw_ops.ResizeBilinear(images=field, size=size, align_corners=True)
-
-
-@tf.function(reduce_retracing=True, autograph=False)
-def _are_smooth(fields: Sequence[tf.Tensor], points: tf.Tensor) -> tf.Tensor:
-    """Whether fields [B, H, W, C] can be told from so many points, and it is less work.
-
-    Of large pictures half way between the points, where they say least, is looked at.
-    """
-    shape = tf.shape(fields[0])[1:3]
-    stride = _stride(shape)
-
-    def misfit_is_small() -> tf.Tensor:
-        size = tf.where(stride < 4, shape, 2 * points - 1)
-        misfit = [
-            _resized(_resized(field, points), size) - _resized(field, size)
-            for field in fields
-        ]
-        return tf.reduce_all(
-            [tf.reduce_mean(m**2, [1, 2, 3]) < _SMOOTH**2 for m in misfit]
-        )
-
-    return tf.cond(stride > 1, misfit_is_small, lambda: False)
-
-
-def inside(flow: tf.Tensor) -> tf.Tensor:
-    """Whether `x + flow(x)` is in the frame: 1, less beyond its border, 0 a pixel on.
-
-    Args:
-      flow: [B, H, W, 2] in pixels.
-
-    Returns:
-      float32 [B, H, W].
-    """
-    places = _pixels(tf.shape(flow)) + tf.transpose(flow, [3, 0, 1, 2])[:2]
-    beyond = tf.abs(places - tf.clip_by_value(places, 0.0, _last_pixel(flow)))
-    return tf.reduce_prod(tf.maximum(1.0 - beyond, 0.0), axis=0)
-
-
-def _finite(flow: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def finite(flow: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Planes [2, B, H, W], zero where unusable; a mask [B, H, W] of the others."""
     vectors = tf.transpose(tf.cast(flow, tf.float32), [3, 0, 1, 2])
     # False for undefined numbers too.
@@ -248,7 +134,7 @@ def _finite(flow: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.where(usable, vectors, 0.0), tf.cast(usable, tf.float32)
 
 
-def _pixels(shape: tf.Tensor) -> tf.Tensor:
+def pixel_places(shape: tf.Tensor) -> tf.Tensor:
     """Columns and rows of the pixels, [2, 1, H, W]."""
     sides = [tf.range(tf.cast(shape[axis], tf.float32)) for axis in (2, 1)]
     return tf.stack(tf.meshgrid(*sides))[:, tf.newaxis]
@@ -302,8 +188,12 @@ def _scatter(
 def _newton_step(inverse: tf.Tensor, table: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
     """Solves `target(y + g) = y` for g, with targets linear around where g points.
 
-    It is no longer than a pixel, so that none leaps to another surface; where the map
-    folds, tears or is unknown there is no such solution, and g stays.
+    Between the corners' targets c0 c1 / c2 c3 the map is bilinear in (right, down):
+
+        target = c0 + right (c1 - c0) + down (c2 - c0) + right down (c3 - c2 - c1 + c0)
+
+    The step is no longer than a pixel, so that none leaps to another surface; where the
+    map folds, tears or is unknown there is no such solution, and g stays.
 
     Args:
       inverse: g, [2, B, H, W].
@@ -315,13 +205,15 @@ def _newton_step(inverse: tf.Tensor, table: tf.Tensor, pixels: tf.Tensor) -> tf.
     corners = tf.reshape(
         tf.transpose(corners), tf.concat([[4], tf.shape(inverse)], axis=0)
     )
+    # The Jacobian's columns, d target / d right and / d down; its determinant is the
+    # area that the pixel becomes.
     top, bottom = corners[1] - corners[0], corners[3] - corners[2]
     along_y = corners[2] + right * bottom - corners[0] - right * top
     along_x = top + down * (bottom - top)
     error = corners[0] + right * top + down * along_y - pixels
     area = along_x[0] * along_y[1] - along_x[1] * along_y[0]
     whole = (area > _SMALLEST_AREA) & (area < _LARGEST_AREA)
-    step = tf.stack(
+    step = tf.stack(  # Cramer's rule: the inverse Jacobian times the error
         [
             along_y[1] * error[0] - along_y[0] * error[1],
             along_x[0] * error[1] - along_x[1] * error[0],
@@ -334,7 +226,7 @@ def _newton_step(inverse: tf.Tensor, table: tf.Tensor, pixels: tf.Tensor) -> tf.
 def _look_up(frames: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     """Bilinear values [B, H, W, C] of frames at places [2, B, H, W]."""
     size = tf.shape(frames)[-1]
-    places = tf.clip_by_value(places, 0.0, _last_pixel(frames))
+    places = tf.clip_by_value(places, 0.0, last_pixel(frames))
     corners, fraction = _corners(frames, places)
     shares = splatting.corner_shares(fraction)
     corners *= tf.matmul(shares, splatting.repeat(size), transpose_a=True)
@@ -342,7 +234,7 @@ def _look_up(frames: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.reshape(values, tf.shape(frames)), frames.shape)
 
 
-def _last_pixel(frames: tf.Tensor) -> tf.Tensor:
+def last_pixel(frames: tf.Tensor) -> tf.Tensor:
     """Its column and row, [2, 1, 1, 1]."""
     shape = tf.shape(frames)
     return tf.reshape(tf.cast(shape[2:0:-1] - 1, tf.float32), [2, 1, 1, 1])
@@ -362,9 +254,10 @@ def _corners(table: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
     """
     batch, height, width, size = tf.unstack(tf.shape(table))
     # A frame of one row or column has no lower or right neighbours.
-    last = tf.maximum(_last_pixel(table) - 1.0, 0.0)
+    last = tf.maximum(last_pixel(table) - 1.0, 0.0)
     corner = tf.clip_by_value(tf.floor(places), 0.0, last)
     column, row = tf.unstack(tf.cast(corner, tf.int32))
+    # Numbers of the pixels in the table's [B * H * W] rows.
     start = tf.range(batch)[:, tf.newaxis, tf.newaxis] * (height * width)
     first = tf.reshape(start + row * width + column, [-1])
     right, below = tf.minimum(width - 1, 1), width * tf.minimum(height - 1, 1)

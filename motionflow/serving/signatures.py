@@ -177,11 +177,7 @@ class _Functions:
         image, n, m = _checked_film(image, num_predictions, frames_per_prediction)
         predict = picture_flow.sequence_function(self.predictor)
         film = rollout.generate_in_graph(
-            lambda frames, state: (predict(frames), state),
-            image,
-            n,
-            m,
-            self.predictor.num_steps,
+            lambda frames, memory: (predict(frames), memory), image, n, m
         )
         return {"frames": film}
 
@@ -214,14 +210,14 @@ class _Functions:
         course = told.course(self.predictor, image, *said)
 
         def predict(
-            frames: tf.Tensor, state: tuple[steering.Course, tf.Tensor]
+            frames: tf.Tensor, memory: tuple[steering.Course, tf.Tensor]
         ) -> tuple[tf.Tensor, tuple[steering.Course, tf.Tensor]]:
-            course, num_left = state
+            course, num_left = memory
             flow = steering.predict(self.predictor, frames, course, num_left)
             course = steering.advance(self.predictor, course, flow[:, 0])
             return flow, (course, num_left - 1)
 
-        film = rollout.generate_in_graph(predict, image, n, m, state=(course, n))
+        film = rollout.generate_in_graph(predict, image, n, m, (course, n))
         return {"frames": film}
 
     def _answer(self, frames: tf.Tensor) -> Forecast:

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from motionflow.generate.control import Control
 from motionflow.generate.fitting import scale_sides
-from motionflow.generate.steering import Course, is_inside
+from motionflow.generate.places import is_inside
+from motionflow.generate.steering import Course
 from motionflow.models.predictor import Predictor
 
 MAX_PLACES = 1000  # of an image: the flow between them is solved for together
