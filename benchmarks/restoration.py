@@ -8,7 +8,8 @@ at another rate than its own nothing would move at every fifth frame, and repeat
 frame would restore it exactly. A clip counts with its first --num_frames frames.
 
 Gaps of 1, 2 and 4 frames, --num_gaps of each in a clip, evenly spaced, none across a
-shot cut, are filled by each method; a model that can be told is told how the frames on
+shot cut, are filled by each method, by a mixture of the frames around them (blend)
+and by the frame before (repeat); a model that can be told is told how the frames on
 each side moved, where that is known. PSNR is that of the mean squared error of a clip's
 restored frames, SSIM the mean over them (11x11 windows). Both are also taken over
 moving cells: those of the 20x20 grid where the true frame moves by more than 0.5 px to
@@ -16,7 +17,7 @@ the next one (mean flow of the cell, DIS between the true frames). Scores are me
 clips with 95 % bootstrap intervals over clips; differences are taken clip by clip on
 the same draws.
 
-A plan (motionflow/generate/thinning.py, runs of 4 frames at most) drops what a method
+A plan (motionflow/films/thinning.py, runs of 4 frames at most) drops what a method
 restores within 30, 35 and 40 dB; bytes are those of H.264, full and thinned, encoded
 alike, summed over the clips.
 """
@@ -35,9 +36,9 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from motionflow.films import METHODS, thinning
+from motionflow.films.filling import Filler
 from motionflow.films.restoring import Restoring, make_filler
-from motionflow.generate import METHODS, thinning
-from motionflow.generate.restoration import Filler
 from motionflow.labels.flow import make_flow_function, to_grid
 from motionflow.media.continuity import mark_breaks
 from motionflow.media.video import fit_frame, iter_frames
@@ -50,6 +51,22 @@ BOUNDS = (30, 35, 40)
 MAX_RUN = max(GAPS)
 SCORES = ("PSNR", "SSIM", "PSNR moving", "SSIM moving")
 WINDOW = 11  # of SSIM, whose map has no border of half a window
+RIVALS = ("blend", "repeat")
+ROWS = (*METHODS, *RIVALS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rival(Filler):
+    """Mixes the two frames around a gap, or repeats the one before it."""
+
+    method: str = "flow"
+    repeats: bool = False
+
+    def fill(self, before, after, num_frames):
+        """The frames of a gap, see `Filler.fill`."""
+        last = before[-1] if self.repeats or not after else after[0]
+        for share in np.arange(1, num_frames + 1) / (num_frames + 1):
+            yield np.rint((1 - share) * before[-1] + share * last).astype(np.uint8), ""
 
 
 def split_clips(data_dir: Path, split: str) -> list[str]:
@@ -161,20 +178,20 @@ def print_gap(size: int, scores: np.ndarray, weights: np.ndarray) -> None:
     """Scores [clips, methods, 4] of one length of gaps, and their differences."""
 
     def rows() -> Iterator[list[str]]:
-        for i, method in enumerate(METHODS):
+        for i, method in enumerate(ROWS):
             yield [method, *text_of(*means(scores[:, i], weights), signed=False)]
 
     num_moving = int((~np.isnan(scores[:, 0, 2])).sum())
     title = f"Gaps of {size}: {len(scores)} clips, {num_moving} with moving cells"
     print_table(title, ("", *SCORES), rows())
     for rival in ("repeat", "blend"):
-        other = scores[:, METHODS.index(rival)]
+        other = scores[:, ROWS.index(rival)]
         print_table(
             f"Gaps of {size}, difference to {rival}",
             ("", *SCORES),
             (
                 [m, *text_of(*means(scores[:, i] - other, weights), signed=True)]
-                for i, m in enumerate(METHODS)
+                for i, m in enumerate(ROWS)
                 if m != rival
             ),
         )
@@ -193,7 +210,7 @@ def print_plans(clips: list[list], fillers: dict[str, Filler], seed: int) -> Non
     weights = draw_weights(np.arange(len(clips)), NUM_DRAWS, seed)
 
     def rows() -> Iterator[list[str]]:
-        for method in METHODS:
+        for method in ROWS:
             row = [method]
             for bound in BOUNDS:
                 filler = fillers[method]
@@ -222,7 +239,9 @@ def make_fillers(run: str, frames_per_prediction: int) -> dict[str, Filler]:
     options = Restoring(
         model=run, frames_per_prediction=frames_per_prediction, max_gap=MAX_RUN
     )
-    return {m: make_filler(dataclasses.replace(options, method=m)) for m in METHODS}
+    fillers = {m: make_filler(dataclasses.replace(options, method=m)) for m in METHODS}
+    rivals = {m: Rival(max_gap=MAX_RUN, repeats=m == "repeat") for m in RIVALS}
+    return fillers | rivals
 
 
 def read_clips(args: argparse.Namespace) -> list[tuple[list, list]]:
@@ -269,7 +288,7 @@ def main() -> None:
         scores = []
         for frames, cuts in clips:
             if places := gap_places(cuts, size, args.num_gaps):
-                one = [clip_scores(frames, places, size, fillers[m]) for m in METHODS]
+                one = [clip_scores(frames, places, size, fillers[m]) for m in ROWS]
                 scores.append(one)
         weights = draw_weights(np.arange(len(scores)), NUM_DRAWS, args.seed)
         print_gap(size, np.array(scores), weights)

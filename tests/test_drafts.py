@@ -20,8 +20,8 @@ from motionflow.drawing import plots
 from motionflow.errors import InputError, NotWritten
 from motionflow.files import drafts
 from motionflow.films.motion import Motion
+from motionflow.films.thinning import Plan
 from motionflow.generate.comparison import FrameScores, write_csv
-from motionflow.generate.thinning import Plan
 from motionflow.labels import extraction
 from motionflow.labels.clip_status import ClipStatus
 from motionflow.labels.codebook import Codebook

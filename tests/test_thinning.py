@@ -1,5 +1,6 @@
 """Plans keep their promise, and no choice of frames drops more."""
 
+import dataclasses
 import itertools
 import json
 
@@ -7,12 +8,31 @@ import numpy as np
 import pytest
 
 from motionflow.errors import InputError
-from motionflow.generate import thinning
-from motionflow.generate.restoration import KEPT, Filler, restore
-from motionflow.generate.thinning import Plan
+from motionflow.films import thinning
+from motionflow.films.filling import KEPT, Filler, restore
+from motionflow.films.thinning import Plan
 from tests.conftest import texture
 
 pytestmark = pytest.mark.slow
+
+
+@dataclasses.dataclass(frozen=True)
+class Blend(Filler):
+    """Mixes the two ends of a gap, or repeats its beginning."""
+
+    method: str = "flow"
+    repeats: bool = False
+
+    def fill(self, before, after, num_frames):
+        last = before[-1] if self.repeats or not after else after[0]
+        for share in np.arange(1, num_frames + 1) / (num_frames + 1):
+            yield np.rint((1 - share) * before[-1] + share * last).astype(np.uint8), ""
+
+
+def filler_of(method, max_gap):
+    if method == "flow":
+        return Filler(method, max_gap=max_gap)
+    return Blend(max_gap=max_gap, repeats=method == "repeat")
 
 
 def levels(*values):
@@ -21,7 +41,7 @@ def levels(*values):
 
 
 def dropped(frames, method, min_psnr, max_gap=4):
-    plan = thinning.make_plan(frames, Filler(method, max_gap=max_gap), min_psnr)
+    plan = thinning.make_plan(frames, filler_of(method, max_gap), min_psnr)
     return list(plan.dropped)
 
 
@@ -96,7 +116,7 @@ def shaking(num_frames):
 
 @pytest.mark.parametrize("method", ["flow", "blend", "repeat"])
 def test_the_promise_is_kept(method):
-    frames, filler = shaking(20), Filler(method, max_gap=3)
+    frames, filler = shaking(20), filler_of(method, 3)
     plan = thinning.make_plan(frames, filler, 28)
     assert 0 < len(plan.dropped) < 19
     thin = thinning.thin(plan, frames)
@@ -119,7 +139,7 @@ def test_frames_are_read_as_they_are_needed():
             read.append(i)
             yield frame
 
-    decisions = thinning.choose(source(), Filler("repeat", max_gap=3), 40)
+    decisions = thinning.choose(source(), filler_of("repeat", 3), 40)
     for _ in range(5):
         assert next(decisions) is None
     assert read[-1] == 4 + 3 + 1
@@ -127,7 +147,7 @@ def test_frames_are_read_as_they_are_needed():
 
 def test_bytes_are_those_of_the_files():
     noise = np.random.default_rng(0).integers(0, 256, (12, 64, 64, 3), np.uint8)
-    plan = Plan(12, dict.fromkeys(range(1, 12, 2), 40.0), "repeat", 2, 4, 30.0)
+    plan = Plan(12, dict.fromkeys(range(1, 12, 2), 40.0), "flow", 2, 4, 30.0)
     measured = thinning.measure_bytes(plan, lambda: iter(noise), 30)
     # Noise cannot be predicted: half of the frames are about half of the bytes.
     assert measured.saving == pytest.approx(0.5, abs=0.1)
@@ -150,9 +170,10 @@ def test_a_plan_is_read_as_it_was_written(tmp_path):
     [
         ("no json", "is no plan of restore_frames"),
         ("[]", "is no plan of restore_frames"),
-        ({"min_psnr": None, "method": "magic"}, "its method or numbers"),
-        ({"dropped": [{"frame": 10, "psnr": 40}]}, "its method or numbers"),
-        ({"dropped": [{"frame": 0, "psnr": 40}]}, "its method or numbers"),
+        ({"min_psnr": None, "method": "magic"}, "method is 'magic', expected one of"),
+        ({"method": "blend"}, "blend is gone: --method=flow .*; make the plan anew"),
+        ({"dropped": [{"frame": 10, "psnr": 40}]}, "its numbers are impossible"),
+        ({"dropped": [{"frame": 0, "psnr": 40}]}, "its numbers are impossible"),
         ({"dropped": [3]}, "is no plan of restore_frames"),
     ],
 )
@@ -170,4 +191,4 @@ def test_no_plan_and_no_frame(tmp_path):
     with pytest.raises(InputError, match="there is no plan"):
         Plan.load(tmp_path / "none.json")
     with pytest.raises(InputError, match="no frame to plan for"):
-        thinning.make_plan([], Filler("repeat"), 30)
+        thinning.make_plan([], Filler("flow"), 30)

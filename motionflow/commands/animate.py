@@ -24,8 +24,9 @@ from motionflow.commands.control_flags import define_control, read_control
 from motionflow.errors import InputError
 from motionflow.files.marks import check_replaceable
 from motionflow.files.outputs import check_file
+from motionflow.films import FORMATS
 from motionflow.flag_groups import MODEL, FlagGroups
-from motionflow.generate import FORMATS, MODES
+from motionflow.generate import MODES
 from motionflow.models.model_path import DEFAULT
 
 if TYPE_CHECKING:

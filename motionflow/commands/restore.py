@@ -10,10 +10,7 @@ lacks, and its own numbers do not count then; --damaged=LIST names frames to rep
 video's frames are numbered from 0, pictures as they are called. What fills a gap:
 
     --method=predicted   the model, from both sides of a gap where both are known
-    --method=forward     the model, from the frame before
     --method=flow        computed optical flow between the two; needs no model
-    --method=blend       their mixture
-    --method=repeat      the frame before
 
 The other way round, --plan lists the frames that could be dropped, since the method
 restores each within --min_psnr, and what that saves:
@@ -35,12 +32,12 @@ from absl import flags
 from motionflow import cli
 from motionflow.errors import InputError
 from motionflow.files.marks import check_replaceable
+from motionflow.films import check_method
 from motionflow.flag_groups import MODEL, FlagGroups
-from motionflow.generate import METHODS
 from motionflow.models.model_path import DEFAULT
 
 if TYPE_CHECKING:
-    from motionflow.generate.thinning import Plan
+    from motionflow.films.thinning import Plan
 
 WORDS = "input"
 MARK = "motionflow restore"
@@ -66,12 +63,8 @@ def define_flags(values: flags.FlagValues) -> None:
     text = "Replace frames that repeat the last one."
     define.switch("replace_duplicates", False, text)
     define.group("What fills it")
-    define.choice(
-        "method",
-        None,
-        METHODS,
-        "How gaps are filled (default: predicted, or as --missing=plan.json says).",
-    )
+    text = "predicted (default) or flow; with --missing=plan.json what the plan says."
+    define.text("method", None, text)
     define.number(
         "frames_per_prediction",
         None,
@@ -98,6 +91,8 @@ def main(values: flags.FlagValues) -> None:
     cli.require(values, "input")
     if values.thinned_output and not values.plan:
         raise InputError("--thinned_output goes with --plan")
+    if values.method:
+        check_method(values.method)
     output = _output(values)
     for name, path in (("output", output), ("thinned_output", values.thinned_output)):
         if path and Path(path).resolve() == Path(values.input).resolve():
@@ -137,7 +132,7 @@ def _output(values: flags.FlagValues) -> str:
 
 
 def _summary(output: str, counts: "Counter[str]") -> str:
-    from motionflow.generate.restoration import KEPT
+    from motionflow.films.filling import KEPT
 
     ways = [f"{n} {how}" for how, n in sorted(counts.items())]
     ways = [way for way in ways if not way.endswith(KEPT)]

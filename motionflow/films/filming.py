@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from motionflow.errors import InputError
 from motionflow.files.outputs import check_folder
+from motionflow.films import FORMATS
 from motionflow.films.film import check_output
-from motionflow.generate import FORMATS
 from motionflow.media import picture_folder, video_writer
 
 
@@ -41,7 +41,7 @@ def plan(
       inputs: pictures, videos, folders of pictures, patterns such as photos/*.jpg.
       output: of one picture the film (.mp4, .gif, or a folder of PNGs without suffix),
         of several a folder for all films; None: beside the pictures.
-      format_name: one of `generate.FORMATS`, for films that `output` does not name.
+      format_name: one of `films.FORMATS`, for films that `output` does not name.
 
     Raises:
       InputError: nothing there, or an output that cannot be written.

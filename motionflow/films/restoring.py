@@ -6,10 +6,9 @@ file, Restoring --plan_video-----> plan.json, a thinned file
 
 import collections
 import dataclasses
-import functools
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,9 @@ import numpy as np
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import check_file
+from motionflow.films import METHODS, filling, thinning
+from motionflow.films.filling import Filler
 from motionflow.films.film import check_output, write_film
-from motionflow.generate import (
-    METHODS,
-    WITH_MODEL,
-    picture_flow,
-    restoration,
-    thinning,
-)
-from motionflow.generate.comparison import FRAMES_PER_PREDICTION
-from motionflow.generate.control import Control
-from motionflow.generate.fitting import resize
-from motionflow.generate.measured_past import measure_past
-from motionflow.generate.rollout import FlowModel
-from motionflow.generate.steering import Steering
 from motionflow.media.frame_sequence import FrameSequence, open_sequence, parse_numbers
 from motionflow.media.sound import has_sound
 from motionflow.models import predictor
@@ -52,10 +40,10 @@ class Restoring:
       replace_duplicates: frames that repeat the one before are replaced.
       timestamps: gaps in a video's time stamps, or in the numbers of pictures, are
         missing frames.
-      model: see `motionflow.load`; for the methods that need one.
-      method: one of `generate.METHODS`; None: predicted, or the plan's.
-      frames_per_prediction: see `restoration.Filler`; None: 2, or the plan's.
-      max_gap: see `restoration.Filler`; None: 8, or the plan's.
+      model: see `motionflow.load`; for predicted only.
+      method: one of `films.METHODS`; None: predicted, or the plan's.
+      frames_per_prediction: see `filling.Filler`; None: 2, or the plan's.
+      max_gap: see `filling.Filler`; None: 8, or the plan's.
       fps: to write; None: the input's, 30 for pictures.
     """
 
@@ -83,7 +71,7 @@ def restore_video(
       mark: see `files.marks`.
 
     Returns:
-      How many frames came in which way; `restoration.KEPT` were there.
+      How many frames came in which way; `filling.KEPT` were there.
 
     Raises:
       InputError: unreadable, numbers that do not fit, no frame that is good, or gaps
@@ -101,7 +89,7 @@ def restore_video(
     counts: collections.Counter[str] = collections.Counter()
 
     def counted() -> Iterator[np.ndarray]:
-        filled = restoration.restore(numbered, sequence.first, sequence.last, filler)
+        filled = filling.restore(numbered, sequence.first, sequence.last, filler)
         for frame, how in filled:
             counts[how] += 1
             yield frame
@@ -225,9 +213,7 @@ def _damaged(sequence: FrameSequence, options: Restoring) -> set[int]:
     return bad
 
 
-def make_filler(
-    options: Restoring, plan: thinning.Plan | None = None
-) -> restoration.Filler:
+def make_filler(options: Restoring, plan: thinning.Plan | None = None) -> Filler:
     """The filler of the options; what they leave open is the plan's, or the default."""
     chosen: dict[str, Any] = {}
     for name in ("method", "frames_per_prediction", "max_gap"):
@@ -235,34 +221,8 @@ def make_filler(
             chosen[name] = value
         elif plan:
             chosen[name] = getattr(plan, name)
-    if chosen.get("method", METHODS[0]) in WITH_MODEL:
-        network = predictor.load(options.model)
-        chosen["model"] = picture_flow.flow_function(network)
-        if network.takes_known:
-            step = chosen.get("frames_per_prediction", FRAMES_PER_PREDICTION)
-            chosen["told"] = functools.partial(told_function, network, step)
     # Which frames are there after a gap no plan knows when it is made.
-    return restoration.Filler(**chosen, looks_ahead=plan is None)
-
-
-def told_function(
-    network: predictor.Predictor, step_frames: int, frames: Sequence[np.ndarray]
-) -> FlowModel | None:
-    """A flow function that is told how the last of some frames moved; None if unknown.
-
-    The camera goes on as it went, for what is missing was filmed by it.
-
-    Args:
-      network: can be told.
-      step_frames: frames that one prediction takes.
-      frames: uint8 [H, W, 3], one after the other.
-    """
-    past = measure_past(network, frames, step_frames)
-    if past is None:
-        return None
-    height, width = frames[-1].shape[:2]
-    control = Control(past=past.scene)
-    model = Steering(network, control, (height, width), num_predictions=1)
-    pixels = min(height, width) / network.frame_size
-    camera = resize(pixels * past.camera[np.newaxis], height, width)
-    return lambda now: model(now)[:, 0] + camera
+    chosen["looks_ahead"] = plan is None
+    if chosen.setdefault("method", METHODS[0]) != "predicted":
+        return Filler(**chosen)
+    return Filler.of_network(predictor.load(options.model), **chosen)

@@ -7,8 +7,3 @@ The names of what can be chosen stand here, where reading them imports nothing.
 
 # How a prediction is played on, see `rollout`.
 MODES = ("recursive", "composed", "sequence", "euler", "loop")
-# What fills the frames that a video lacks, see `restoration`, and which need a model.
-METHODS = ("predicted", "forward", "flow", "blend", "repeat")
-WITH_MODEL = ("predicted", "forward")
-# What a film is written as: a suffix, none for a folder of PNG frames.
-FORMATS = {"mp4": ".mp4", "gif": ".gif", "png": ""}

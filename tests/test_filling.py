@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import METHODS
-from motionflow.generate.restoration import KEPT, Filler, restore
+from motionflow.films import METHODS
+from motionflow.films.filling import KEPT, Filler, restore
 from tests.conftest import moving_square, texture
 
 pytestmark = pytest.mark.slow
@@ -42,14 +42,12 @@ def numbered(frames, missing):
 
 
 @pytest.mark.parametrize("m", [1, 2, 4])
-@pytest.mark.parametrize(
-    "method, how", [("predicted", "symmetric"), ("forward", "forward")]
-)
-def test_a_steady_motion_is_restored_exactly(method, how, m):
+@pytest.mark.parametrize("has_end, how", [(True, "symmetric"), (False, "forward")])
+def test_a_steady_motion_is_restored_exactly(has_end, how, m):
     frames = panning(5)
-    filler = Filler(method, constant(m * STEP), frames_per_prediction=m)
-    found, hows = filled(filler, frames[0], frames[4], 3)
-    assert hows == [how] * 3
+    filler = Filler(model=constant(m * STEP), frames_per_prediction=m)
+    found, hows = filled(filler, frames[0], frames[4] if has_end else None, 3)
+    assert [way.split()[0] for way in hows] == [how] * 3
     for frame, truth in zip(found, frames[1:4], strict=True):
         assert frame.dtype == np.uint8
         np.testing.assert_array_equal(frame[:, INSIDE], truth[:, INSIDE])
@@ -57,7 +55,7 @@ def test_a_steady_motion_is_restored_exactly(method, how, m):
 
 def test_two_frames_take_one_prediction_by_default():
     frames = panning(4)
-    found, _ = filled(Filler("forward", constant(2 * STEP)), frames[0], None, 3)
+    found, _ = filled(Filler(model=constant(2 * STEP)), frames[0], None, 3)
     np.testing.assert_array_equal(found[2][:, INSIDE], frames[3][:, INSIDE])
 
 
@@ -75,23 +73,22 @@ def test_both_ends_know_what_one_end_cannot():
         return tf.cast(red, tf.float32)[..., tf.newaxis] * [8.0, 0.0]
 
     uncovered = (slice(24, 36), slice(11, 17))
-    errors = {}
-    for method in ("predicted", "forward"):
-        filler = Filler(method, model, frames_per_prediction=1)
-        (frame,), _ = filled(filler, frames[0], frames[2], 1)
-        error = np.abs(frame.astype(int) - frames[1])
-        errors[method] = error[uncovered].mean()
-    assert errors["predicted"] < 2 < 10 < errors["forward"]
+    errors, filler = [], Filler(model=model, frames_per_prediction=1)
+    for after in (frames[2], None):
+        (frame,), _ = filled(filler, frames[0], after, 1)
+        errors.append(np.abs(frame.astype(int) - frames[1])[uncovered].mean())
+    assert errors[0] < 2 < 10 < errors[1]
 
 
 def test_flow_that_is_computed_needs_no_model():
     frames = panning(5)
     found, hows = filled(Filler("flow"), frames[0], frames[4], 3)
     assert hows == ["flow"] * 3
-    mixed, _ = filled(Filler("blend"), frames[0], frames[4], 3)
-    for frame, other, truth in zip(found, mixed, frames[1:4], strict=True):
+    for number, (frame, truth) in enumerate(zip(found, frames[1:4], strict=True), 1):
+        mixed = (1 - number / 4) * frames[0] + number / 4 * frames[4]
         error, worse = (
-            np.abs(f.astype(int) - truth)[INSIDE, INSIDE].mean() for f in (frame, other)
+            np.abs(f.astype(float) - truth)[INSIDE, INSIDE].mean()
+            for f in (frame, mixed)
         )
         assert 4 * error < worse
 
@@ -106,23 +103,11 @@ def test_flow_finds_a_square_half_way():
     assert nothing.mean() > 20
 
 
-def test_blend_and_repeat_by_hand():
-    black, gray = (np.full((4, 6, 3), value, np.uint8) for value in (0, 100))
-    found, hows = filled(Filler("blend"), black, gray, 3)
-    assert [int(frame.mean()) for frame in found] == [25, 50, 75]
-    assert hows == ["blend"] * 3
-    found, hows = filled(Filler("repeat"), gray, black, 2)
-    assert [int(frame.mean()) for frame in found] == [100, 100]
-    assert hows == ["repeat"] * 2
-
-
 @pytest.mark.parametrize(
     "method, at_cut, at_start, at_end",
     [
         ("predicted", "forward", "backward", "forward"),
-        ("forward", "forward", "backward", "forward"),
         ("flow", "repeat", "repeat", "repeat"),
-        ("blend", "repeat", "repeat", "repeat"),
     ],
 )
 def test_what_is_done_with_one_good_side(method, at_cut, at_start, at_end):
@@ -130,13 +115,13 @@ def test_what_is_done_with_one_good_side(method, at_cut, at_start, at_end):
     one, other = texture(1, SIZE, SIZE), 255 - texture(7, SIZE, SIZE) // 3
     found, hows = filled(filler, one, other, 1)
     np.testing.assert_array_equal(found[0], one)
-    assert hows == [at_cut + ("" if method == "forward" else " (shot cut)")]
+    assert hows == [f"{at_cut} (shot cut)"]
     found, hows = filled(filler, None, other, 2)
     np.testing.assert_array_equal(found[0], other)
     assert hows == [f"{at_start} (start of the video)"] * 2
     found, hows = filled(filler, one, None, 2)
     np.testing.assert_array_equal(found[1], one)
-    assert hows == [at_end + ("" if method == "forward" else " (end of the video)")] * 2
+    assert hows == [f"{at_end} (end of the video)"] * 2
 
 
 def test_backwards_is_the_motion_before():
@@ -152,11 +137,8 @@ def test_a_long_gap_is_not_filled_by_motion(method):
     frames = panning(6)
     filler = Filler(method, constant(4), max_gap=3)
     found, hows = filled(filler, frames[0], frames[5], 4)
-    if method in ("blend", "repeat"):
-        assert hows == [method] * 4
-    else:
-        assert hows == ["repeat (long gap)"] * 4
-        assert all((frame == frames[0]).all() for frame in found)
+    assert hows == ["repeat (long gap)"] * 4
+    assert all((frame == frames[0]).all() for frame in found)
     _, hows = filled(filler, frames[0], frames[4], 3)
     assert "long" not in hows[0]
 
@@ -180,7 +162,7 @@ def test_frames_are_read_as_they_are_needed():
             read.append(number)
             yield number, frame
 
-    restored = restore(source(), 0, 29, Filler("blend"))
+    restored = restore(source(), 0, 29, Filler("flow"))
     for _ in range(4):  # 0, 1, 2 and the missing 3
         next(restored)
     assert read == [0, 1, 2, 4]
@@ -196,7 +178,7 @@ def test_a_gap_of_nothing_and_odd_sizes(method):
 
 
 def test_what_cannot_be_restored_is_said():
-    frame, filler = texture(0, SIZE, SIZE), Filler("repeat")
+    frame, filler = texture(0, SIZE, SIZE), Filler("flow")
     with pytest.raises(InputError, match="no good frame"):
         list(restore([], 0, 3, filler))
     with pytest.raises(InputError, match="frame number 2 where 3 to 5 are expected"):
@@ -213,9 +195,10 @@ def test_what_cannot_be_restored_is_said():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"method": "magic"}, "'magic', expected one of predicted, forward, flow"),
+        ({"method": "magic"}, "'magic', expected one of predicted, flow"),
         ({"method": "predicted"}, "predicted needs a model"),
-        ({"method": "forward"}, "forward needs a model"),
+        ({"method": "forward"}, "forward is gone: --method=predicted restores better"),
+        ({"method": "blend"}, "blend is gone: --method=flow restores better"),
         ({"method": "flow", "max_gap": 0}, "max_gap is 0"),
         ({"method": "flow", "frames_per_prediction": 0}, "frames_per_prediction is 0"),
     ],

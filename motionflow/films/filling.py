@@ -7,15 +7,12 @@ A gap has a good frame before it, one after it, or both. What fills it:
     predicted  where both are known, the model predicts the first forwards and the last
                backwards, and the two are blended (`rollout.between`); at an end of the
                video the one that is known is played on, or back
-    forward    the frame before the gap is played on, whatever comes after it
     flow       nothing is predicted: optical flow computed between the two frames (DIS)
                moves both of them to the time in between, the holes of one filled by
-               the other
-    blend      a mixture of the two: (1 - t) first + t last
-    repeat     the frame before the gap
+               the other; at an end of the video the one that is known is repeated
 
-Across a shot cut nothing is mixed: predicted plays the frame before it on, flow and
-blend repeat it, as they do at the ends of the video, where they have one frame only.
+A model that can be told is told how the frames on each side of a gap moved. Across a
+shot cut nothing is mixed: the frame before it is played on, or repeated.
 
 Time: one prediction is what a training label is, by default the mean flow to the next
 three frames, which is the motion of two frames of the training videos. So two frames a
@@ -28,15 +25,23 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.generate import METHODS, WITH_MODEL, film_warp, rollout
+from motionflow.films import check_method
+from motionflow.generate import film_warp, picture_flow, rollout
+from motionflow.generate.control import Control
+from motionflow.generate.fitting import resize
+from motionflow.generate.measured_past import measure_past
+from motionflow.generate.rollout import FlowModel
+from motionflow.generate.steering import Steering
 from motionflow.labels.flow import make_flow_function
 from motionflow.media.continuity import is_cut
+from motionflow.models.predictor import Predictor
 
 KEPT = "kept"
 _SMALLEST = 16  # pixels a side; DIS has no pyramid for less
@@ -49,8 +54,8 @@ class Filler:
     """Fills gaps, all of them in one way.
 
     Attributes:
-      method: one of `generate.METHODS`.
-      model: from frames to flow, as `rollout.generate` takes it; for `WITH_MODEL` only.
+      method: one of `METHODS`.
+      model: from frames to flow, as `rollout.generate` takes it; for predicted only.
       frames_per_prediction: m, how many frames one predicted motion takes.
       max_gap: the longest gap that moving pixels fill; longer ones, of which a model
         knows nothing and flow little, repeat the frame before them.
@@ -61,23 +66,33 @@ class Filler:
     """
 
     method: str = "predicted"
-    model: rollout.FlowModel | None = None
+    model: FlowModel | None = None
     frames_per_prediction: int = 2
     max_gap: int = 8
-    told: Callable[[Sequence[np.ndarray]], rollout.FlowModel | None] | None = None
+    told: Callable[[Sequence[np.ndarray]], FlowModel | None] | None = None
     looks_ahead: bool = True
 
     def __post_init__(self) -> None:
         """Refuses what no gap could be filled with."""
-        if self.method not in METHODS:
-            raise InputError(
-                f"method is {self.method!r}, expected one of {', '.join(METHODS)}"
-            )
-        if self.method in WITH_MODEL and self.model is None:
+        check_method(self.method)
+        if self.method == "predicted" and self.model is None:
             raise InputError(f"the method {self.method} needs a model")
         for name in ("frames_per_prediction", "max_gap"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
+
+    @classmethod
+    def of_network(
+        cls, network: Predictor, frames_per_prediction: int = 2, **options: Any
+    ) -> "Filler":
+        """One that predicts, and is told what moved if the network can be told."""
+        told = functools.partial(_told, network, frames_per_prediction)
+        return cls(
+            model=picture_flow.flow_function(network),
+            told=told if network.takes_known else None,
+            frames_per_prediction=frames_per_prediction,
+            **options,
+        )
 
     @property
     def num_seen(self) -> int:
@@ -98,59 +113,51 @@ class Filler:
           num_frames: that are missing.
 
         Yields:
-          uint8 [H, W, 3] and "symmetric", "forward", "backward", "flow", "blend" or
-          "repeat", with the reason behind it where the method is another.
+          uint8 [H, W, 3] and "symmetric", "forward", "backward", "flow" or "repeat",
+          with the reason behind it where a gap has one good side, or is too long.
         """
         if num_frames < 1:
             return
-        first = before[-1] if len(before) else None
-        last = after[0] if len(after) else None
-        how, reason = self._choose(first, last, num_frames)
-        start = last if first is None else first
-        end = first if last is None else last
-        assert start is not None and end is not None, "one of the two is given"
+        how, reason = self._choose(before, after, num_frames)
         if how == "forward":
             frames = self._played(before, num_frames)
         elif how == "backward":
-            frames = self._played(after[::-1], num_frames, backwards=True)
-            frames = list(frames)[::-1]
+            frames = list(self._played(after[::-1], num_frames, backwards=True))[::-1]
         elif how == "symmetric":
             frames = rollout.between(
                 self._onward(before),
                 self._onward(after[::-1], backwards=True),
-                start[np.newaxis],
-                end[np.newaxis],
+                before[-1][np.newaxis],
+                after[0][np.newaxis],
                 num_frames,
                 self.frames_per_prediction,
             )
         elif how == "flow":
-            frames = _along_flow(start, end, num_frames, self._compute)
-        elif how == "blend":
-            frames = _blended(start, end, num_frames)
+            frames = _along_flow(before[-1], after[0], num_frames)
         else:
-            frames = itertools.repeat(start, num_frames)
+            start = before[-1] if before else after[0]
+            frames = itertools.repeat(start[np.newaxis], num_frames)
         for frame in frames:
-            yield _as_bytes(frame), how + reason
+            yield rollout.to_uint8(frame[0]), how + reason
 
     def _choose(
-        self, before: np.ndarray | None, after: np.ndarray | None, num_frames: int
+        self,
+        before: Sequence[np.ndarray],
+        after: Sequence[np.ndarray],
+        num_frames: int,
     ) -> tuple[str, str]:
         """How a gap is filled, and why otherwise than the method says."""
-        if self.method == "repeat":
-            return "repeat", ""
-        if self.method != "blend" and num_frames > self.max_gap:
+        predicts = self.method == "predicted"
+        if num_frames > self.max_gap:
             return "repeat", " (long gap)"
-        predicts = self.method in WITH_MODEL
-        if before is None:
+        if not before:
             return ("backward" if predicts else "repeat"), " (start of the video)"
-        if self.method == "forward":
-            return "forward", ""
         one_sided = "forward" if predicts else "repeat"
-        if after is None:
+        if not after:
             return one_sided, " (end of the video)"
-        if is_cut(before, after):
+        if is_cut(before[-1], after[0]):
             return one_sided, " (shot cut)"
-        return ("symmetric" if predicts else self.method), ""
+        return ("symmetric" if predicts else "flow"), ""
 
     def _played(
         self, frames: Sequence[np.ndarray], num_frames: int, backwards: bool = False
@@ -166,21 +173,17 @@ class Filler:
 
     def _onward(
         self, frames: Sequence[np.ndarray], backwards: bool = False
-    ) -> rollout.FlowModel:
+    ) -> FlowModel:
         """Moves the last of some frames on in their order, be it against the video's.
 
         A model that is told nothing speaks of the video's order.
         """
         model = self.model
-        assert model is not None, "refused for methods with a model"
+        assert model is not None, "refused for predicted"
         told = self.told(frames) if self.told and len(frames) > 1 else None
         if told:
             return told
         return (lambda now: -model(now)) if backwards else model
-
-    @functools.cached_property
-    def _compute(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        return make_flow_function("dis")
 
 
 def restore(
@@ -232,22 +235,26 @@ def _runs(
         ahead = [*ahead[1:], *itertools.islice(frames, 1)]
 
 
-def _as_bytes(frame: tf.Tensor | np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 3] from a batch of one, or from a frame."""
-    frame = np.asarray(frame)
-    return rollout.to_uint8(frame[0] if frame.ndim == 4 else frame)
+def _told(
+    network: Predictor, step_frames: int, frames: Sequence[np.ndarray]
+) -> FlowModel | None:
+    """A flow function that is told how the last of some frames moved; None if unknown.
 
-
-def _blended(
-    first: np.ndarray, last: np.ndarray, num_frames: int
-) -> Iterator[np.ndarray]:
-    for i in range(1, num_frames + 1):
-        share = i / (num_frames + 1)
-        yield (1 - share) * first.astype(np.float32) + share * last.astype(np.float32)
+    The camera goes on as it went, for what is missing was filmed by it.
+    """
+    past = measure_past(network, frames, step_frames)
+    if past is None:
+        return None
+    height, width = frames[-1].shape[:2]
+    control = Control(past=past.scene)
+    model = Steering(network, control, (height, width), num_predictions=1)
+    pixels = min(height, width) / network.frame_size
+    camera = resize(pixels * past.camera[np.newaxis], height, width)
+    return lambda now: model(now)[:, 0] + camera
 
 
 def _along_flow(
-    first: np.ndarray, last: np.ndarray, num_frames: int, compute: Callable
+    first: np.ndarray, last: np.ndarray, num_frames: int
 ) -> Iterator[tf.Tensor]:
     """Moves both frames along the straight lines between them."""
     if min(first.shape[:2]) < _SMALLEST:
@@ -257,9 +264,14 @@ def _along_flow(
         )
     grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, last)]
     there, back = (
-        tf.constant(compute(*pair)[np.newaxis]) for pair in (grays, grays[::-1])
+        tf.constant(_dis()(*pair)[np.newaxis]) for pair in (grays, grays[::-1])
     )
     ends = [tf.constant(f[np.newaxis], tf.float32) for f in (first, last)]
     for i in range(1, num_frames + 1):
         time = tf.constant(i / (num_frames + 1), tf.float32)
-        yield film_warp.meet(ends[0], time * there, ends[1], (1.0 - time) * back, time)
+        yield film_warp.meet(ends[0], time * there, ends[1], (1 - time) * back, time)
+
+
+@functools.cache
+def _dis() -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    return make_flow_function("dis")

@@ -2,10 +2,10 @@
 
     frames --choose(filler, min_psnr)--> for each: kept, or its PSNR when restored
 
-A run of frames is dropped where each of them, restored by `restoration` from the two
-frames that stay, is within the bound. What fills a gap depends on its two ends only. So
-from each kept frame on the longest run is dropped that holds the bound. As long as a
-run that can be dropped can be dropped in part too, no other choice gets further with as
+A run of frames is dropped where each of them, restored by `filling` from the two frames
+that stay, is within the bound. What fills a gap depends on its two ends only. So from
+each kept frame on the longest run is dropped that holds the bound. As long as a run
+that can be dropped can be dropped in part too, no other choice gets further with as
 many kept frames, and none drops more. A run is grown frame by frame and ends where it
 first fails, so that the search costs little more than the restoration.
 
@@ -16,15 +16,15 @@ import dataclasses
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from motionflow.errors import InputError
 from motionflow.files import drafts
-from motionflow.generate import METHODS
-from motionflow.generate.restoration import Filler
+from motionflow.films import check_method
+from motionflow.films.filling import Filler
 from motionflow.media.video_writer import write_mp4
 
 IDENTICAL = 100.0  # dB, of frames that do not differ: JSON has no infinity
@@ -78,7 +78,8 @@ class Plan:
         """Reads what `save` wrote.
 
         Raises:
-          InputError: there is no such file, or it is no plan.
+          InputError: there is no such file, it is no plan, or one of a method that is
+            gone.
         """
         try:
             values = json.loads(Path(path).read_text())
@@ -91,35 +92,13 @@ class Plan:
             raise InputError(f"there is no plan {path}") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is no plan of restore_frames: {error}") from error
-        if plan.method not in METHODS or not numbers_fit:
-            raise InputError(f"{path} is no plan: its method or numbers are impossible")
+        if not numbers_fit:
+            raise InputError(f"{path} is no plan: its numbers are impossible")
+        try:
+            check_method(plan.method)
+        except InputError as error:
+            raise InputError(f"{path}: {error}; make the plan anew") from error
         return plan
-
-
-def choose(
-    frames: Iterable[np.ndarray], filler: Filler, min_psnr: float
-) -> Iterator[float | None]:
-    """Decides about each frame; holds `filler.max_gap + 2` frames at a time.
-
-    Args:
-      frames: uint8 [H, W, 3] of one size.
-      filler: restores the frames, now as later.
-      min_psnr: dB that each dropped frame has at least.
-
-    Yields:
-      None for a frame that stays, else its PSNR in dB when restored.
-    """
-    frames = iter(frames)
-    window = list(itertools.islice(frames, 1))
-    before: list[np.ndarray] = []
-    while window:
-        before = [*before, window[0]][-filler.num_seen :]
-        window += itertools.islice(frames, filler.max_gap + 2 - len(window))
-        run = _longest_run(before, window[1:], filler, min_psnr)
-        yield None
-        yield from run
-        window = window[1 + len(run) :]
-        before = [] if run else before
 
 
 def make_plan(frames: Iterable[np.ndarray], filler: Filler, min_psnr: float) -> Plan:
@@ -172,34 +151,49 @@ def psnr(restored: np.ndarray, truth: np.ndarray) -> float:
     return float(min(IDENTICAL, 10 * np.log10(255**2 / error)))
 
 
-def _longest_run(
-    before: list[np.ndarray],
-    window: list[np.ndarray],
+def choose(
+    frames: Iterable[np.ndarray], filler: Filler, min_psnr: float
+) -> Iterator[float | None]:
+    """Decides about each frame; holds `filler.max_gap + 2` frames at a time.
+
+    Args:
+      frames: uint8 [H, W, 3] of one size.
+      filler: restores the frames, now as later.
+      min_psnr: dB that each dropped frame has at least.
+
+    Yields:
+      None for a frame that stays, else its PSNR in dB when restored.
+    """
+    frames = iter(frames)
+    window = list(itertools.islice(frames, 1))
+    before: list[np.ndarray] = []
+    while window:
+        before = [*before, window[0]][-filler.num_seen :]
+        window += itertools.islice(frames, filler.max_gap + 2 - len(window))
+        run: list[float] = []
+        for length in range(1, min(filler.max_gap, len(window) - 1) + 1):
+            found = _restored(before, window[1:], length, filler, min_psnr)
+            if len(found) < length:
+                break
+            run = found
+        yield None
+        yield from run
+        window = window[1 + len(run) :]
+        before = [] if run else before
+
+
+def _restored(
+    before: Sequence[np.ndarray],
+    following: Sequence[np.ndarray],
+    length: int,
     filler: Filler,
     min_psnr: float,
 ) -> list[float]:
-    """PSNR of the frames that can go behind those before; [] for none."""
-    longest: list[float] = []
-    for length in range(1, min(filler.max_gap, len(window)) + 1):
-        # A window that is not full ends with the video: its tail has no other side.
-        after = window[length : length + 1]
-        found = _run(before, window[:length], after, filler, min_psnr)
-        if len(found) < length:
-            break
-        longest = found
-    return longest
-
-
-def _run(
-    before: list[np.ndarray],
-    truth: list[np.ndarray],
-    after: list[np.ndarray],
-    filler: Filler,
-    min_psnr: float,
-) -> list[float]:
-    """PSNR of the restored frames up to the first that fails."""
+    """PSNR of the frames of one gap when restored, up to the first that fails."""
+    # A window that is not full ends with the video: its tail has no other side.
+    truth, after = following[:length], following[length : length + 1]
     found = []
-    filled = filler.fill(before, after, len(truth))
+    filled = filler.fill(before, after, length)
     for (frame, _), true_frame in zip(filled, truth, strict=True):
         value = psnr(frame, true_frame)
         if value < min_psnr:
