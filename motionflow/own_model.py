@@ -23,10 +23,9 @@ from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.lock import alone
 from motionflow.files.outputs import check_name
-from motionflow.films.compared_film import ComparedFilm, compare_film
+from motionflow.films.compared import FRAMES_PER_PREDICTION, ComparedFilm, compare_film
 from motionflow.films.model import load
 from motionflow.generate.animation import Animation
-from motionflow.generate.comparison import FRAMES_PER_PREDICTION
 from motionflow.labels.build_options import BuildOptions
 from motionflow.labels.clips import video_files
 from motionflow.models.model_path import find_model

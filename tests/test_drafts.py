@@ -19,9 +19,9 @@ from motionflow.data.data_dir_writer import write_clips
 from motionflow.drawing import plots
 from motionflow.errors import InputError, NotWritten
 from motionflow.files import drafts
+from motionflow.films.compared import FrameScores, write_csv
 from motionflow.films.motion import Motion
 from motionflow.films.thinning import Plan
-from motionflow.generate.comparison import FrameScores, write_csv
 from motionflow.labels import extraction
 from motionflow.labels.clip_status import ClipStatus
 from motionflow.labels.codebook import Codebook

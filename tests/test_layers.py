@@ -184,7 +184,6 @@ TESTED_BY = {
     "clip_reader": "resplit",
     "build_options": "builder",
     "build_summary": "data",
-    "compared_film": "animate",
     "data_flags": "data",
     "exporting": "export",
     "guidance": "guided",

@@ -158,8 +158,8 @@ def _check_flags(values: flags.FlagValues, is_batch: bool) -> None:
 
 def _played(values: flags.FlagValues) -> dict[str, Any]:
     """The flags of an `Animation`, which has been asked whether they fit."""
+    from motionflow.films.compared import FRAMES_PER_PREDICTION
     from motionflow.generate.animation import Animation
-    from motionflow.generate.comparison import FRAMES_PER_PREDICTION
 
     names = ("num_predictions", "mode", "temperature", "num_futures", "seed")
     played: dict[str, Any] = {name: values[name].value for name in names}
@@ -227,7 +227,7 @@ def _compare(
     values: flags.FlagValues, source: Path, target: Path, played: dict[str, Any]
 ) -> None:
     """Predicts inside of a video; writes film and CSV, prints the table."""
-    from motionflow.films.compared_film import compare_film
+    from motionflow.films.compared import compare_film
     from motionflow.generate.animation import Animation
 
     film = compare_film(

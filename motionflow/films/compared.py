@@ -1,13 +1,12 @@
-"""A predicted film beside the real one: PSNR and SSIM of each frame.
+"""A predicted film beside what really happened, with PSNR and SSIM of each frame.
 
     video --real_frames--> the start frame and what really followed
     predicted, real --compare--> scores, beside those of repeating the start frame
+    model, video --compare_film--> ComparedFilm --save--> film, and a .csv beside it
 
-Repeating the start frame is the film of a model that predicts no motion.
-
-Both measures are TensorFlow's, on RGB of 0..255. PSNR is 10 log10(255^2 / MSE) in dB,
-infinite for equal frames. SSIM (Wang et al. 2004) is at most 1; it looks at windows of
-11x11 pixels.
+Repeating the start frame is the film of a model that predicts no motion. Both measures
+are TensorFlow's, on RGB of 0..255. PSNR is 10 log10(255^2 / MSE) in dB, infinite for
+equal frames. SSIM (Wang et al. 2004) is at most 1; it looks at windows of 11x11 pixels.
 
 Time: a predicted frame is compared with a real one, so both must go at one pace. One
 prediction is a training label: by default (`flow_average` "anchored" over 3 frames) the
@@ -17,17 +16,24 @@ the training videos' frame rate.
 """
 
 import csv
+import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from motionflow.drawing.tables import markdown_table
 from motionflow.errors import InputError
 from motionflow.files import drafts
-from motionflow.media.video import Video
+from motionflow.films.film import check_output, write_film
+from motionflow.films.film_drawing import draw_film
+from motionflow.films.model import Model
+from motionflow.generate.animation import Animation
+from motionflow.media.still import NUM_BEFORE, Moment
+from motionflow.media.video import Video, open_video
 
 FRAMES_PER_PREDICTION = 2
 SMALLEST = 11  # pixels, SSIM's window
@@ -49,6 +55,98 @@ class FrameScores(NamedTuple):
     predicted_ssim: float
     repeated_psnr: float
     repeated_ssim: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedFilm:
+    """What `compare_film` found.
+
+    Attributes:
+      frames: uint8 [H, W', 3]: predicted, its flow if asked for, real.
+      rows: the scores of each predicted frame.
+      start: number of the frame in the video that was predicted from.
+      num_missing: frames of the prediction that the video has no more.
+      fps: frames a second.
+    """
+
+    frames: Sequence[np.ndarray]
+    rows: Sequence[FrameScores]
+    start: int
+    num_missing: int
+    fps: float
+
+    def save(
+        self,
+        path: str | Path,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        mark: str = "",
+    ) -> Path:
+        """Writes the film, as `Film.save`, and its scores; returns where these are."""
+        check_output(path)
+        scores = Path(path).with_suffix(".csv")
+        with drafts.draft(scores) as draft:  # they appear together
+            write_csv(draft, self.rows)
+            write_film(path, self.frames, len(self.frames), self.fps, progress, mark)
+        return scores
+
+    def table(self) -> str:
+        """A line a frame, and the means, as Markdown."""
+        head = ["frame", "PSNR, dB", "SSIM", "repeated: PSNR, dB", "SSIM"]
+        means = np.mean([row[1:] for row in self.rows], axis=0)
+        lines = [*self.rows, ("mean", *means)]
+        return "\n".join(
+            markdown_table(
+                head,
+                [
+                    [str(name), f"{p:.2f}", f"{s:.4f}", f"{rp:.2f}", f"{rs:.4f}"]
+                    for name, p, s, rp, rs in lines
+                ],
+            )
+        )
+
+
+def compare_film(
+    model: Model,
+    path: str | Path,
+    animation: Animation,
+    *,
+    start_frame: int | None = None,
+    max_size: int = 0,
+    crop: bool = False,
+    show_flow: bool = False,
+    show_arrows: bool = False,
+    fps: float = 10.0,
+) -> ComparedFilm:
+    """Predicts from inside of a video, and takes what really followed.
+
+    Args:
+      model: what predicts.
+      path: the video.
+      animation: how it is played on; its frames per prediction decide the pace.
+      start_frame: the frame to predict from, the first is 0. None: the last that is
+        followed by as many frames as are predicted.
+      max_size: see `Model.animate`, as the others.
+      crop: takes the centre square.
+      show_flow: puts the flow beside each frame.
+      show_arrows: draws the flow over the frames.
+      fps: frames a second.
+
+    Raises:
+      InputError: no video, or nothing follows the start frame.
+    """
+    opened = open_video(path)
+    start, real, before = real_frames(
+        opened, animation.num_moments - 1, start_frame, NUM_BEFORE
+    )
+    moment = Moment(real[0], before, opened.timing.rate)
+    real = [model.fit(frame, max_size, crop) for frame in real]
+    told = model.told(animation.control, moment, real[0])
+    animation = dataclasses.replace(animation, control=told)
+    moments = animation.play(model.predictor, real[0])
+    played = list(itertools.islice(moments, len(real)))
+    rows = compare([shot.frame for (shot,) in played], real, start)
+    frames = list(draw_film(played, show_flow, show_arrows, real))
+    return ComparedFilm(frames, rows, start, animation.num_moments - len(real), fps)
 
 
 def real_frames(
@@ -108,11 +206,6 @@ def compare(
         FrameScores(number, *_scores(frame, truth), *_scores(real[0], truth))
         for number, (frame, truth) in enumerate(pairs, start=start + 1)
     ]
-
-
-def mean_scores(rows: Sequence[FrameScores]) -> tuple[float, float, float, float]:
-    """Means over the frames of the four scores."""
-    return tuple(np.mean([row[1:] for row in rows], axis=0).tolist())
 
 
 def write_csv(path: str | Path, rows: Sequence[FrameScores]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from motionflow.errors import InputError
-from motionflow.generate import comparison
+from motionflow.films import compared
 from tests.conftest import texture
 
 
@@ -32,7 +32,7 @@ def test_scores():
     start, real = texture(0, 30, 40), texture(1, 30, 40)
     near = np.clip(real.astype(int) + np.where(real < 128, 5, -5), 0, 255)
     near = near.astype(np.uint8)
-    (row,) = comparison.compare([start, near], [start, real], start=7)
+    (row,) = compared.compare([start, near], [start, real], start=7)
     assert row.frame == 8
     # Each value is off by 5: 10 log10(255^2 / 25) = 34.15.
     assert row.predicted_psnr == pytest.approx(34.151, abs=0.001)
@@ -44,18 +44,18 @@ def test_scores():
 
 def test_equal_frames_and_means():
     frame, other = texture(0, 20, 20), texture(1, 20, 20)
-    rows = comparison.compare([frame, other, frame], [frame, other, other])
+    rows = compared.compare([frame, other, frame], [frame, other, other])
     assert rows[0].predicted_psnr == np.inf and rows[0].predicted_ssim == 1
     assert rows[0][3:] == rows[1][3:] == rows[1][1:3]
-    means = comparison.mean_scores(rows)
-    assert means[0] == np.inf
-    assert means[1] == pytest.approx((1 + rows[1].predicted_ssim) / 2)
+    table = compared.ComparedFilm([], rows, 0, 0, 10).table()
+    means = [cell.strip() for cell in table.splitlines()[-1].split("|")[1:4]]
+    assert means == ["mean", "inf", f"{(1 + rows[1].predicted_ssim) / 2:.4f}"]
 
 
 def test_frames_too_small_for_ssim():
     frames = [texture(0, 10, 40)] * 2
     with pytest.raises(InputError, match="frames are 40x10; SSIM needs 11"):
-        comparison.compare(frames, frames)
+        compared.compare(frames, frames)
 
 
 def test_which_frames_are_compared():
@@ -65,7 +65,7 @@ def test_which_frames_are_compared():
             timing=SimpleNamespace(gaps=gaps),
             read=lambda: iter(range(count)),
         )
-        return comparison.real_frames(opened, *arguments)
+        return compared.real_frames(opened, *arguments)
 
     # The last start that 4 frames follow.
     assert frames(10, 4) == (5, [5, 6, 7, 8, 9], [])
@@ -89,8 +89,8 @@ def test_which_frames_are_compared():
 
 
 def test_csv(tmp_path):
-    rows = [comparison.FrameScores(3, float("inf"), 1.0, 20.25, 0.5)]
-    comparison.write_csv(tmp_path / "a.csv", rows)
+    rows = [compared.FrameScores(3, float("inf"), 1.0, 20.25, 0.5)]
+    compared.write_csv(tmp_path / "a.csv", rows)
     with (tmp_path / "a.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert {name: float(value) for name, value in row.items()} == rows[0]._asdict()
