@@ -40,8 +40,7 @@ from tqdm import tqdm
 from motionflow.baselines.arrows import draw_arrows
 from motionflow.data.known import pack_known
 from motionflow.generate import rollout
-from motionflow.generate.control import Control
-from motionflow.generate.measured_past import measure_past
+from motionflow.generate.control import Control, measure_past
 from motionflow.generate.steering import Steering
 from motionflow.labels.stabilize import estimate_camera
 from motionflow.models import naive, predictor

@@ -20,7 +20,7 @@ from motionflow.drawing import plots
 from motionflow.errors import InputError, NotWritten
 from motionflow.files import drafts
 from motionflow.films.compared import FrameScores, write_csv
-from motionflow.films.motion import Motion
+from motionflow.films.model import Motion
 from motionflow.films.thinning import Plan
 from motionflow.labels import extraction
 from motionflow.labels.clip_status import ClipStatus

@@ -8,8 +8,7 @@ from PIL import Image
 from motionflow.commands import flow as command
 from motionflow.errors import InputError
 from motionflow.films import model
-from motionflow.films.model import Model
-from motionflow.films.motion import predict_motion
+from motionflow.films.model import Model, predict_motion
 from tests.conftest import texture
 from tests.fake_predictor import FakePredictor
 

@@ -16,9 +16,9 @@ from motionflow.data.pipeline import targets
 from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.files import drafts, outputs
-from motionflow.films import filming, motion
+from motionflow.films import filming, model
 from motionflow.films.film import check_output
-from motionflow.films.motion import Motion
+from motionflow.films.model import Motion
 from motionflow.inspection.contact_sheet import save_samples
 from motionflow.inspection.inspector import inspect_data_dir
 from motionflow.inspection.record_reader import record_at
@@ -81,7 +81,7 @@ def train(folder):
     [
         lambda folder: check_output(folder / "a.mp4"),
         lambda folder: picture.check_frames_folder(folder / "frames"),
-        lambda folder: motion.check_output(folder / "a.flo"),
+        lambda folder: model.check_motion_output(folder / "a.flo"),
         lambda folder: asking.check_output(folder / "a.png"),
         lambda folder: filming.plan([str(folder)], str(folder / "films")),
         lambda folder: versions.check_folder(folder / "x", "packed"),
@@ -96,7 +96,7 @@ def test_each_command_asks_before_it_works(check, tmp_path, read_only):
 
 
 @pytest.mark.parametrize(
-    "check", [check_output, motion.check_output, asking.check_output]
+    "check", [check_output, model.check_motion_output, asking.check_output]
 )
 def test_a_folder_in_the_place_of_a_file_is_refused(check, tmp_path):
     name = tmp_path / ("a.mp4" if check is check_output else "a.png")

@@ -41,11 +41,11 @@ def main(values: flags.FlagValues) -> None:
     output = Path(values.output or source.with_name(f"{source.stem}-flow.png"))
     check_replaceable(output, MARK, values.overwrite)
 
-    from motionflow.films import model, motion
+    from motionflow.films import model
     from motionflow.media import still
 
     control = read_control(values)
-    motion.check_output(output)
+    model.check_motion_output(output)
     moment = still.read_moment(source)  # before the model, which takes seconds
     found = model.load(values.model).flow(moment, **control)
     found.save(output, MARK)

@@ -3,9 +3,13 @@
     frame, flow --draw_motion--> the frame, enlarged, under colours and arrows
     frame, flow --draw_arrows--> the frame under one arrow a cell that moves
     flow        --flow_panel---> colours (see `flow_color`), a wheel that explains them
+    pictures    --sheet, beside-> one picture
 
 All take flow in pixels of the picture that is drawn, whatever the size of its grid.
 """
+
+import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -27,6 +31,7 @@ _LONGEST, _SHORTEST = 1.6, 0.2
 _SHIFT = 4  # bits behind the point in OpenCV's coordinates
 _SMALLEST_TEXT = 9  # pixels
 _DARK = (0, 0, 0, 160)
+_GAP = 4  # white pixels between pictures
 _DRAWN_SIDE = 800  # pixels: arrows and cells stay sharp on a small picture
 
 
@@ -158,6 +163,28 @@ def write_note(picture: np.ndarray, text: str, at_bottom: bool = False) -> np.nd
     if box.width <= 0.9 * width and box.height <= 0.4 * height:
         _lay_over(noted, box, height if at_bottom else box.height)
     return noted
+
+
+def beside(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Puts pictures of one height side by side, with a white gap."""
+    gap = np.full((pictures[0].shape[0], _GAP, 3), 255, np.uint8)
+    spaced = [part for picture in pictures for part in (gap, picture)][1:]
+    return spaced[0] if len(spaced) == 1 else np.concatenate(spaced, axis=1)
+
+
+def sheet(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Arranges pictures of one size row by row, about as wide as high.
+
+    The last row is filled up with white.
+    """
+    height, width = pictures[0].shape[:2]
+    columns = min(math.ceil(math.sqrt(len(pictures) * height / width)), len(pictures))
+    empty = [np.full_like(pictures[0], 255)] * (-len(pictures) % columns)
+    pictures = [*pictures, *empty]
+    rows = [beside(pictures[i : i + columns]) for i in range(0, len(pictures), columns)]
+    gap = np.full((_GAP, rows[0].shape[1], 3), 255, np.uint8)
+    spaced = [part for row in rows for part in (gap, row)][1:]
+    return spaced[0] if len(spaced) == 1 else np.concatenate(spaced, axis=0)
 
 
 def _cell(height: int, width: int) -> float:

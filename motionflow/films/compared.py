@@ -28,8 +28,7 @@ import tensorflow as tf
 from motionflow.drawing.tables import markdown_table
 from motionflow.errors import InputError
 from motionflow.files import drafts
-from motionflow.films.film import check_output, write_film
-from motionflow.films.film_drawing import draw_film
+from motionflow.films.film import check_output, draw_film, write_film
 from motionflow.films.model import Model
 from motionflow.generate.animation import Animation
 from motionflow.media.still import NUM_BEFORE, Moment

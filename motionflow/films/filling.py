@@ -34,9 +34,8 @@ import tensorflow as tf
 from motionflow.errors import InputError
 from motionflow.films import check_method
 from motionflow.generate import film_warp, picture_flow, rollout
-from motionflow.generate.control import Control
+from motionflow.generate.control import Control, measure_past
 from motionflow.generate.fitting import resize
-from motionflow.generate.measured_past import measure_past
 from motionflow.generate.rollout import FlowModel
 from motionflow.generate.steering import Steering
 from motionflow.labels.flow import make_flow_function

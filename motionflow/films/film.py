@@ -5,13 +5,14 @@
 A film is played anew each time that it is asked for its frames, so it holds none.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from motionflow.films.film_drawing import draw_film
+from motionflow.drawing import flow_color, flow_drawing
 from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation, Shot
 from motionflow.media import picture, video_writer
@@ -156,6 +157,74 @@ class _Path:
         found = cv2.remap(flow, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         self._now += share * found
         return float(np.linalg.norm(self._now - self._start, axis=-1).max())
+
+
+def draw_film(
+    moments: Iterable[Sequence[Shot]],
+    show_flow: bool = False,
+    arrows: bool = False,
+    real: Sequence[np.ndarray] | None = None,
+) -> Iterator[np.ndarray]:
+    """Draws moments one by one.
+
+    One future is shown as frame | its flow, a comparison as predicted | its flow |
+    real, futures as a sheet of them. Colours and arrows of a film keep one scale: full
+    brightness is the longest flow of the first prediction in any future, see
+    `flow_drawing.full_scale`.
+
+    Args:
+      moments: shots of one size.
+      show_flow: puts the colour-coded flow to the right of each frame.
+      arrows: draws the flow over the frames.
+      real: frames to put at the right, one a moment.
+
+    Yields:
+      uint8 RGB, all of one size.
+    """
+    moments = iter(moments)
+    first = next(moments)
+    height, width = first[0].frame.shape[:2]
+    longest = max(flow_color.longest(shot.flow) for shot in first)
+    longest = flow_drawing.full_scale(longest, height, width)
+    # One legend explains all: it hides some of the flow.
+    panels = [_FlowPanel(longest, legend=not i) for i in range(len(first))]
+    scale = flow_drawing.arrow_scale(longest, height, width)
+    captions = _captions(len(first), real is not None)
+    for i, shots in enumerate(itertools.chain([first], moments)):
+        tiles = []
+        for shot, panel, caption in zip(shots, panels, captions, strict=True):
+            frame = shot.frame
+            if arrows:
+                frame = flow_drawing.draw_arrows(frame, shot.flow, scale)
+            if caption:
+                frame = flow_drawing.write_note(frame, caption, at_bottom=True)
+            tiles.append([frame, panel.draw(shot.flow)] if show_flow else [frame])
+        if real is not None:
+            tiles[-1].append(flow_drawing.write_note(real[i], "real", at_bottom=True))
+        yield flow_drawing.sheet([flow_drawing.beside(parts) for parts in tiles])
+
+
+def _captions(num_futures: int, has_real: bool) -> list[str]:
+    if num_futures > 1:
+        return [f"future {i}" for i in range(1, num_futures + 1)]
+    return ["predicted" if has_real else ""]
+
+
+class _FlowPanel:
+    """Draws a flow once, however many frames it moves."""
+
+    def __init__(self, longest: float, legend: bool):
+        self._longest, self._legend = longest, legend
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+
+    def draw(self, flow: np.ndarray) -> np.ndarray:
+        if self._last is None or flow is not self._last[0]:
+            height, width = flow.shape[:2]
+            panel = flow_drawing.flow_panel(
+                flow, height, width, self._longest, self._legend
+            )
+            self._last = flow, panel
+        return self._last[1]
 
 
 def write_film(

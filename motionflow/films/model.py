@@ -9,17 +9,30 @@ import dataclasses
 import json
 import logging
 import os
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import tensorflow as tf
 
+from motionflow.drawing import flow_drawing
+from motionflow.files import drafts
+from motionflow.files.outputs import check_file
 from motionflow.films.film import Film
-from motionflow.films.motion import Motion, predict_motion
+from motionflow.generate import steering
 from motionflow.generate.animation import Animation
-from motionflow.generate.control import Arrow, Control, Place
-from motionflow.generate.measured_past import STEP_SECONDS, measure_past
+from motionflow.generate.control import (
+    NOTHING,
+    STEP_SECONDS,
+    Arrow,
+    Control,
+    Place,
+    measure_past,
+)
+from motionflow.media import picture as pictures
 from motionflow.media import still, video
 from motionflow.media.still import Picture
 from motionflow.models import predictor
@@ -27,6 +40,63 @@ from motionflow.models.model_path import DEFAULT, PACKED, find_model, is_export
 from motionflow.models.run_dir import STUCK_SHARE, RunDir
 
 MAX_SIZE = 4096  # pixels of the longer side of a film
+MOTION_SUFFIXES = (".png", ".flo", ".npy")
+
+
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Motion:
+    """The motion that is expected in one picture.
+
+    Attributes:
+      picture: uint8 [H, W, 3] RGB.
+      flow: float32 [h, w, 2], the expected motion of each cell of a grid over the whole
+        picture: dx right, dy down, pixels of the picture per step (the time that a
+        training label speaks of).
+      probabilities: float32 [h, w, K], over the vectors of the model's codebook.
+    """
+
+    picture: np.ndarray
+    flow: np.ndarray
+    probabilities: np.ndarray
+
+    def __repr__(self) -> str:
+        """Its cells, and the fastest of them."""
+        rows, columns = self.speed.shape
+        return f"Motion({columns}x{rows} cells, up to {self.speed.max():.2f} pixels)"
+
+    @property
+    def speed(self) -> np.ndarray:
+        """float32 [h, w], the length of the flow."""
+        return np.linalg.norm(self.flow, axis=-1)
+
+    def draw(self) -> np.ndarray:
+        """The flow over the picture, see `flow_drawing.draw_motion`."""
+        return flow_drawing.draw_motion(self.picture, self.flow)
+
+    def save(self, path: str | Path, mark: str = "") -> None:
+        """Writes the drawing (.png), or the flow (.flo of Middlebury, .npy).
+
+        Args:
+          path: the file; one that is there is replaced.
+          mark: a text for the PNG that says who made it.
+
+        Raises:
+          InputError: another suffix, or a folder that does not exist.
+        """
+        check_motion_output(path)
+        path = Path(path)
+        if path.suffix.lower() == ".png":
+            pictures.write_png(path, self.draw(), mark)
+        elif path.suffix.lower() == ".npy":
+            drafts.write_array(path, self.flow)
+        else:  # OpenCV's own writer says of half a file that it is written
+            height, width = self.flow.shape[:2]
+            head = struct.pack("<fii", 202021.25, width, height)
+            drafts.write(path, head + self.flow.astype("<f4").tobytes())
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        return cv2.imencode(".png", self.draw()[..., ::-1])[1].tobytes()
 
 
 class Model:
@@ -195,3 +265,36 @@ def _remarks(path: Path) -> list[str]:
         f"this model predicts one and the same class in {share:.2%} of all cells, "
         f"whatever the picture: it has not learned to tell motions apart"
     ]
+
+
+def predict_motion(
+    network: predictor.Predictor, frame: np.ndarray, control: Control = NOTHING
+) -> Motion:
+    """Predicts how a picture of any size moves in its next step.
+
+    Args:
+      network: predicts squares.
+      frame: uint8 [H, W, 3] RGB.
+      control: what is said of it; its arrows are the motion of this step.
+
+    Raises:
+      InputError: one side is more than 16 times the other, or the model cannot be told.
+    """
+    steering.check(network, control)
+    height, width = frame.shape[:2]
+    course = steering.start(control, network, (height, width))
+    seen: list[tf.Tensor] = []
+    arguments = network, frame[np.newaxis], course, 1, control.strength
+    flow = steering.cell_flow(*arguments, num_steps=1, observe=seen.append)
+    if control.mask is not None:
+        flow *= tf.image.resize(course.weights, tf.shape(flow)[2:4], "area")
+    return Motion(frame, flow[0, 0].numpy(), seen[0][0, 0].numpy())
+
+
+def check_motion_output(path: str | Path) -> None:
+    """Refuses what `Motion.save` cannot write.
+
+    Raises:
+      InputError: another suffix, or see `check_file`.
+    """
+    check_file(path, MOTION_SUFFIXES)

@@ -16,7 +16,6 @@ import numpy as np
 from motionflow.drawing import flow_drawing
 from motionflow.drawing.tables import markdown_table
 from motionflow.files.outputs import check_file
-from motionflow.films import film_drawing
 from motionflow.media import picture, video, video_writer
 from motionflow.serving.client import Arrays, Client
 
@@ -67,7 +66,7 @@ def write_flow(
     flow = answer["flow"][0] * (side / frame_size)
     fastest = float(np.linalg.norm(flow, axis=-1).max())
     scale = flow_drawing.arrow_scale(fastest, side, side)
-    drawn = film_drawing.beside(
+    drawn = flow_drawing.beside(
         [
             flow_drawing.draw_arrows(square, flow, scale),
             flow_drawing.flow_panel(flow, side, side, fastest),

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.films.motion import predict_motion
+from motionflow.films.model import predict_motion
 from motionflow.generate import picture_flow, rollout
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Control
