@@ -64,8 +64,8 @@ class Rival(Filler):
 
     def fill(self, before, after, num_frames):
         """The frames of a gap, see `Filler.fill`."""
-        last = before[-1] if self.repeats or not after else after[0]
         for share in np.arange(1, num_frames + 1) / (num_frames + 1):
+            last = before[-1] if self.repeats or not after else after[0]
             yield np.rint((1 - share) * before[-1] + share * last).astype(np.uint8), ""
 
 

