@@ -13,7 +13,6 @@ training frames and are no part of it; nor are the figures.
 
 import os
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,11 +21,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
+from common import machine, print_table, seconds
 
 from motionflow import baselines
 from motionflow.data.pipeline import evaluation_batches
 from motionflow.data.records import DataDir, open_data_dir
-from motionflow.drawing.tables import markdown_table
 from motionflow.models import predictor
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
@@ -79,32 +78,25 @@ def compare(data: DataDir, width: float) -> list[str]:
         return score(predict, data, SPLIT, FLAGS.batch_size, undrawn=undrawn)
 
     model(frames[0]), model(frames[-1])  # traced before the clock runs
-    seconds = np.array(
-        [[timed(forward), timed(scored)] for _ in range(FLAGS.num_rounds)]
+    turns = np.array(
+        [[seconds(forward), seconds(scored)] for _ in range(FLAGS.num_rounds)]
     )
-    bare, whole = 1000 * seconds.min(axis=0) / data.num_samples(SPLIT)
+    bare, whole = 1000 * turns.min(axis=0) / data.num_samples(SPLIT)
     evaluation = scored()
-    summary = timed(lambda: summarize(evaluation))
+    summary = seconds(lambda: summarize(evaluation))
     cells = f"{width:g}", f"{bare:.1f}", f"{whole:.1f}", f"{whole / bare:.2f}"
     return [*cells, f"{whole - bare:.1f}", f"{summary:.1f}"]
-
-
-def timed(function) -> float:
-    """Seconds of one call."""
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
 
 
 def main(argv: Sequence[str]) -> None:
     """Prints one row a width."""
     del argv
     data = open_data_dir(FLAGS.data_dir)
-    print(f"TensorFlow {tf.__version__}, {data.num_samples(SPLIT):,} frames")
+    print(f"{machine(TensorFlow=tf.__version__)}, {data.num_samples(SPLIT):,} frames")
     head = ["Width", "Forward, ms", "Scoring, ms", "Ratio", "Difference, ms"]
     head.append("Summary, s")
     rows = [compare(data, float(width)) for width in FLAGS.widths]
-    print("\n".join(markdown_table(head, rows)))
+    print_table(head, rows)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ as well as real ones:
 import argparse
 import multiprocessing
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +31,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from common import machine, print_table
 
 from motionflow.labels.clips import Clip, find_folder_clips
 from motionflow.labels.extraction import (
@@ -125,11 +125,18 @@ def measure_overhead(video_dir: Path, clips: list[Clip]) -> None:
         **dict(sorted(stages.items(), key=lambda stage: -stage[1][0])),
         "these stages together": sum(stages.values()),
     }
-    print(f"\n## Overhead: {len(clips)} clips, {num_samples} samples\n")
-    print("| | s | share | processor s | share |\n| --- | --: | --: | --: | --: |")
-    for name, (clock, processor) in rows.items():
-        shares = [f"{clock / whole[0]:.1%}", f"{processor / whole[1]:.1%}"]
-        print(f"| {name} | {clock:.2f} | {shares[0]} | {processor:.2f} | {shares[1]} |")
+    title = f"## Overhead: {len(clips)} clips, {num_samples} samples"
+    cells = [
+        [
+            name,
+            f"{clock:.2f}",
+            f"{clock / whole[0]:.1%}",
+            f"{processor:.2f}",
+            f"{processor / whole[1]:.1%}",
+        ]
+        for name, (clock, processor) in rows.items()
+    ]
+    print_table(["", "s", "share", "processor s", "share"], cells, title)
     print(f"\nTarget: under {MAX_OVERHEAD:.0%}.")
 
 
@@ -179,13 +186,14 @@ def measure_workers(video_dir: Path, clips: list[Clip]) -> None:
     """Prints how much faster two workers are than one."""
     limit, started = measure_limit(num_calls=len(clips))
     one, two = (extraction_seconds(video_dir, clips, n) for n in (1, 2))
-    print(f"\n## Workers: {len(clips)} clips\n")
-    print("| | |\n| --- | --: |")
-    print(f"| one worker | {one:.1f} s |")
-    print(f"| two workers | {two:.1f} s |")
-    print(f"| **two against one** | **{one / two:.2f}x** |")
-    print(f"| limit of the machine: bare DeepFlow, two processes | {limit:.2f}x |")
-    print(f"| start of two workers, in these times | {started:.1f} s |")
+    rows = {
+        "one worker": f"{one:.1f} s",
+        "two workers": f"{two:.1f} s",
+        "**two against one**": f"**{one / two:.2f}x**",
+        "limit of the machine: bare DeepFlow, two processes": f"{limit:.2f}x",
+        "start of two workers, in these times": f"{started:.1f} s",
+    }
+    print_table(["", ""], rows.items(), f"## Workers: {len(clips)} clips")
     print(f"\nTarget: at least {MIN_SPEEDUP}x.")
 
 
@@ -209,10 +217,10 @@ def measure_memory(video_dir: Path, clips: list[Clip]) -> None:
         labels = LabelOptions(flow_method="dis")
         work = WorkDir(Path(folder), video_dir, labels)
         failures = extract_clips(clips, work, 1, progress=look)
-    print(f"\n## Memory of a worker: {len(clips)} clips, {len(failures)} failures\n")
-    print("| after clip | MB |\n| --: | --: |")
-    for number in sorted({n for n in SHOWN_CLIPS if n < len(clips)} | {len(clips)}):
-        print(f"| {number} | {megabytes[number - 1]:.1f} |")
+    shown = sorted({n for n in SHOWN_CLIPS if n < len(clips)} | {len(clips)})
+    rows = [[str(number), f"{megabytes[number - 1]:.1f}"] for number in shown]
+    title = f"## Memory of a worker: {len(clips)} clips, {len(failures)} failures"
+    print_table(["after clip", "MB"], rows, title)
     first = len(clips) // 20  # until then libraries are loaded and buffers made
     later = megabytes[first:]
     slope = 1024 * np.polyfit(np.arange(len(later)), later, 1)[0]
@@ -230,10 +238,7 @@ def main() -> None:
     parser.add_argument("--num_workers_clips", type=int, default=16)
     parser.add_argument("--num_memory_clips", type=int, default=200)
     args = parser.parse_args()
-    print(
-        f"OpenCV {cv2.__version__}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
-    )
+    print(machine(OpenCV=cv2.__version__))
     clips = find_folder_clips(args.video_dir)
     for measure, count in (
         (measure_overhead, args.num_overhead_clips),

@@ -19,16 +19,14 @@ apart, against 10.2 before; for the crop used here it is 2.2 against 4.5.
 """
 
 import argparse
-import os
-import platform
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from common import machine, print_table, seconds
 
 from motionflow.labels.flow import FLOW_METHODS, make_flow_function
 from motionflow.media.picture import read_image
@@ -41,12 +39,11 @@ PCAFLOW_MINIMUM = 56, 72
 
 
 class Pair(NamedTuple):
-    """Files of one pair, relative to FOLDER; `reference` is another program's flow."""
+    """Files of one pair, relative to FOLDER."""
 
     first: str
     second: str
     truth: str
-    reference: str = ""
 
 
 PAIRS = {
@@ -59,7 +56,6 @@ PAIRS = {
         "sintel_0029/frame_0029.png",
         "sintel_0029/frame_0030.png",
         "sintel_0029/gt_frame_0029.flo",
-        "sintel_0029/ref_DeepFlow_frame_0029.flo",
     ),
     "KITTI": Pair("kitti/frame1.png", "kitti/frame2.png", "kitti/flow_gt.png"),
     "Chairs 1": Pair(
@@ -78,8 +74,6 @@ PAIRS = {
         "mmflow_tests/00001_flow.flo",
     ),
 }
-# What OpenCV's DeepFlow is known to reach at full size, pixels.
-TARGETS = {"RubberWhale": 0.12, "Sintel 29": 1.25, "to the reference": 0.25}
 
 
 class Scene(NamedTuple):
@@ -140,9 +134,9 @@ def can_compute(method: str, scene: Scene) -> bool:
 
 def measure_errors(
     methods: list[str], scenes: Mapping[str, tuple[Scene, Scene]]
-) -> tuple[dict[tuple[str, str], str], dict[str, np.ndarray]]:
-    """(method, pair) -> "full / 200x200"; and DeepFlow's full-size flow of each."""
-    cells, deepflow = {}, {}
+) -> dict[tuple[str, str], str]:
+    """(method, pair) -> "full / 200x200"."""
+    cells = {}
     for name, sizes in scenes.items():
         for method in methods:
             errors = []
@@ -152,12 +146,10 @@ def measure_errors(
                     continue
                 found = make_flow_function(method)(scene.first, scene.second)
                 errors.append(f"{end_point_error(found, scene):.3f}")
-                if method == "deepflow":
-                    deepflow.setdefault(name, found)
             cells[method, name] = " / ".join(errors)
         zero = [end_point_error(np.zeros_like(scene.flow), scene) for scene in sizes]
         cells["zero flow", name] = " / ".join(f"{error:.3f}" for error in zero)
-    return cells, deepflow
+    return cells
 
 
 def measure_time(methods: list[str], scenes: list[Scene], num_turns: int) -> dict:
@@ -167,36 +159,9 @@ def measure_time(methods: list[str], scenes: list[Scene], num_turns: int) -> dic
     for _ in range(num_turns):
         for scene in scenes:
             for method, compute in functions.items():
-                start = time.perf_counter()
-                compute(scene.first, scene.second)
-                elapsed = time.perf_counter() - start
+                elapsed = seconds(compute, scene.first, scene.second)
                 milliseconds[method].append(1000 * elapsed)
     return {method: np.median(values) for method, values in milliseconds.items()}
-
-
-def print_row(*cells: object) -> None:
-    """One line of a Markdown table."""
-    print("| " + " | ".join(map(str, cells)) + " |")
-
-
-def print_targets(
-    folder: Path, deepflow: dict[str, np.ndarray], full: dict[str, Scene]
-) -> None:
-    """DeepFlow beside what it is known to reach."""
-    print("\nDeepFlow at full size\n")
-    print_row("", "found, px", "expected, px")
-    print_row("---", "--:", "--:")
-    for name, found in deepflow.items():
-        if name in TARGETS:
-            error = end_point_error(found, full[name])
-            print_row(f"{name}, to the truth", f"{error:.3f}", f"about {TARGETS[name]}")
-        if PAIRS[name].reference:
-            reference, known = read_flow(folder / PAIRS[name].reference)
-            scene = full[name]._replace(flow=reference, known=known)
-            error, limit = end_point_error(found, scene), TARGETS["to the reference"]
-            print_row(f"{name}, to the reference", f"{error:.3f}", f"within {limit}")
-            error = end_point_error(reference, full[name])
-            print_row(f"{name}, the reference to the truth", f"{error:.3f}", "")
 
 
 def main() -> int:
@@ -208,30 +173,24 @@ def main() -> int:
     args = parser.parse_args()
     methods = args.methods.split(",")
     cv2.setNumThreads(1)
-    print(
-        f"OpenCV {cv2.__version__}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} CPUs, 1 thread, load {os.getloadavg()[0]:.1f}\n"
-    )
+    print(f"{machine(OpenCV=cv2.__version__)}, 1 thread")
     scenes, missing = {}, []
     for name, pair in PAIRS.items():
-        lost = [file for file in pair if file and not (args.folder / file).is_file()]
+        lost = [file for file in pair if not (args.folder / file).is_file()]
         missing += [f"{name} left out: there is no {args.folder / f}" for f in lost]
         if not lost:
             scenes[name] = load(args.folder, pair)
     if scenes:
-        cells, deepflow = measure_errors(methods, scenes)
+        cells = measure_errors(methods, scenes)
         small = [fitted for _, fitted in scenes.values()]
         times = measure_time(methods, small, args.num_turns)
-        print(f"End-point error in pixels: full size / {SIZE}x{SIZE}\n")
-        print_row("", *scenes, f"ms a {SIZE}x{SIZE} pair")
-        print_row("---", *["--:"] * (len(scenes) + 1))
-        for method in methods:
-            row = [cells[method, name] for name in scenes]
-            print_row(method, *row, f"{times[method]:.1f}")
-        print_row("zero flow", *[cells["zero flow", name] for name in scenes], "")
-        if deepflow:
-            full = {name: sizes[0] for name, sizes in scenes.items()}
-            print_targets(args.folder, deepflow, full)
+        rows = [
+            [method, *(cells[method, name] for name in scenes), f"{times[method]:.1f}"]
+            for method in methods
+        ]
+        rows.append(["zero flow", *(cells["zero flow", name] for name in scenes), ""])
+        title = f"End-point error in pixels: full size / {SIZE}x{SIZE}"
+        print_table(["", *scenes, f"ms a {SIZE}x{SIZE} pair"], rows, title)
     print("\n" + "\n".join(missing) if missing else "")
     return 1 if missing else 0
 

@@ -12,7 +12,6 @@ alternate, and the fastest round of each counts.
 
 import os
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,11 +19,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 from absl import app, flags
+from common import machine, print_table, seconds
 from noise_data import write_noise_data
 
 from motionflow.data import pipeline, records
 from motionflow.data.augmentation import Augmentation
-from motionflow.drawing.tables import markdown_table
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("encodings", ["png", "jpeg", "raw"], "How frames are stored.")
@@ -55,12 +54,10 @@ def bare(data: records.DataDir) -> tf.data.Dataset:
     )
 
 
-def seconds(make: Callable[[], tf.data.Dataset]) -> float:
-    """Time to go through a dataset once."""
-    begin = time.perf_counter()
+def drain(make: Callable[[], tf.data.Dataset]) -> None:
+    """Goes through a dataset once."""
     for _ in make():
         pass
-    return time.perf_counter() - begin
 
 
 def measure(data: records.DataDir, batch_size: int, num_rounds: int) -> list[str]:
@@ -77,7 +74,7 @@ def measure(data: records.DataDir, batch_size: int, num_rounds: int) -> list[str
     fastest = dict.fromkeys(makers, float("inf"))
     for _ in range(num_rounds):
         for name, (_, make) in makers.items():
-            fastest[name] = min(fastest[name], seconds(make))
+            fastest[name] = min(fastest[name], seconds(drain, make))
     rates = {name: count / fastest[name] for name, (count, _) in makers.items()}
     cells = [f"{rates['limit']:,.0f}"]
     for name in PIPELINES:
@@ -94,8 +91,8 @@ def main(argv: Sequence[str]) -> None:
             data = write_noise_data(Path(folder) / "data", FLAGS.num_samples, encoding)
             cells = measure(data, FLAGS.batch_size, FLAGS.num_rounds)
             rows.append([encoding, *cells])
-    print("images/s (share of the limit)\n")
-    print(*markdown_table(["frames", "limit", *PIPELINES], rows), sep="\n")
+    print(machine(TensorFlow=tf.__version__))
+    print_table(["images/s (of limit)", "limit", *PIPELINES], rows)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,7 @@
 
     python benchmarks/restoration.py --model=RUN --data_dir=DATA --video_dir=VIDEOS
 
-DATA/clips.jsonl names the clips of --split; they lie in VIDEOS. Their frames are fitted
-to 200x200, as for training, and duplicated frames are dropped first: in film that plays
-at another rate than its own nothing would move at every fifth frame, and repeating a
-frame would restore it exactly. A clip counts with its first --num_frames frames.
+The clips are those of `clip_frames`; one counts with its first --num_frames frames.
 
 Gaps of 1, 2 and 4 frames, --num_gaps of each in a clip, evenly spaced, none across a
 shot cut, are filled by each method, by a mixture of the frames around them (blend)
@@ -24,10 +21,6 @@ alike, summed over the clips.
 
 import argparse
 import dataclasses
-import functools
-import json
-import os
-import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,22 +28,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 import tensorflow as tf
+from clip_frames import (
+    gap_places,
+    means,
+    moving_pixels,
+    psnr_and_ssim,
+    read_clip,
+    split_clips,
+    sums_of,
+)
+from common import machine, print_table
 
 from motionflow.films import METHODS, thinning
 from motionflow.films.filling import Filler
 from motionflow.films.restoring import Restoring, make_filler
-from motionflow.labels.flow import make_flow_function, to_grid
-from motionflow.media.continuity import mark_breaks
-from motionflow.media.video import fit_frame, iter_frames
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, interval, verdict
 
-SIZE, GRID = 200, 20
 GAPS = (1, 2, 4)
-MOVING = 0.5  # pixels a frame
 BOUNDS = (30, 35, 40)
 MAX_RUN = max(GAPS)
 SCORES = ("PSNR", "SSIM", "PSNR moving", "SSIM moving")
-WINDOW = 11  # of SSIM, whose map has no border of half a window
 RIVALS = ("blend", "repeat")
 ROWS = (*METHODS, *RIVALS)
 
@@ -69,66 +66,6 @@ class Rival(Filler):
             yield np.rint((1 - share) * before[-1] + share * last).astype(np.uint8), ""
 
 
-def split_clips(data_dir: Path, split: str) -> list[str]:
-    """Names of a split's clips, relative to the videos' folder."""
-    lines = (data_dir / "clips.jsonl").read_text().splitlines()
-    return [row["clip"] for row in map(json.loads, lines) if row.get("split") == split]
-
-
-def read_clip(path: Path, num_frames: int) -> tuple[list[np.ndarray], list[bool], int]:
-    """Fitted frames, whether each follows a cut, how many duplicates were dropped."""
-    marked = mark_breaks(fit_frame(frame, SIZE) for frame in iter_frames(path))
-    kept, cuts, dropped = [], [], 0
-    for frame, mark in marked:
-        if mark == "duplicate":
-            dropped += 1
-            continue
-        kept.append(frame)
-        cuts.append(mark == "cut")
-        if len(kept) == num_frames:
-            break
-    return kept, cuts, dropped
-
-
-def gap_places(cuts: list[bool], size: int, count: int) -> list[int]:
-    """Frames before a gap: the middles of equal parts of those with no cut behind."""
-    places = [
-        t for t in range(len(cuts) - size - 1) if not any(cuts[t + 1 : t + size + 2])
-    ]
-    count = min(count, len(places))
-    return [places[(2 * i + 1) * len(places) // (2 * count)] for i in range(count)]
-
-
-def moving_pixels(frame: np.ndarray, following: np.ndarray) -> np.ndarray:
-    """Bool [S, S]: pixels of cells that move."""
-    grays = (cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in (frame, following))
-    cells = np.linalg.norm(to_grid(_flow()(*grays), GRID), axis=-1) > MOVING
-    return cells.repeat(SIZE // GRID, axis=0).repeat(SIZE // GRID, axis=1)
-
-
-@functools.cache
-def _flow():
-    return make_flow_function("dis")
-
-
-def sums_of(restored: np.ndarray, truth: np.ndarray, moving: np.ndarray) -> np.ndarray:
-    """[2, 2, 2]: all or moving, squared error or SSIM, its sum and its count."""
-    error = ((restored.astype(np.float32) - truth) ** 2).mean(axis=-1)
-    pair = (tf.constant(f[np.newaxis], tf.float32) for f in (restored, truth))
-    ssim = tf.image.ssim(*pair, 255, filter_size=WINDOW, return_index_map=True)
-    ssim, border = ssim.numpy().reshape(SIZE - WINDOW + 1, -1), WINDOW // 2
-    inside = moving[border:-border, border:-border]
-    return np.array(
-        [
-            [[error.sum(), error.size], [ssim.sum(), ssim.size]],
-            [
-                [error[moving].sum(), moving.sum()],
-                [ssim[inside].sum(), inside.sum()],
-            ],
-        ]
-    )
-
-
 def clip_scores(
     frames: list[np.ndarray], places: list[int], size: int, filler: Filler
 ) -> np.ndarray:
@@ -140,27 +77,7 @@ def clip_scores(
         filled = filler.fill(before[-seen:], after[:seen], size)
         for i, (frame, _) in enumerate(filled, start=t + 1):
             sums += sums_of(frame, frames[i], moving_pixels(frames[i], frames[i + 1]))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error, ssim = (sums[..., 0] / sums[..., 1]).T
-        psnr = np.minimum(10 * np.log10(255**2 / error), thinning.IDENTICAL)
-    return np.array([psnr[0], ssim[0], psnr[1], ssim[1]])
-
-
-def means(scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [...] and interval [2, ...] of [clips, ...], of the clips with a value."""
-    known = ~np.isnan(scores)
-    values = np.where(known, scores, 0)
-    with np.errstate(invalid="ignore"):
-        draws = np.tensordot(weights, values, 1) / np.tensordot(weights, known, 1)
-        return values.sum(axis=0) / known.sum(axis=0), interval(draws)
-
-
-def print_table(title: str, head: tuple, rows: Iterator[list[str]]) -> None:
-    """A Markdown table."""
-    print(f"\n{title}\n\n| " + " | ".join(head) + " |")
-    print("|---|" + "---:|" * (len(head) - 1))
-    for row in rows:
-        print("| " + " | ".join(row) + " |", flush=True)
+    return psnr_and_ssim(sums).ravel()
 
 
 def text_of(values: np.ndarray, bounds: np.ndarray, signed: bool) -> list[str]:
@@ -176,25 +93,21 @@ def text_of(values: np.ndarray, bounds: np.ndarray, signed: bool) -> list[str]:
 
 def print_gap(size: int, scores: np.ndarray, weights: np.ndarray) -> None:
     """Scores [clips, methods, 4] of one length of gaps, and their differences."""
-
-    def rows() -> Iterator[list[str]]:
-        for i, method in enumerate(ROWS):
-            yield [method, *text_of(*means(scores[:, i], weights), signed=False)]
-
+    rows = [
+        [method, *text_of(*means(scores[:, i], weights), signed=False)]
+        for i, method in enumerate(ROWS)
+    ]
     num_moving = int((~np.isnan(scores[:, 0, 2])).sum())
     title = f"Gaps of {size}: {len(scores)} clips, {num_moving} with moving cells"
-    print_table(title, ("", *SCORES), rows())
+    print_table(["", *SCORES], rows, title)
     for rival in ("repeat", "blend"):
         other = scores[:, ROWS.index(rival)]
-        print_table(
-            f"Gaps of {size}, difference to {rival}",
-            ("", *SCORES),
-            (
-                [m, *text_of(*means(scores[:, i] - other, weights), signed=True)]
-                for i, m in enumerate(ROWS)
-                if m != rival
-            ),
-        )
+        rows = [
+            [m, *text_of(*means(scores[:, i] - other, weights), signed=True)]
+            for i, m in enumerate(ROWS)
+            if m != rival
+        ]
+        print_table(["", *SCORES], rows, f"Gaps of {size}, difference to {rival}")
 
 
 def plan_counts(frames: list[np.ndarray], filler: Filler, bound: float) -> np.ndarray:
@@ -222,7 +135,7 @@ def print_plans(clips: list[list], fillers: dict[str, Filler], seed: int) -> Non
 
     num_frames = sum(map(len, clips))
     title = f"Frames dropped / bytes saved, %: {len(clips)} clips, {num_frames} frames"
-    print_table(title, ("", *(f"{bound} dB" for bound in BOUNDS)), rows())
+    print_table(["", *(f"{bound} dB" for bound in BOUNDS)], rows(), title)
 
 
 def text_share(sums: np.ndarray, weights: np.ndarray, saved: bool = False) -> str:
@@ -280,8 +193,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", default=default, type=int)
     args = parser.parse_args()
     start = time.perf_counter()
-    print(f"Python {platform.python_version()}, TensorFlow {tf.__version__}, ", end="")
-    print(f"OpenCV {cv2.__version__}, {os.cpu_count()} CPUs")
+    print(machine(TensorFlow=tf.__version__, OpenCV=cv2.__version__))
     fillers = make_fillers(str(args.model), args.frames_per_prediction)
     clips = read_clips(args)
     for size in GAPS:
@@ -297,7 +209,7 @@ def main() -> None:
         step = max(1, len(clips) // args.num_plan_clips)
         chosen = [f[: args.num_plan_frames] for f, _ in clips[::step]]
         print_plans(chosen[: args.num_plan_clips], fillers, args.seed)
-    print(f"\n{time.perf_counter() - start:.0f} s, load {os.getloadavg()[0]:.1f}")
+    print(f"\n{time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

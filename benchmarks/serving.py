@@ -12,9 +12,6 @@ them.
 """
 
 import argparse
-import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,9 +22,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from common import machine, print_table
+from common import seconds as timed
 
 from motionflow.compat import keras
-from motionflow.drawing.tables import markdown_table
 from motionflow.labels.codebook import Codebook
 from motionflow.models import blocks
 from motionflow.models.building import build_model
@@ -38,21 +36,14 @@ from motionflow.serving.folding import fold
 BATCHES = (1, 8, 32)
 SIDES = (200, 480)
 _MEMORY = """
-import sys
+import resource, sys
 import tensorflow as tf
-from benchmarks.serving import peak_mb
 model = tf.saved_model.load(sys.argv[1])
 if int(sys.argv[2]):
     shape = [int(sys.argv[2]), 200, 200, 3]
     model.signatures["serving_default"](image=tf.zeros(shape, tf.uint8))
-print(peak_mb())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)  # on Linux
 """
-
-
-def peak_mb() -> float:
-    """The most memory that this process has held, MB (Linux)."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 def medians(ways: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
@@ -63,9 +54,7 @@ def medians(ways: dict[str, Callable[[], object]], seconds: float) -> dict[str, 
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
         for name, call in ways.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(timed(call))
     return {name: 1000 * float(np.median(values)) for name, values in times.items()}
 
 
@@ -123,7 +112,7 @@ def print_costs(model: keras.Model, signatures: dict, seconds: float) -> None:
             values = [f"{value:.2f}" for value in found.values()]
             rows.append([f"{name}, {side}x{side}", *values, f"{ratio:.3f}"])
     head = ["one image", "bare network, ms", "signature, ms", "ratio"]
-    print("\n".join(markdown_table(head, rows)), flush=True)
+    print_table(head, rows)
 
 
 def print_throughput(
@@ -147,7 +136,7 @@ def print_throughput(
             [str(batch)] + [f"{1000 * batch / value:.1f}" for value in found.values()]
         )
     head = ["batch", "serving_default, images/s", "bare network", "norm. folded"]
-    print("\n" + "\n".join(markdown_table(head, rows)), flush=True)
+    print_table(head, rows)
 
 
 def print_memory(version: Path) -> None:
@@ -155,16 +144,10 @@ def print_memory(version: Path) -> None:
     rows = []
     for batch in (0, *BATCHES):
         command = [sys.executable, "-c", _MEMORY, str(version), str(batch)]
-        output = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=Path(__file__).parents[1],
-        ).stdout
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         name = f"batch {batch}" if batch else "loaded only"
-        rows.append([name, f"{float(output.splitlines()[-1]):,.0f}"])
-    print("\n" + "\n".join(markdown_table(["peak memory", "MB"], rows)))
+        rows.append([name, f"{float(done.stdout.splitlines()[-1]):,.0f}"])
+    print_table(["peak memory", "MB"], rows)
 
 
 def main() -> None:
@@ -179,9 +162,8 @@ def main() -> None:
     fold(folded)
     name = args.run_dir or f"{args.model} of width {args.width}"
     print(
-        f"Python {platform.python_version()}, TensorFlow {tf.__version__}, "
-        f"{os.cpu_count()} CPUs, {name}, "
-        f"{blocks.count_parameters(model):,} weights\n",
+        f"{machine(TensorFlow=tf.__version__)}, {name}, "
+        f"{blocks.count_parameters(model):,} weights",
         flush=True,
     )
     frames = tf.cast(requests(2, 200)["serving_default"]["image"], tf.float32)
@@ -195,7 +177,6 @@ def main() -> None:
         print_throughput(model, folded, exported.signatures, args.seconds)
         print(f"\nfolding changes the logits by {worst:.1e} at most")
         print_memory(version)
-    print(f"\nload {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

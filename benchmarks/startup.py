@@ -10,19 +10,16 @@ runs.
 """
 
 import argparse
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import cv2
+from common import machine, print_table, seconds
 
 from motionflow.commands import VERBS
-from motionflow.drawing.tables import markdown_table
 
 COMMAND = str(Path(sys.executable).with_name("motionflow"))
 PHOTO = Path(__file__).parent.parent / "docs" / "photo.jpg"
@@ -30,13 +27,13 @@ PHOTO = Path(__file__).parent.parent / "docs" / "photo.jpg"
 
 def measure(command: list[str], runs: int) -> tuple[float, float]:
     """Seconds, the median and the most."""
-    subprocess.run(command, check=True, capture_output=True)  # fills the file cache
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
+
+    def run() -> None:
         subprocess.run(command, check=True, capture_output=True)
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds), max(seconds)
+
+    run()  # fills the file cache
+    times = [seconds(run) for _ in range(runs)]
+    return statistics.median(times), max(times)
 
 
 def main() -> None:
@@ -65,9 +62,8 @@ def main() -> None:
             [name, *(f"{value:.3f}" for value in measure(command, runs))]
             for name, command in rows.items()
         ]
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python", end=" ")
-    print(f"{platform.python_version()}, {runs} runs each")
-    print("\n".join(markdown_table(["", "median, s", "slowest, s"], cells)))
+    print(f"{machine()}, {runs} runs each")
+    print_table(["", "median, s", "slowest, s"], cells)
 
 
 if __name__ == "__main__":

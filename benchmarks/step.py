@@ -14,7 +14,7 @@ PyTorch     the bare step, eager and compiled, in a process of its own (step_tor
 Before the clock starts both get the same weights and must give the same logits. The
 fastest turn of each counts; the first, which traces and compiles, does not. The peak is
 the fastest product of two large matrices in either library. Operations are counted from
-the layers' shapes (flops.py).
+the layers' shapes (step_results.py).
 """
 
 import contextlib
@@ -29,11 +29,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
-from flops import training_flops
 from noise_data import write_noise_data
-from step_ours import BareStep, WholeTraining, product_seconds
-from step_peer import Peer, compare_networks, has_torch
-from step_results import BARE, COMPILED, EAGER, PYTORCH, TENSORFLOW, Results
+from step_results import (
+    BARE,
+    COMPILED,
+    EAGER,
+    PYTORCH,
+    TENSORFLOW,
+    Results,
+    training_flops,
+)
+from step_sides import (
+    BareStep,
+    Peer,
+    WholeTraining,
+    compare_networks,
+    has_torch,
+    product_seconds,
+)
 
 from motionflow.compat import keras
 from motionflow.data import pipeline, records

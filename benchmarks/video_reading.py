@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import imageio_ffmpeg
 import numpy as np
+from common import print_table
 
-from motionflow.drawing.tables import markdown_table
 from motionflow.media.frame_sequence import open_sequence
 from motionflow.media.still import read_moment
 from motionflow.media.video import open_video
@@ -160,7 +160,7 @@ def main() -> None:
         largest = max(largest, *found)
         rows.append([made.name, f"{count}", f"{width}x{height}", *map(str, found)])
     head = ["file", "frames", "shown", "open_video", "read_moment", "open_sequence"]
-    print(*markdown_table(head, rows), sep="\n")
+    print_table(head, rows)
     print(f"\n{len(rows)} files, largest difference {largest} of 255")
 
 

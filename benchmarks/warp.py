@@ -21,7 +21,7 @@ Everything in one run, on the CPU:
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -31,6 +31,7 @@ import flow_methods
 import known_motions
 import numpy as np
 import tensorflow as tf
+from common import machine, print_table, seconds
 from known_motions import Scene
 from scipy.interpolate import griddata
 from scipy.spatial import cKDTree
@@ -155,97 +156,90 @@ def reached(flow: np.ndarray) -> np.ndarray:
 
 def milliseconds(function: Callable, *arguments: tf.Tensor) -> float:
     """Median of several calls."""
-    times = []
-    for _ in range(NUM_CALLS):
-        start = time.perf_counter()
-        np.asarray(function(*arguments))
-        times.append(1000 * (time.perf_counter() - start))
-    return float(np.median(times))
+    calls = [
+        seconds(lambda: np.asarray(function(*arguments))) for _ in range(NUM_CALLS)
+    ]
+    return 1000 * float(np.median(calls))
 
 
 def print_quality(title: str, scenes: Iterator[tuple[str, Scene]]) -> None:
     """One row a scene."""
-    print(f"\n| {title} | {' | '.join(METHODS)} | warp - griddata |")
-    print("|---|" + "---:|" * (len(METHODS) + 1))
+    rows = []
     for name, scene in scenes:
         values = quality(scene)
         cells = [*values, values[0] - values[-1]]
-        print(f"| {name} | {' | '.join(f'{value:.1f}' for value in cells)} |")
+        rows.append([name, *(f"{value:.1f}" for value in cells)])
+    print_table([title, *METHODS, "warp - griddata"], rows)
 
 
 def print_against_griddata() -> None:
     """Batch 1, 200x200: medians over turns, and of their ratios."""
-    print("\n| 200x200, ms | warp | griddata | times faster |")
-    print("|---|---:|---:|---:|")
+    rows = []
     scenes = [s for s in known_motions.one_to_one() if s[0].endswith("smooth")]
     for name, scene in [*scenes, *known_motions.occlusions()]:
         frames, flow = tf.constant(scene.frame[None]), tf.constant(scene.flow[None])
         ours(frames, flow)
-        turns = []
-        for _ in range(NUM_TURNS):
-            fast = milliseconds(ours, frames, flow)
-            start = time.perf_counter()
-            scattered(scene)
-            turns.append((fast, 1000 * (time.perf_counter() - start)))
+        turns = [
+            (milliseconds(ours, frames, flow), 1000 * seconds(scattered, scene))
+            for _ in range(NUM_TURNS)
+        ]
         fast, slow = np.transpose(turns)
-        name = name.removesuffix(", smooth")
-        ratio = np.median(slow / fast)
-        print(
-            f"| {name} | {np.median(fast):.1f} | {np.median(slow):.0f} | {ratio:.0f} |"
-        )
+        times = f"{np.median(fast):.1f}", f"{np.median(slow):.0f}"
+        ratio = f"{np.median(slow / fast):.0f}"
+        rows.append([name.removesuffix(", smooth"), *times, ratio])
+    print_table(["200x200, ms", "warp", "griddata", "times faster"], rows)
 
 
 def print_against_gather() -> None:
     """The scheme beside one bare look-up, of rough motion."""
-    print("\n| frames, ms a frame | warp | splat | one gather | warp / gather |")
-    print("|---|---:|---:|---:|---:|")
-    random = np.random.default_rng(0)
+    rows, random = [], np.random.default_rng(0)
     for shape in ((1, 200, 200), (8, 200, 200), (1, 1080, 1920)):
         frames = tf.constant(random.uniform(0, 255, (*shape, 3)), tf.float32)
         flow = tf.image.resize(random.normal(0, 6, (*shape[:1], 20, 20, 2)), shape[1:])
-        functions = ours, splatted, looked_up
-        for function in functions:
-            function(frames, flow)
-        turns = [
-            [milliseconds(function, frames, flow) for function in functions]
-            for _ in range(NUM_TURNS)
-        ]
-        fast, splat, gather = np.median(turns, axis=0) / shape[0]
-        ratio = np.median([turn[0] / turn[2] for turn in turns])
-        name = "x".join(map(str, shape))
-        print(f"| {name} | {fast:.1f} | {splat:.1f} | {gather:.1f} | {ratio:.1f} |")
+        turns = turns_of((ours, splatted, looked_up), frames, flow)
+        values = [*np.median(turns, axis=0) / shape[0]]
+        values.append(np.median(turns[:, 0] / turns[:, 2]))
+        rows.append(["x".join(map(str, shape)), *(f"{value:.1f}" for value in values)])
+    head = ["frames, ms a frame", "warp", "splat", "one gather", "warp / gather"]
+    print_table(head, rows)
+
+
+def turns_of(ways: Sequence[Callable], *arguments: tf.Tensor) -> np.ndarray:
+    """Milliseconds [turns, ways], after a call of each that traces."""
+    for way in ways:
+        way(*arguments)
+    return np.array(
+        [[milliseconds(way, *arguments) for way in ways] for _ in range(NUM_TURNS)]
+    )
 
 
 def print_films() -> None:
     """The full inverse beside the coarse one and one call of griddata."""
-    print("\n| films | full, ms | film, ms | griddata, ms | full / film", end=" ")
-    print("| full, dB | film, dB | griddata, dB | film against full, dB |")
-    print("|---|" + "---:|" * 8)
+    rows = []
     for name, scene in film_scenes():
         frames, flow = tf.constant(scene.frame[None]), tf.constant(scene.flow[None])
         full, film = (way(frames, flow)[0].numpy() for way in (ours, filmed))
-        turns = [
-            [milliseconds(way, frames, flow) for way in (ours, filmed)]
-            for _ in range(NUM_TURNS)
-        ]
-        slow, fast = np.median(turns, axis=0)
+        turns = turns_of((ours, filmed), frames, flow)
         # It would take minutes for a large picture.
         is_small = len(scene.frame) <= FILM_SIZES[1][0]
         start = time.perf_counter()
         report = scattered(scene) if is_small else np.full_like(full, np.nan)
         took = 1000 * (time.perf_counter() - start) if is_small else np.nan
         counts = scene.counts & (np.isfinite(report).all(axis=-1) | (not is_small))
-        values = [psnr(w[counts], scene.expected[counts]) for w in (full, film, report)]
-        ratio = np.median([turn[0] / turn[1] for turn in turns])
-        print(f"| {name} | {slow:.1f} | {fast:.1f} | {took:.0f} | {ratio:.1f}", end=" ")
-        cells = [*values, psnr(film, full)]
-        print(f"| {' | '.join(f'{value:.1f}' for value in cells)} |")
+        values = [*np.median(turns, axis=0), took, np.median(turns[:, 0] / turns[:, 1])]
+        values += [
+            psnr(w[counts], scene.expected[counts]) for w in (full, film, report)
+        ]
+        rows.append([name, *(f"{value:.1f}" for value in (*values, psnr(film, full)))])
+    head = ["films", "full, ms", "film, ms", "griddata, ms", "full / film", "full, dB"]
+    head += ["film, dB", "griddata, dB", "film against full, dB"]
+    print_table(head, rows)
 
 
 def main() -> None:
     """Prints the tables."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores")
+    print(machine(TensorFlow=tf.__version__))
     print_quality("known motion, PSNR in dB", known_motions.one_to_one())
     print_quality("occlusion, PSNR in dB", known_motions.occlusions())
     print_quality("true flow, PSNR in dB", true_flow_scenes(folder))

@@ -14,12 +14,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import step_ours
-from benchmarks.flops import forward_flops, training_flops
+from benchmarks import step_sides
 from benchmarks.noise_data import write_noise_data
-from benchmarks.step_ours import BareStep
-from benchmarks.step_peer import Peer, compare_networks, has_torch
-from benchmarks.step_results import BARE, COMPILED, EAGER, TRAINING, Results
+from benchmarks.step_results import (
+    BARE,
+    COMPILED,
+    EAGER,
+    TRAINING,
+    Results,
+    forward_flops,
+    training_flops,
+)
+from benchmarks.step_sides import BareStep, Peer, compare_networks, has_torch
 from motionflow.compat import keras
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
@@ -107,16 +113,16 @@ def test_results_by_hand():
     assert results.overhead == pytest.approx(0.06)
     lines = "\n".join(results.lines())
     assert "Peak 100.0 GFLOP/s (TensorFlow 100.0, PyTorch 80.0)" in lines
-    assert cells(lines, "bare step       ") == [
+    assert cells(lines, BARE) == [
         "0.500",
         "20.00",
         "80.0",
         "80.0%",
         "1.50",
     ]
-    assert cells(lines, "training        ")[0] == "0.530"
-    assert cells(lines, "PyTorch eager   ")[-1] == "0.75"
-    assert cells(lines, "PyTorch compiled")[-1] == "1.00"
+    assert cells(lines, TRAINING)[0] == "0.530"
+    assert cells(lines, EAGER)[-1] == "0.75"
+    assert cells(lines, COMPILED)[-1] == "1.00"
     assert "costs 6.0% on top of the bare step, checkpoints 2.0% of" in lines
 
 
@@ -158,8 +164,8 @@ class SleepingTrainer:
 
 
 def test_neither_others_turns_nor_the_first_batch_are_steps(monkeypatch, tmp_path):
-    monkeypatch.setattr(step_ours, "Trainer", SleepingTrainer)
-    training = step_ours.WholeTraining(Settings(run_dir=str(tmp_path)))
+    monkeypatch.setattr(step_sides, "Trainer", SleepingTrainer)
+    training = step_sides.WholeTraining(Settings(run_dir=str(tmp_path)))
     training.run(lambda: time.sleep(0.5))
     # Three steps of 0.1 s, and two waits of 0.05 s.
     assert training.epochs == pytest.approx([0.4, 0.4], abs=0.1)
@@ -183,7 +189,7 @@ def test_without_pytorch():
     seconds, images, rate, fraction, ratio = cells(done.stdout, BARE)
     assert float(images) == pytest.approx(2 / float(seconds), rel=0.1)
     assert ratio == "-" and float(rate) > 0 and 0 < float(fraction[:-1]) < 100
-    assert cells(done.stdout, f"{TRAINING} ")
+    assert cells(done.stdout, TRAINING)
 
 
 @pytest.mark.skipif(not has_torch(TORCH_PYTHON), reason="no PyTorch, see the module")

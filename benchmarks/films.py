@@ -1,15 +1,17 @@
-"""Films of pictures that are told how they move, beside what really happened.
+"""Films of pictures, told how they move or not, beside what really happened.
 
-    python benchmarks/told_films.py --model=default --data_dir=DATA --video_dir=VIDEOS
+    python benchmarks/films.py --model=default --data_dir=DATA --video_dir=VIDEOS
 
-DATA/clips.jsonl names the clips of --split; they lie in VIDEOS. Their frames are fitted
-to 200x200 and duplicated frames are dropped, as in benchmarks/restoration.py. From
---num_starts frames of each clip, evenly spaced, with three frames before and ten behind
-them, no shot cut among these and the camera at rest, ten frames are predicted at the
-video's own rate (two a prediction: a label is the motion of two frames).
+The clips are those of `clip_frames`. From --num_starts frames of each clip, evenly
+spaced, with three frames before and ten behind them, no shot cut among these and the
+camera at rest, ten frames are predicted at the video's own rate (two a prediction: a
+label is the motion of two frames).
 
 What is told: nothing; the past, measured; arrows at the peaks of the true motion, which
-point where their place would be after ten frames of it. Beside the network:
+point where their place would be after ten frames of it. Told nothing the network also
+plays on recursively and as a field that stands still (euler), with annealed flow, with
+the most probable one, and the opposite way: looking colours up between pixels smooths
+them, which alone gains on a copy. Beside the network:
 
     repeat              the start frame
     the past goes on    the past times --factor, a field that stands still (euler)
@@ -33,26 +35,37 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np
-import restoration
-from rollout import STEPS, label_flow
+from clip_frames import (
+    GRID,
+    SIZE,
+    gap_places,
+    label_flow,
+    means,
+    moving_pixels,
+    psnr_and_ssim,
+    read_clip,
+    split_clips,
+    sums_of,
+)
+from common import print_table
 from tqdm import tqdm
 
 from motionflow.baselines.arrows import draw_arrows
 from motionflow.data.known import pack_known
-from motionflow.generate import rollout
+from motionflow.generate import picture_flow, rollout
 from motionflow.generate.control import Control, measure_past
 from motionflow.generate.steering import Steering
 from motionflow.labels.stabilize import estimate_camera
 from motionflow.models import naive, predictor
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, verdict
 
+STEPS = (1, 5, 10)
 NUM_BEFORE = 3
-CELL = restoration.SIZE // restoration.GRID
+CELL = SIZE // GRID
 NUM_PREDICTIONS = max(STEPS) // 2
 PARTS = ("moving", "all")
 # What a row is compared with, and over which pixels the naive rival counts.
 RIVALS = {
-    "nothing": (),
     "past": ("the past goes on",),
     "1 arrow": ("1 arrow, spread",),
     "3 arrows": ("3 arrows, spread",),
@@ -73,7 +86,7 @@ def films(model: predictor.Predictor, start: Start, args) -> dict[str, Iterator]
     truth = label_flow(start.frames)
     measured = measure_past(model, [*start.before, start.frames[0]], 2)
     past = measured and measured.scene
-    shape = 1, restoration.GRID, restoration.GRID
+    shape = 1, GRID, GRID
 
     def told(**said) -> Iterator:
         size = start.frames[0].shape[:2]
@@ -87,9 +100,15 @@ def films(model: predictor.Predictor, start: Start, args) -> dict[str, Iterator]
     def stands(flow: np.ndarray) -> Iterator:
         return play(lambda _: flow, "euler")
 
+    untold = picture_flow.flow_function(model, 1.0)
     goes_on = np.zeros_like(truth) if past is None else args.factor * past[None]
     rows = {
         "nothing": told(),
+        "nothing, recursive": play(untold, "recursive"),
+        "nothing, euler": play(untold, "euler"),
+        "nothing, annealed": play(picture_flow.flow_function(model, 0.38)),
+        "nothing, mode": play(picture_flow.flow_function(model, 0.0)),
+        "nothing, opposite": play(lambda frames: -untold(frames)),
         "past": told(past=past),
         "the past goes on": stands(goes_on),
         "true flow": stands(truth),
@@ -110,8 +129,8 @@ def films(model: predictor.Predictor, start: Start, args) -> dict[str, Iterator]
 
 def starts_of(args, name: str) -> Iterator[Start]:
     """The usable start frames of a clip."""
-    frames, cuts, _ = restoration.read_clip(args.video_dir / name, 100)
-    places = restoration.gap_places(cuts, max(STEPS) + NUM_BEFORE - 1, args.num_starts)
+    frames, cuts, _ = read_clip(args.video_dir / name, 100)
+    places = gap_places(cuts, max(STEPS) + NUM_BEFORE - 1, args.num_starts)
     for place in places:
         first = place + NUM_BEFORE
         ahead = frames[first : first + max(STEPS) + 1]
@@ -120,15 +139,15 @@ def starts_of(args, name: str) -> Iterator[Start]:
             yield Start(frames[place:first], ahead, name.encode(), first)
 
 
-def sums_of(model: predictor.Predictor, args, name: str) -> dict[str, np.ndarray]:
+def clip_sums(model: predictor.Predictor, args, name: str) -> dict[str, np.ndarray]:
     """Row -> [steps, 2 (all, moving), 2 (error, SSIM), 2 (sum, count)] of a clip."""
     sums: dict[str, np.ndarray] = {}
     for start in starts_of(args, name):
-        moving = restoration.moving_pixels(*start.frames[:2])
+        moving = moving_pixels(*start.frames[:2])
         repeated = [start.frames[0][np.newaxis]] * max(STEPS)
         for row, film in {"repeat": repeated, **films(model, start, args)}.items():
             found = [
-                restoration.sums_of(rollout.to_uint8(frame[0]), truth, moving)
+                sums_of(rollout.to_uint8(frame[0]), truth, moving)
                 for number, (frame, truth) in enumerate(
                     zip(film, start.frames[1:], strict=True), start=1
                 )
@@ -138,25 +157,17 @@ def sums_of(model: predictor.Predictor, args, name: str) -> dict[str, np.ndarray
     return sums
 
 
-def scores_of(sums: np.ndarray) -> np.ndarray:
-    """[clips, steps, 2, 2]: all and moving; PSNR and SSIM."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error, ssim = np.moveaxis(sums[..., 0] / sums[..., 1], -1, 0)
-        psnr = np.minimum(10 * np.log10(255**2 / error), 100)
-    return np.stack([psnr, ssim], axis=-1)
-
-
 def print_tables(scores: dict[str, np.ndarray], weights: np.ndarray) -> None:
     """The scores of each row, then its differences."""
     head = ("", *(f"{part}, frame {step}" for part in PARTS for step in STEPS))
 
     def cells(values: np.ndarray, form: str, signed: bool) -> list[str]:
-        means, bounds = restoration.means(values, weights)
+        mean, bounds = means(values, weights)
         found = []
         for i in (1, 0):
             for step in range(len(STEPS)):
                 low, high = bounds[:, step, i]
-                text = form.format(means[step, i])
+                text = form.format(mean[step, i])
                 text += f" [{form.format(low)}, {form.format(high)}]" if signed else ""
                 word = f" {verdict(bounds[:, step, i], True)}" if signed else ""
                 found.append(text + word)
@@ -165,7 +176,7 @@ def print_tables(scores: dict[str, np.ndarray], weights: np.ndarray) -> None:
     for kind, (score, form) in enumerate((("PSNR, dB", ".2f"), ("SSIM", ".4f"))):
         plain, signed = f"{{:{form}}}", f"{{:+{form}}}"
         rows = ([n, *cells(v[..., kind], plain, False)] for n, v in scores.items())
-        restoration.print_table(score, head, rows)
+        print_table(head, rows, score)
         pairs = [(row, "repeat") for row in scores if row != "repeat"]
         pairs += [(row, rival) for row, others in RIVALS.items() for rival in others]
         rows = (
@@ -175,7 +186,7 @@ def print_tables(scores: dict[str, np.ndarray], weights: np.ndarray) -> None:
             ]
             for row, rival in pairs
         )
-        restoration.print_table(f"{score}, differences", head, rows)
+        print_table(head, rows, f"{score}, differences")
 
 
 def main() -> None:
@@ -194,17 +205,18 @@ def main() -> None:
     begin, model = time.perf_counter(), predictor.load(args.model)
     lines = (args.data_dir / "clips.jsonl").read_text().splitlines()
     sources = {line["clip"]: line["source"] for line in map(json.loads, lines)}
-    names = restoration.split_clips(args.data_dir, args.split)
+    names = split_clips(args.data_dir, args.split)
     names = [name for name in names if name.startswith(args.prefix)]
     step = max(1, len(names) // (args.num_clips or len(names)))
     found = {}
     for name in tqdm(names[::step], unit="clip", disable=None):
-        if sums := sums_of(model, args, name):
+        if sums := clip_sums(model, args, name):
             found[name] = sums
     groups = np.array([sources[name] for name in found])
     rows = next(iter(found.values()))
     scores = {
-        row: scores_of(np.stack([sums[row] for sums in found.values()])) for row in rows
+        row: psnr_and_ssim(np.stack([sums[row] for sums in found.values()]))
+        for row in rows
     }
     counts = f"{len(found)} clips of {len(set(groups))} sources have a usable start"
     print(f"{len(names[::step])} clips of {args.split}: {counts}", end="; ")
