@@ -24,8 +24,8 @@ from absl import app, flags
 from common import machine, print_table, seconds
 
 from motionflow import baselines
+from motionflow.data.data_dir import DataDir, open_data_dir
 from motionflow.data.pipeline import evaluation_batches
-from motionflow.data.records import DataDir, open_data_dir
 from motionflow.models import predictor
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir

@@ -41,7 +41,8 @@ from motionflow.labels.extraction import (
     make_pool,
 )
 from motionflow.labels.flow import to_grid
-from motionflow.labels.samples import LabelOptions, encode_frame, extract_samples
+from motionflow.labels.options import LabelOptions
+from motionflow.labels.samples import encode_frame, extract_samples
 from motionflow.media.continuity import mark_breaks
 from motionflow.media.video import fit_frame, open_video
 

@@ -24,6 +24,7 @@ from noise_data import write_noise_data
 
 from motionflow.data import pipeline, records
 from motionflow.data.augmentation import Augmentation
+from motionflow.data.data_dir import DataDir
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("encodings", ["png", "jpeg", "raw"], "How frames are stored.")
@@ -38,13 +39,15 @@ PIPELINES = {
 }
 
 
-def bare(data: records.DataDir) -> tf.data.Dataset:
+def bare(data: DataDir) -> tf.data.Dataset:
     """Reads and decodes, on all cores."""
     spec = {"frame": tf.io.FixedLenFeature([], tf.string)}
 
     def decode(record: tf.Tensor) -> tf.Tensor:
         encoded = tf.io.parse_single_example(record, spec)["frame"]
-        return records.decode_frame(encoded, data.frame_encoding, data.frame_size)
+        return records.decode_frame(
+            encoded, data.labels.frame_encoding, data.frame_size
+        )
 
     names = tf.data.TFRecordDataset(
         data.shards("train"), num_parallel_reads=tf.data.AUTOTUNE
@@ -60,7 +63,7 @@ def drain(make: Callable[[], tf.data.Dataset]) -> None:
         pass
 
 
-def measure(data: records.DataDir, batch_size: int, num_rounds: int) -> list[str]:
+def measure(data: DataDir, batch_size: int, num_rounds: int) -> list[str]:
     """Images a second of the limit and of each pipeline, and their shares of it."""
 
     def batches(augmentation: Augmentation) -> tf.data.Dataset:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from motionflow.data import records
+from motionflow.data.data_dir import FORMAT_VERSION, DataDir, open_data_dir
 from motionflow.labels.codebook import Codebook
 from motionflow.labels.samples import encode_frame
 
@@ -19,7 +20,7 @@ NUM_SHARDS = 10
 
 def write_noise_data(
     folder: Path, num_samples: int, frame_encoding: str = "png"
-) -> records.DataDir:
+) -> DataDir:
     """Writes a data directory without validation and test samples.
 
     Args:
@@ -43,7 +44,7 @@ def write_noise_data(
     np.save(folder / "mean_frame.npy", mean_frame)
     empty = {"num_samples": 0, "shards": []}
     manifest = {
-        "format_version": records.FORMAT_VERSION,
+        "format_version": FORMAT_VERSION,
         "flags": {
             "frame_size": FRAME_SIZE,
             "grid_size": GRID_SIZE,
@@ -57,7 +58,7 @@ def write_noise_data(
         },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    return records.open_data_dir(folder)
+    return open_data_dir(folder)
 
 
 def _sample(

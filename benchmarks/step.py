@@ -49,7 +49,8 @@ from step_sides import (
 )
 
 from motionflow.compat import keras
-from motionflow.data import pipeline, records
+from motionflow.data import pipeline
+from motionflow.data.data_dir import DataDir
 from motionflow.models import blocks
 from motionflow.training.settings import Settings
 
@@ -109,7 +110,7 @@ class Turns:
         self._is_warm = True
 
 
-def compare(name: str, data: records.DataDir, folder: Path) -> None:
+def compare(name: str, data: DataDir, folder: Path) -> None:
     """Measures one network and prints what was found."""
     settings = Settings(
         data_dir=str(data.path),

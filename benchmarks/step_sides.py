@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from motionflow import runtime
 from motionflow.compat import keras
-from motionflow.data import pipeline, records
+from motionflow.data import pipeline
+from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
 from motionflow.models import blocks, spatial_softmax
 from motionflow.models.building import build_model
@@ -42,7 +43,7 @@ class BareStep:
       data: its data directory.
     """
 
-    def __init__(self, settings: Settings, data: records.DataDir):
+    def __init__(self, settings: Settings, data: DataDir):
         runtime.set_precision(settings.precision)
         self.model = build_model(
             settings.model,

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from motionflow.data import pipeline
-from motionflow.data.build_summary import format_summary
-from motionflow.data.builder import build_data_dir
-from motionflow.data.records import DataDir, open_data_dir
+from motionflow.data.builder import build_data_dir, format_summary
+from motionflow.data.data_dir import DataDir, open_data_dir
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.lock import alone
@@ -26,8 +25,8 @@ from motionflow.files.outputs import check_name
 from motionflow.films.compared import FRAMES_PER_PREDICTION, ComparedFilm, compare_film
 from motionflow.films.model import load
 from motionflow.generate.animation import Animation
-from motionflow.labels.build_options import BuildOptions
 from motionflow.labels.clips import video_files
+from motionflow.labels.options import BuildOptions
 from motionflow.models.model_path import find_model
 from motionflow.report import verdict
 from motionflow.report.page import make_report
@@ -111,7 +110,7 @@ def make_model(
             _film(run_dir, Path(video_dir), data, split).save(film)
             done.note("film")
     # Shuffled frames put each video into training too.
-    seen = data.manifest["flags"].get("split") == "frame"
+    seen = data.protocol == "frame"
     video = "a video of the data" if seen else "a video that it never saw"
     places = {
         folder / "report.html": "how good it is, with figures and films",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from motionflow.data.records import read_manifest
+from motionflow.data.data_dir import read_manifest
 from motionflow.errors import InputError
 from motionflow.files.outputs import check_name
 from motionflow.models.run_dir import RunDir

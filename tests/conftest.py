@@ -88,8 +88,7 @@ def tiny_videos(tmp_path_factory) -> Path:
 def tiny_data_dir(tiny_videos, tmp_path_factory) -> Path:
     """A complete data directory: 21 training, 3 validation and 3 test samples."""
     from motionflow.data.builder import build_data_dir
-    from motionflow.labels.build_options import BuildOptions
-    from motionflow.labels.samples import LabelOptions
+    from motionflow.labels.options import BuildOptions, LabelOptions
 
     folder = tmp_path_factory.mktemp("records")
     labels = LabelOptions(flow_method="dis", frame_stride=2)

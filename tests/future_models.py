@@ -1,6 +1,7 @@
 """Predictors of several steps that need no network, and data kept in memory."""
 
 import dataclasses
+import types
 
 import numpy as np
 import tensorflow as tf
@@ -62,17 +63,16 @@ class MemoryData:
 
     @property
     def manifest(self):
-        flags = {"sequence_length": self.sequence_length}
-        return {"flags": flags | {"store_dense_flow": self.dense_size}}
+        return {"flags": {}}
 
     @property
-    def sequence_length(self):
-        return self.samples["steps"].shape[1]
-
-    @property
-    def dense_size(self):
+    def labels(self):
         dense = self.samples.get("dense_flow")
-        return 0 if dense is None else len(dense[0])
+        return types.SimpleNamespace(
+            step_frames=self.step_frames,
+            sequence_length=self.samples["steps"].shape[1],
+            store_dense_flow=0 if dense is None else len(dense[0]),
+        )
 
     @property
     def codebook(self):

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.scoring import assessment

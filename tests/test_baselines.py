@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from motionflow import baselines
 from motionflow.baselines.neighbors import tiny_images
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from tests.tiny_data import write_hand_made
 

@@ -16,9 +16,8 @@ import pytest
 from motionflow.data.builder import build_data_dir, read_clips
 from motionflow.errors import InputError
 from motionflow.labels import beam, extraction
-from motionflow.labels.build_options import BuildOptions
 from motionflow.labels.clips import find_folder_clips
-from motionflow.labels.samples import LabelOptions
+from motionflow.labels.options import BuildOptions, LabelOptions
 from tests.conftest import moving_square, write_avi
 
 pytestmark = pytest.mark.slow

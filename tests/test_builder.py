@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import builder, data_dir_writer, records
+from motionflow.data import builder, records, writer
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
 from motionflow.labels.extraction import extract_clips
-from motionflow.labels.samples import LabelOptions
+from motionflow.labels.options import LabelOptions
 from tests.conftest import moving_square, texture, write_avi
 
 pytestmark = pytest.mark.slow
@@ -50,7 +51,7 @@ def test_the_directory_holds_what_the_contract_says(tiny_data_dir):
 
 
 def test_splits_share_no_source(tiny_data_dir):
-    data = records.open_data_dir(tiny_data_dir)
+    data = open_data_dir(tiny_data_dir)
     sources = [
         {sample["source"].numpy() for sample in read(data, split)}
         for split in ("train", "validation", "test")
@@ -60,7 +61,7 @@ def test_splits_share_no_source(tiny_data_dir):
 
 
 def test_codebook_is_fitted_on_training_vectors_only(tiny_data_dir):
-    data = records.open_data_dir(tiny_data_dir)
+    data = open_data_dir(tiny_data_dir)
     flow = np.array([sample["flow"] for sample in read(data, "train")])
     assert data.codebook.counts.sum() == 21 * 400
     codes = np.array([sample["codes"] for sample in read(data, "train")])
@@ -114,7 +115,7 @@ def test_a_stopped_build_goes_on(tiny_videos, tiny_data_dir, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(data_dir_writer, "fit_codebook", stop)
+        patch.setattr(writer, "fit_codebook", stop)
         with pytest.raises(KeyboardInterrupt):
             builder.build_data_dir(tiny_videos, tmp_path / "a", options())
     assert not (tmp_path / "a" / "manifest.json").exists()
@@ -160,7 +161,7 @@ def test_frame_split_spreads_the_frames_of_a_clip(tmp_path):
         options(dataset="folder", split="frame", num_clusters=4),
     )
     assert statuses[0].split == "frame"
-    data = records.open_data_dir(tmp_path / "d")
+    data = open_data_dir(tmp_path / "d")
     assert [data.num_samples(s) for s in ("train", "validation", "test")] == [17, 2, 2]
     assert data.manifest["splits"]["test"]["num_clips"] == 1
 
@@ -192,7 +193,7 @@ def test_too_many_that_failed(tiny_videos, tmp_path):
             videos, tmp_path / "d", options(), max_failed_fraction=0.2
         )
     builder.build_data_dir(videos, tmp_path / "d", options(), max_failed_fraction=0.25)
-    data = records.open_data_dir(tmp_path / "d")
+    data = open_data_dir(tmp_path / "d")
     assert data.manifest["clips"] == {"corrupt": 3, "ok": 9}
 
 
@@ -212,7 +213,7 @@ def test_an_existing_codebook(tiny_videos, tiny_data_dir, tmp_path):
     centers = np.array([[0, 0], [3, 0], [-3, 0], [900, 0]], np.float32)
     wanted = options(codebook=Codebook(centers))
     builder.build_data_dir(tiny_videos, tmp_path, wanted)
-    data = records.open_data_dir(tmp_path)
+    data = open_data_dir(tmp_path)
     np.testing.assert_array_equal(data.codebook.centers, centers)
     assert data.codebook.counts.sum() == 21 * 400
     assert data.codebook.counts[3] == 0
@@ -229,7 +230,7 @@ def test_an_existing_codebook(tiny_videos, tiny_data_dir, tmp_path):
 def test_dense_flow_is_in_the_records(tiny_videos, tmp_path):
     labels = LabelOptions(flow_method="dis", frame_stride=4, store_dense_flow=40)
     builder.build_data_dir(tiny_videos, tmp_path, options(labels=labels))
-    data = records.open_data_dir(tmp_path)
+    data = open_data_dir(tmp_path)
     spec = records.feature_spec(20, ["dense_flow"])
     for record in tf.data.TFRecordDataset(data.shards("train")):
         sample = tf.io.parse_single_example(record, spec)

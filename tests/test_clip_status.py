@@ -6,7 +6,8 @@ import pytest
 from motionflow.data.records import KEPT
 from motionflow.labels.clip_status import STATUSES, ClipStatus, Failure, clip_status
 from motionflow.labels.clips import Clip
-from motionflow.labels.samples import ClipSamples, LabelOptions
+from motionflow.labels.options import LabelOptions
+from motionflow.labels.samples import ClipSamples
 
 CLIP = Clip("walk/a.avi", "walk", "source", bytes=1234)
 

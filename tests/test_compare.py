@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from motionflow.commands import compare
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.scoring.futures import comparing

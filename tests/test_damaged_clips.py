@@ -18,11 +18,11 @@ import tensorflow as tf
 
 from motionflow.commands import data
 from motionflow.data import builder, records
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.labels.clip_status import STATUSES
 from motionflow.labels.clips import find_folder_clips
 from motionflow.labels.extraction import ClipLimits, extract_clips
-from motionflow.labels.samples import LabelOptions
+from motionflow.labels.options import LabelOptions
 from motionflow.labels.splits import SPLITS
 from tests import damage
 from tests.conftest import moving_square
@@ -85,7 +85,8 @@ def check_status(status):
         assert (status.frames, status.samples) == (0, 0)
         return
     assert status.frames > 0
-    left_out = status.cut_samples + status.duplicate_samples + status.unstable_samples
+    left_out = status.cut_samples + status.duplicate_samples
+    left_out += status.gap_samples + status.unstable_samples
     windows = len(range(0, status.frames - LABELS.flow_frames, LABELS.frame_stride))
     assert status.samples + left_out == windows
     assert (status.status == "too_short") == (windows == 0)
@@ -267,7 +268,7 @@ def test_a_stopped_build_leaves_nothing_to_one_of_fewer_clips(
 ):
     """Nor does a killed one, or one of 0.7, whose shards lay beside the others."""
     calls = itertools.count(1)
-    sha256 = records._sha256
+    sha256 = records.sha256_of
 
     def stop(file):  # all shards of train are whole then, none of the others
         if next(calls) == 11:
@@ -275,7 +276,7 @@ def test_a_stopped_build_leaves_nothing_to_one_of_fewer_clips(
         return sha256(file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(records, "_sha256", stop)
+        patch.setattr(records, "sha256_of", stop)
         with pytest.raises(KeyboardInterrupt):
             build(videos, tmp_path / "d")
     assert not list(tmp_path.glob("d/*.tfrecord"))

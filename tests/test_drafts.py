@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from motionflow import sweep_table
 from motionflow.data import records
-from motionflow.data.data_dir_writer import write_clips
+from motionflow.data.data_dir import open_data_dir
 from motionflow.drawing import plots
 from motionflow.errors import InputError, NotWritten
 from motionflow.files import drafts
@@ -23,7 +23,7 @@ from motionflow.films.compared import FrameScores, write_csv
 from motionflow.films.model import Motion
 from motionflow.films.thinning import Plan
 from motionflow.labels import extraction
-from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.clip_status import ClipStatus, write_clips
 from motionflow.labels.codebook import Codebook
 from motionflow.labels.samples import ClipSamples
 from motionflow.media import picture
@@ -210,7 +210,7 @@ def test_a_checkpoint_on_a_full_disk(tmp_path):
 def test_shards_and_events_on_a_full_disk(tmp_path):
     with full_disk(), pytest.raises(NotWritten), drafts.drafts(tmp_path):
         records.write_shards(tmp_path, "train", [bytes(999)], 1)
-    data = records.open_data_dir(tiny_run.write_data(tmp_path / "data"))
+    data = open_data_dir(tiny_run.write_data(tmp_path / "data"))
     model = RunDir(tiny_run.write_run(tmp_path / "run")).load_model()
     board = Board(tmp_path / "logs", data, model)
     board.write_run({"width": 0.1})

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from motionflow.commands import evaluate
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.models import predictor
 from tests import tiny_run
 

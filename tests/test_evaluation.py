@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motionflow.data import pipeline
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.scoring.evaluation import Evaluation, pool, score
 from motionflow.scoring.scores import add_up, scores

@@ -14,7 +14,7 @@ from motionflow.errors import InputError
 from motionflow.labels import extraction
 from motionflow.labels.clip_status import clip_status
 from motionflow.labels.clips import find_folder_clips
-from motionflow.labels.samples import LabelOptions
+from motionflow.labels.options import LabelOptions
 from tests.conftest import moving_square, write_avi
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,8 @@ from motionflow.baselines.known import (
     fit_naive,
     fit_width,
 )
+from motionflow.data.data_dir import open_data_dir
 from motionflow.data.known import pack_known
-from motionflow.data.records import open_data_dir
 from tests.tiny_data import MIXED, SAMPLES, make_sample, write_hand_made
 
 

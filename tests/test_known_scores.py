@@ -11,7 +11,7 @@ from motionflow import baselines
 from motionflow.baselines.known import Kind, parse_kinds
 from motionflow.commands import pool as pool_command
 from motionflow.data import pipeline
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.scoring import assessment

@@ -12,7 +12,7 @@ from motionflow.data.builder import build_data_dir
 from motionflow.data.resplit import resplit_data_dir
 from motionflow.errors import InputError
 from motionflow.files import lock
-from motionflow.labels.build_options import BuildOptions, ResplitOptions
+from motionflow.labels.options import BuildOptions, ResplitOptions
 from motionflow.serving import versions
 from motionflow.training.trainer import train
 from tests import tiny_run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.labels.codebook import Codebook
 from motionflow.scoring.model_rows import ModelRows
 from tests.tiny_data import CENTERS, write_hand_made

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.models.run_dir import RunDir
 from motionflow.report import origin
 from tests.tiny_data import write_hand_made

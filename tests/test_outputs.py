@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 from motionflow import cli
-from motionflow.data.data_dir_writer import read_clips, write_clips
+from motionflow.data.data_dir import open_data_dir
 from motionflow.data.pipeline import targets
-from motionflow.data.records import open_data_dir
 from motionflow.errors import InputError
 from motionflow.files import drafts, outputs
+from motionflow.files.outputs import check_replaceable
 from motionflow.films import filming, model
 from motionflow.films.film import check_output
 from motionflow.films.model import Motion
 from motionflow.inspection.contact_sheet import save_samples
 from motionflow.inspection.inspector import inspect_data_dir
 from motionflow.inspection.record_reader import record_at
-from motionflow.media import picture
+from motionflow.labels.clip_status import read_clips, write_clips
+from motionflow.media import picture, video_writer
 from motionflow.media.drawn import write_clips as draw_clips
 from motionflow.models.predictor import load
 from motionflow.scoring.assessment import row_name
@@ -165,3 +166,48 @@ def test_a_command_prints_any_name(monkeypatch):
     with pytest.raises(SystemExit):
         cli.run("animate")
     assert written.getvalue() == b"wrote \xc3\xa9 caf\\udce9\n"
+
+
+# --- which files may be replaced ---------------------------------------------------
+
+
+FRAMES = np.zeros((3, 16, 16, 3), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif", "a", "a.png"])
+def test_a_file_with_the_mark_may_be_replaced(name, tmp_path):
+    path = tmp_path / name
+    check_replaceable(path, "motionflow animate")  # nothing is there
+
+    def write(mark):
+        if path.suffix == ".png":
+            picture.write_png(path, FRAMES[0], mark)
+        elif path.suffix:
+            video_writer.write_video(path, FRAMES, 10, mark)
+        else:
+            picture.write_frames(path, FRAMES, mark)
+            (path / ".DS_Store").touch()
+
+    write("motionflow animate")
+    check_replaceable(path, "motionflow animate")
+    for other in ("motionflow restore", ""):
+        write(other)
+        with pytest.raises(InputError, match="was not made by motionflow animate"):
+            check_replaceable(path, "motionflow animate")
+        check_replaceable(path, "motionflow animate", overwrite=True)
+
+
+def test_a_device_without_an_end_is_not_read():
+    with pytest.raises(InputError, match="is there already"):
+        check_replaceable("/dev/full", "motionflow animate")
+
+
+def test_an_empty_file_or_folder(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(InputError, match="is there already"):
+        check_replaceable(tmp_path / "a.mp4", "motionflow animate")
+    (tmp_path / "a").mkdir()
+    check_replaceable(tmp_path / "a", "motionflow animate")
+    (tmp_path / "a" / "folder").mkdir()
+    with pytest.raises(InputError, match="is there already"):
+        check_replaceable(tmp_path / "a", "motionflow animate")

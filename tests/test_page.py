@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.models.run_dir import RunDir
 from motionflow.report import page as report
 from motionflow.scoring import assessment, examples
@@ -188,7 +188,7 @@ def test_names_are_text_and_not_markup(full):
     ],
 )
 def test_protocols(flags, sentence):
-    assert sentence in report.PROTOCOLS[flags.get("split")]
+    assert sentence in report.PROTOCOLS[flags.get("split", "")]
 
 
 def test_another_codebook_and_no_history(run_dir, tmp_path):

@@ -1,7 +1,6 @@
 """The flow of the frames before a sample, from videos to training batches."""
 
 import dataclasses
-from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -11,10 +10,10 @@ import tensorflow as tf
 from motionflow.data import pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
 from motionflow.data.builder import build_data_dir
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
-from motionflow.labels.build_options import BuildOptions
-from motionflow.labels.samples import LabelOptions, extract_samples
+from motionflow.labels.options import BuildOptions, LabelOptions
+from motionflow.labels.samples import extract_samples
 from tests.conftest import moving_square, write_avi
 
 PAST = LabelOptions(flow_method="dis", past_frames=2, frame_stride=2)
@@ -105,7 +104,7 @@ def data(tiny_videos, tmp_path_factory):
 
 
 def test_records_keep_the_past(data):
-    assert data.has_past
+    assert data.labels.past_frames
     batches = pipeline.evaluation_batches(data.view(past=True), "train", 64)
     batch = next(batches.as_numpy_iterator())
     known = np.isfinite(batch["past_flow"]).all(axis=(1, 2, 3))
@@ -118,7 +117,7 @@ def test_records_keep_the_past(data):
 
 
 def test_a_directory_without_the_past_says_how_to_keep_it(data):
-    plain = dataclasses.replace(data, manifest={**data.manifest, "flags": {}})
+    plain = dataclasses.replace(data, labels=LabelOptions())
     with pytest.raises(InputError, match="--past_frames=2"):
         plain.view(past=True)
 
@@ -165,7 +164,7 @@ def test_mirror_and_crop_carry_the_past_along(mirrored, min_crop):
 class Anything:
     """What `augment_samples` asks of a data directory."""
 
-    manifest: ClassVar = {"flags": {"grid_sampling": "area"}}
+    labels = LabelOptions()
     dense, past = False, True
 
 

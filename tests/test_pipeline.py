@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from motionflow.data import pipeline
 from motionflow.data.augmentation import Augmentation
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from tests import tiny_data
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from motionflow.inspection.record_reader import BadRecordError, RecordReader
 from motionflow.labels.codebook import Codebook
+from motionflow.labels.options import LabelOptions
 from motionflow.labels.samples import encode_frame
 from tests.conftest import texture
 from tests.tiny_data import CENTERS, SAMPLES
@@ -19,7 +20,7 @@ SAMPLE = SAMPLES["train"][0]
 
 def make_reader(store_dense_flow=0, codebook=True, **changes):
     flags = FLAGS | {"store_dense_flow": store_dense_flow} | changes
-    return RecordReader({"flags": flags}, Codebook(CENTERS) if codebook else None)
+    return RecordReader(LabelOptions(**flags), Codebook(CENTERS) if codebook else None)
 
 
 def changed(**changes):

@@ -1,8 +1,6 @@
 """Records and data directories: exact round trips, and refusal of what is broken."""
 
-import json
 import os
-import shutil
 
 import cv2
 import numpy as np
@@ -10,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.data import records
-from motionflow.errors import InputError
 from motionflow.labels import samples
+from motionflow.labels.options import FRAME_ENCODINGS
 from tests.conftest import texture
 
 
@@ -76,7 +74,7 @@ def test_a_missing_key_or_another_grid_is_an_error():
         tf.io.parse_single_example(example.SerializeToString(), records.feature_spec(2))
 
 
-@pytest.mark.parametrize("encoding", samples.FRAME_ENCODINGS)
+@pytest.mark.parametrize("encoding", FRAME_ENCODINGS)
 def test_tensorflow_decodes_what_opencv_encoded(encoding):
     frame = texture(0, 40, 40)
     encoded = samples.encode_frame(frame, encoding)
@@ -100,81 +98,3 @@ def test_shards_share_the_records_evenly(tmp_path):
     files = [str(tmp_path / shard["name"]) for shard in shards]
     read = [record.numpy() for record in tf.data.TFRecordDataset(files)]
     assert read == [b"0", b"3", b"6", b"1", b"4", b"2", b"5"]
-
-
-@pytest.fixture
-def copy(tiny_data_dir, tmp_path):
-    return shutil.copytree(tiny_data_dir, tmp_path / "copy")
-
-
-def test_open_data_dir(tiny_data_dir):
-    data = records.open_data_dir(tiny_data_dir)
-    counts = [data.num_samples(split) for split in ("train", "validation", "test")]
-    assert counts == [21, 3, 3]
-    assert (data.frame_size, data.grid_size, data.frame_encoding) == (200, 20, "png")
-    assert data.codebook.num_clusters == 8
-    assert data.mean_frame.dtype == np.float32
-
-
-def test_mean_frame_is_that_of_the_training_frames(tiny_data_dir):
-    data = records.open_data_dir(tiny_data_dir)
-    frames = [
-        cv2.imdecode(
-            np.frombuffer(record["frame"].numpy(), np.uint8), cv2.IMREAD_COLOR
-        )[..., ::-1]
-        for record in tf.data.TFRecordDataset(data.shards("train")).map(
-            lambda r: tf.io.parse_single_example(r, records.feature_spec(20))
-        )
-    ]
-    np.testing.assert_allclose(data.mean_frame, np.mean(frames, axis=0), rtol=1e-5)
-
-
-def test_no_manifest(copy):
-    (copy / "manifest.json").unlink()
-    with pytest.raises(InputError, match=r"no manifest\.json"):
-        records.open_data_dir(copy)
-
-
-def test_damaged_manifest_and_other_format(copy):
-    manifest = json.loads((copy / "manifest.json").read_text())
-    (copy / "manifest.json").write_text(json.dumps(manifest | {"format_version": 0}))
-    with pytest.raises(InputError, match="format 0, expected 2"):
-        records.open_data_dir(copy)
-    (copy / "manifest.json").write_text("[]")
-    with pytest.raises(InputError, match="format None, expected 2"):
-        records.open_data_dir(copy)
-    (copy / "manifest.json").write_text("{")
-    with pytest.raises(InputError, match="damaged"):
-        records.open_data_dir(copy)
-
-
-def test_a_codebook_that_does_not_belong_to_the_data(copy):
-    other = np.stack([np.arange(8), np.arange(8)], axis=1).astype(np.float32)
-    records.Codebook(other).save(copy / "codebook.npz")
-    with pytest.raises(InputError, match="records were written with"):
-        records.open_data_dir(copy)
-
-
-def test_a_shard_missing_or_cut(copy):
-    shard = next(copy.glob("train-00000*"))
-    shard.write_bytes(shard.read_bytes()[:-100])
-    with pytest.raises(InputError, match="bytes, expected"):
-        records.open_data_dir(copy)
-    shard.write_bytes(shard.read_bytes() + bytes(100))
-    with pytest.raises(InputError, match="sha256"):
-        records.open_data_dir(copy)
-    shard.unlink()
-    with pytest.raises(InputError, match="has no bytes"):
-        records.open_data_dir(copy)
-
-
-def test_mean_frame_missing_or_of_another_size(copy):
-    np.save(copy / "mean_frame.npy", np.zeros((100, 100, 3), np.float32))
-    with pytest.raises(InputError, match=r"expected \(200, 200, 3\)"):
-        records.open_data_dir(copy)
-    (copy / "mean_frame.npy").write_bytes(b"")
-    with pytest.raises(InputError, match="cannot be read"):
-        records.open_data_dir(copy)
-    (copy / "mean_frame.npy").unlink()
-    with pytest.raises(InputError, match="cannot be read"):
-        records.open_data_dir(copy)

@@ -10,14 +10,13 @@ import tensorflow as tf
 
 from motionflow.data import records
 from motionflow.data.builder import build_data_dir
-from motionflow.data.data_dir_writer import read_clips
+from motionflow.data.data_dir import open_data_dir, read_manifest
 from motionflow.data.resplit import resplit_data_dir
 from motionflow.errors import InputError
 from motionflow.inspection.inspector import inspect_data_dir
-from motionflow.labels.build_options import BuildOptions, ResplitOptions
-from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.clip_status import ClipStatus, read_clips
 from motionflow.labels.codebook import Codebook
-from motionflow.labels.samples import LabelOptions
+from motionflow.labels.options import BuildOptions, LabelOptions, ResplitOptions
 from motionflow.labels.splits import SPLITS
 from tests.tiny_data import (
     MIXED,
@@ -34,9 +33,8 @@ LABELS = LabelOptions(flow_method="dis", frame_stride=2)
 
 def read(data_dir, split):
     """The records of a split, in the order of its shards."""
-    data = records.open_data_dir(data_dir)
-    flags = data.manifest["flags"]
-    spec = records.feature_spec(data.grid_size, records.kept_shapes(flags))
+    data = open_data_dir(data_dir)
+    spec = records.feature_spec(data.grid_size, data.labels.kept_shapes)
     dataset = tf.data.TFRecordDataset(data.shards(split))
     parsed = dataset.map(lambda record: tf.io.parse_single_example(record, spec))
     return list(parsed.as_numpy_iterator())
@@ -132,7 +130,7 @@ def test_each_source_is_tested_in_one_fold_and_in_one_split_of_each(folds):
 def test_codebook_and_mean_frame_are_those_of_each_fold(folds):
     fingerprints = set()
     for fold in folds:
-        data = records.open_data_dir(fold)
+        data = open_data_dir(fold)
         centers = data.codebook.centers
         fingerprints.add(data.codebook.fingerprint)
         for split in SPLITS:
@@ -155,11 +153,11 @@ def test_codebook_and_mean_frame_are_those_of_each_fold(folds):
 
 
 def test_folds_are_sound_and_say_which_they_are(folds, tiny_data_dir):
-    flags = records.read_manifest(tiny_data_dir)["flags"]
+    flags = read_manifest(tiny_data_dir)["flags"]
     for i, fold in enumerate(folds, start=1):
         assert fold.name == f"fold-{i}"
         assert_sound(fold)
-        found = records.read_manifest(fold)["flags"]
+        found = read_manifest(fold)["flags"]
         assert found == flags | {"seed": 2, "num_folds": 4, "fold": i}
 
 
@@ -171,7 +169,7 @@ def test_a_fold_split_anew_is_no_fold(folds, tiny_data_dir, tmp_path):
 def test_frames_of_a_clip_are_spread(tiny_data_dir, tmp_path):
     options = ResplitOptions(split="frame", num_clusters=8)
     resplit_data_dir(tiny_data_dir, tmp_path / "e", options)
-    data = records.open_data_dir(tmp_path / "e")
+    data = open_data_dir(tmp_path / "e")
     assert [data.num_samples(split) for split in SPLITS] == [23, 2, 2]
     assert_sound(tmp_path / "e")
     clips = [{sample["clip"] for sample in read(tmp_path / "e", s)} for s in SPLITS]
@@ -206,7 +204,7 @@ def test_kept_flow_and_names_that_are_no_text(tmp_path):
         assert content(fold) == expected
         # Clips that gave no sample stay what they were.
         assert read_clips(fold)[-2:] == statuses[-2:]
-        manifest = records.read_manifest(fold)
+        manifest = read_manifest(fold)
         assert manifest["flags"]["codebook"] is None  # its own, not the one given
         assert manifest["versions"]["opencv"] == "4.11"  # which made the samples
 
@@ -338,9 +336,9 @@ def test_samples_of_several_directories_bit_for_bit(joined, two_sets):
 
 def test_a_joined_directory_is_sound_and_says_what_it_is(joined, two_sets):
     assert_sound(joined)
-    data = records.open_data_dir(joined)
-    assert data.data_sets == ("a", "b") and data.has_past
-    assert records.open_data_dir(two_sets[0]).data_sets == ()
+    data = open_data_dir(joined)
+    assert data.data_sets == ("a", "b") and data.labels.past_frames
+    assert open_data_dir(two_sets[0]).data_sets == ()
     flags = data.manifest["flags"]
     assert flags["data_sets"] == ["a", "b"]
     assert flags["frame_stride"] == [5, 2] and flags["dataset"] == ["folder", "hmdb51"]
@@ -373,7 +371,7 @@ def test_an_existing_codebook_and_sets_for_testing(two_sets, tmp_path):
     options = ResplitOptions(codebook=codebook, test_sets=("b",))
     resplit_data_dir(two_sets, tmp_path / "e", options)
     assert_sound(tmp_path / "e")
-    data = records.open_data_dir(tmp_path / "e")
+    data = open_data_dir(tmp_path / "e")
     assert data.codebook.fingerprint == codebook.fingerprint
     flags = data.manifest["flags"]
     assert flags["codebook"] == codebook.fingerprint and flags["num_clusters"] == 3
@@ -388,7 +386,7 @@ def test_a_share_of_the_training_sources(tiny_data_dir, tmp_path):
     options = ResplitOptions(num_clusters=8, train_share=0.5)
     resplit_data_dir(tiny_data_dir, tmp_path / "e", options)
     assert_sound(tmp_path / "e")
-    flags = records.read_manifest(tmp_path / "e")["flags"]
+    flags = read_manifest(tmp_path / "e")["flags"]
     assert flags["train_share"] == 0.5
     for before, now in zip(
         read_clips(tiny_data_dir), read_clips(tmp_path / "e"), strict=True

@@ -15,7 +15,7 @@ from motionflow import cli
 from motionflow.commands import restore
 from motionflow.errors import InputError
 from motionflow.films import thinning
-from motionflow.media.sound import has_sound
+from motionflow.media.video_writer import has_sound
 from motionflow.models import predictor
 from tests.conftest import moving_square, texture, write_avi
 from tests.fake_predictor import FakePredictor

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from motionflow.errors import InputError
+from motionflow.labels.options import FRAME_ENCODINGS, BuildOptions, LabelOptions
 from motionflow.labels.samples import (
-    FRAME_ENCODINGS,
     ClipSamples,
-    LabelOptions,
     decode_frame,
     encode_frame,
     extract_samples,
@@ -201,9 +200,9 @@ def test_a_camera_that_cannot_be_followed_is_counted(tmp_path):
         ({"stabilize": "warp"}, "none of none, homography"),
         ({"duplicates": "keep"}, "none of leave_out, remove"),
         ({"store_dense_flow": 30}, "no multiple of store_dense_flow 30"),
-        ({"store_dense_flow": -1}, "no multiple of store_dense_flow -1"),
+        ({"store_dense_flow": -1}, "store_dense_flow is -1, expected 0 or more"),
     ],
 )
 def test_options_that_cannot_be(options, message):
     with pytest.raises(InputError, match=message):
-        LabelOptions(**options)
+        BuildOptions(labels=LabelOptions(**options))

@@ -3,7 +3,7 @@
 import re
 
 from motionflow.commands import split
-from motionflow.data import records
+from motionflow.data.data_dir import open_data_dir, read_manifest
 
 
 def test_the_command(call, tiny_data_dir, tmp_path):
@@ -18,7 +18,7 @@ def test_the_command(call, tiny_data_dir, tmp_path):
         # Three of nine clips are tested; each has three samples.
         pattern = rf"{re.escape(str(tmp_path))}/e/fold-{i} +15 +5 +3 +1 +9 +3"
         assert re.fullmatch(pattern, line)
-        flags = records.read_manifest(tmp_path / f"e/fold-{i}")["flags"]
+        flags = read_manifest(tmp_path / f"e/fold-{i}")["flags"]
         assert (flags["num_clusters"], flags["seed"], flags["fold"]) == (6, 1, i)
     assert len(lines) == 3
 
@@ -35,5 +35,5 @@ def test_several_directories(call, tiny_data_dir, tmp_path):
     done = call(split, *words, f"--output_dir={tmp_path}/e", "--num_clusters=8")
     assert done.code == 0, done.err
     assert done.out.splitlines()[1].split()[1:] == ["42", "14", "6", "2", "6", "2"]
-    assert records.open_data_dir(tmp_path / "e").data_sets == ("x", "y")
+    assert open_data_dir(tmp_path / "e").data_sets == ("x", "y")
     assert "--data_dir is missing" in call(split, "--data_dir=", *own).err

@@ -7,7 +7,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from motionflow.compat import keras
-from motionflow.data import pipeline, records
+from motionflow.data import pipeline
+from motionflow.data.data_dir import open_data_dir
 from motionflow.models import keras_metrics, spatial_softmax
 from motionflow.models.network import Network
 from motionflow.training.callbacks import StepKeeper
@@ -28,7 +29,7 @@ STEPS, BATCH = 3, 4
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     path = tiny_run.write_data(tmp_path_factory.mktemp("board") / "data")
-    return records.open_data_dir(path)
+    return open_data_dir(path)
 
 
 def make_network(kernel="glorot_uniform", bias="zeros"):
@@ -131,7 +132,7 @@ def test_pictures_are_of_validation_samples_and_of_the_model(data, tmp_path):
 
 def test_without_validation_samples_training_samples_are_drawn(tmp_path):
     path = tiny_run.write_data(tmp_path / "data", (3, 0, 0))
-    board = Board(tmp_path / "logs", records.open_data_dir(path), make_network())
+    board = Board(tmp_path / "logs", open_data_dir(path), make_network())
     board.write_epoch({"epoch": 1, "loss": 2.0}, np.eye(CODES))
     assert [path.name for path in (tmp_path / "logs").iterdir()] == ["train"]
     shown = picture(tmp_path / "logs/train", "predictions", 1)

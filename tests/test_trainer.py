@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import pipeline, records
+from motionflow.data import pipeline
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
 from motionflow.models import efficientnet, trunk
@@ -80,7 +81,7 @@ def test_validation_metrics_are_those_of_the_saved_weights_over_all_samples(
 ):
     run, result = straight
     model = RunDir(run).load_model()
-    data = records.open_data_dir(data_dir)
+    data = open_data_dir(data_dir)
     (batch,) = pipeline.evaluation_batches(data, "validation", 5)
     logits, codes = model(batch["frames"]).numpy(), batch["codes"].numpy()
     shifted = np.exp(logits - logits.max(-1, keepdims=True))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import pipeline, records
+from motionflow.data import pipeline
 from motionflow.data.augmentation import Augmentation, augment
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.run_dir import RunDir
@@ -26,7 +27,7 @@ VIEWS = [View(number, CHANGED) for number in range(4)]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "d"
-    return records.open_data_dir(tiny_run.write_data(path))
+    return open_data_dir(tiny_run.write_data(path))
 
 
 class Trunk:

@@ -10,7 +10,7 @@ import pytest
 
 from motionflow.errors import InputError
 from motionflow.media import video
-from motionflow.media.display import turns
+from motionflow.media.video import turns
 from tests.conftest import moving_square, texture, write_avi
 
 

@@ -10,6 +10,7 @@ import json
 import numpy as np
 
 from motionflow.data import records
+from motionflow.data.data_dir import FORMAT_VERSION
 from motionflow.labels.clip_status import ClipStatus
 from motionflow.labels.codebook import Codebook
 
@@ -99,7 +100,7 @@ def write_hand_made(
             "shards": shards,
         }
     manifest = {
-        "format_version": records.FORMAT_VERSION,
+        "format_version": FORMAT_VERSION,
         "flags": {
             "dataset": "folder",
             "split": "source",

@@ -7,7 +7,9 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data import records
+from motionflow.data.data_dir import FORMAT_VERSION
 from motionflow.labels.codebook import Codebook
+from motionflow.labels.options import LabelOptions
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.training.settings import Settings
@@ -46,7 +48,7 @@ def write_data(
     shape = (flags["frame_size"], flags["frame_size"], 3)
     np.save(path / "mean_frame.npy", np.full(shape, 127, np.float32))
     manifest = {
-        "format_version": records.FORMAT_VERSION,
+        "format_version": FORMAT_VERSION,
         "flags": flags,
         "codebook_fingerprint": codebook.fingerprint,
         "splits": splits,
@@ -61,7 +63,7 @@ def _record(random, codebook, flags, index):
     frame = random.integers(0, 256, (size, size, 3), np.uint8)
     kept = {
         name: random.normal(0, 2, shape).astype(np.float16)
-        for name, shape in records.kept_shapes(flags).items()
+        for name, shape in LabelOptions.from_flags(flags).kept_shapes.items()
     }
     return records.Sample(
         frame=frame.tobytes(),

@@ -36,7 +36,7 @@ from motionflow.baselines.neighbors import (
     tiny_images,
 )
 from motionflow.data import pipeline
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
 

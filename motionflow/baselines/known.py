@@ -21,8 +21,8 @@ import numpy as np
 
 from motionflow.baselines.arrows import draw_batch
 from motionflow.data import pipeline
+from motionflow.data.data_dir import DataDir
 from motionflow.data.known import pack_known
-from motionflow.data.records import DataDir
 from motionflow.errors import InputError
 from motionflow.models import naive
 

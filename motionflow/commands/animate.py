@@ -22,8 +22,7 @@ from absl import flags
 from motionflow import cli
 from motionflow.commands.control_flags import define_control, read_control
 from motionflow.errors import InputError
-from motionflow.files.marks import check_replaceable
-from motionflow.files.outputs import check_file
+from motionflow.files.outputs import check_file, check_replaceable
 from motionflow.films import FORMATS
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.generate import MODES

@@ -17,7 +17,7 @@ from motionflow import cli
 from motionflow.commands import data_flags
 from motionflow.errors import InputError
 from motionflow.flag_groups import FlagGroups
-from motionflow.labels.build_options import BuildOptions
+from motionflow.labels.options import BuildOptions
 
 WORDS = "video_dir"
 GOES_ON = True
@@ -36,8 +36,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     """Builds, prints what became of the clips."""
-    from motionflow.data.build_summary import format_summary
-    from motionflow.data.builder import build_data_dir
+    from motionflow.data.builder import build_data_dir, format_summary
 
     if not Path(values.video_dir).is_dir():
         raise InputError(_where_to_get_videos(values.video_dir))

@@ -12,14 +12,15 @@ from typing import Any
 from absl import flags
 
 from motionflow.flag_groups import FlagGroups
-from motionflow.labels.build_options import DATASETS, BuildOptions
 from motionflow.labels.codebook import Codebook
+from motionflow.labels.datasets import DATASETS
 from motionflow.labels.extraction import ClipLimits, extract_clips
 from motionflow.labels.flow import FLOW_AVERAGES, FLOW_METHODS, GRID_SAMPLINGS
-from motionflow.labels.samples import (
+from motionflow.labels.options import (
     DUPLICATES,
     FRAME_ENCODINGS,
     STABILIZERS,
+    BuildOptions,
     LabelOptions,
 )
 from motionflow.labels.splits import PROTOCOLS

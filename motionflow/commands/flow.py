@@ -14,7 +14,7 @@ from absl import flags
 
 from motionflow import cli
 from motionflow.commands.control_flags import define_control, read_control
-from motionflow.files.marks import check_replaceable
+from motionflow.files.outputs import check_replaceable
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.models.model_path import DEFAULT
 

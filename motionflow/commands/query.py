@@ -22,7 +22,7 @@ from absl import flags
 from motionflow import cli
 from motionflow.commands.control_flags import define_told, read_told
 from motionflow.errors import InputError
-from motionflow.files.marks import check_replaceable
+from motionflow.files.outputs import check_replaceable
 from motionflow.flag_groups import FlagGroups
 
 if TYPE_CHECKING:

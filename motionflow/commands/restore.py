@@ -31,7 +31,7 @@ from absl import flags
 
 from motionflow import cli
 from motionflow.errors import InputError
-from motionflow.files.marks import check_replaceable
+from motionflow.files.outputs import check_replaceable
 from motionflow.films import check_method
 from motionflow.flag_groups import MODEL, FlagGroups
 from motionflow.models.model_path import DEFAULT

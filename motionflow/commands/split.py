@@ -19,8 +19,8 @@ from absl import flags
 
 from motionflow import cli
 from motionflow.flag_groups import FlagGroups
-from motionflow.labels.build_options import ResplitOptions
 from motionflow.labels.codebook import Codebook
+from motionflow.labels.options import ResplitOptions
 from motionflow.labels.splits import PROTOCOLS, SPLITS
 
 WORDS = "data_dir"
@@ -75,7 +75,7 @@ def main(values: flags.FlagValues) -> None:
 
 
 def _print_summary(data_dirs: Sequence[Path]) -> None:
-    from motionflow.data.records import read_manifest
+    from motionflow.data.data_dir import read_manifest
 
     width = max(len(str(path)) for path in data_dirs)
     columns = [f"{split:>10} {'clips':>6}" for split in SPLITS]

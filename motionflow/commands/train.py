@@ -92,7 +92,7 @@ def main(values: flags.FlagValues) -> None:
 
 def _make_model(values: flags.FlagValues) -> None:
     from motionflow import own_model
-    from motionflow.data.records import open_data_dir
+    from motionflow.data.data_dir import open_data_dir
 
     network = NETWORK_DEFAULTS
     if not values["model"].using_default_value:

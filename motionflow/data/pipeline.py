@@ -17,14 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.data.augmentation import Augmentation, augment, draw
+from motionflow.data.data_dir import DataDir
 from motionflow.data.known import place_seeds, tell
-from motionflow.data.records import (
-    DataDir,
-    decode_frame,
-    decode_kept,
-    feature_spec,
-    kept_shapes,
-)
+from motionflow.data.records import decode_frame, decode_kept, feature_spec
 from motionflow.errors import InputError
 
 SHUFFLE_BUFFER = 2048  # encoded records, about 70 kB each as PNG
@@ -195,9 +190,7 @@ def augment_samples(
       frames, flow, and the past [B, g, g, 2]: NaN where the directory's view has none.
     """
     frames, flow = samples["frames"], samples["flow"]
-    sampling = data_dir.manifest["flags"].get("grid_sampling", "area")
-    if data_dir.dense:
-        sampling = "area"
+    sampling = "area" if data_dir.dense else data_dir.labels.grid_sampling
     if not data_dir.past:
         frames, flow = augment(frames, flow, draws, augmentation, sampling)
         return frames, flow, tf.fill(tf.shape(flow[:, 0]), np.float32(np.nan))
@@ -259,12 +252,13 @@ def read_samples(
 
     Returns:
       what `evaluation_batches` gives, [len(indices), ...], in the order of `indices`;
-      and what the directory keeps of `records.kept_shapes`, float32.
+      and what the directory keeps of `LabelOptions.kept_shapes`, float32.
     """
-    kept = kept_shapes(data_dir.manifest["flags"])
 
     def read(_: tf.Tensor, record: tf.Tensor) -> dict:
-        return _parse(data_dir, record) | _read_kept(data_dir, record, kept)
+        return _parse(data_dir, record) | _read_kept(
+            data_dir, record, data_dir.labels.kept_shapes
+        )
 
     wanted = tf.constant(indices, tf.int64)
     records = tf.data.TFRecordDataset(data_dir.shards(split)).enumerate()
@@ -303,9 +297,8 @@ def _parse(data_dir: DataDir, record: tf.Tensor, with_frames: bool = True) -> di
     if data_dir.past:
         sample |= _read_kept(data_dir, record, ["past_flow"])
     if with_frames:
-        sample["frames"] = decode_frame(
-            encoded, data_dir.frame_encoding, data_dir.frame_size
-        )
+        encoding = data_dir.labels.frame_encoding
+        sample["frames"] = decode_frame(encoded, encoding, data_dir.frame_size)
     return sample
 
 
@@ -320,7 +313,7 @@ def _flow_of_steps(data_dir: DataDir, record: tf.Tensor, flow: tf.Tensor) -> tf.
 
 
 def _read_kept(data_dir: DataDir, record: tf.Tensor, names: Iterable[str]) -> dict:
-    shapes = kept_shapes(data_dir.manifest["flags"])
+    shapes = data_dir.labels.kept_shapes
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in names}
     if not spec:
         return {}

@@ -6,36 +6,45 @@
 
 Frames stay the encoded bytes that they are and flow stays bit for bit; codes are
 assigned anew. What comes out is what a build with the same flags would have written.
-Several data directories become one (`data_sets`).
+Several data directories become one (`labels.data_sets`).
 
 Memory holds the samples of one clip. On disk all samples lie once more in a work folder
 inside the output directory until the end.
 """
 
-import collections
 import contextlib
 import dataclasses
 import functools
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from motionflow.data.clip_reader import read_clip_samples
-from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
-from motionflow.data.records import DataDir, open_data_dir
-from motionflow.data.split_samples import SplitClip
+import numpy as np
+import tensorflow as tf
+
+from motionflow.data.data_dir import DataDir, open_data_dir
+from motionflow.data.records import KEPT, feature_spec
+from motionflow.data.writer import SplitClip, write_data_dir
 from motionflow.errors import InputError
 from motionflow.files.lock import alone
-from motionflow.labels.build_options import ResplitOptions
-from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.clip_status import ClipStatus, read_clips, write_clips
 from motionflow.labels.clips import Clip
 from motionflow.labels.codebook import Codebook
-from motionflow.labels.data_sets import SAMPLING, by_set, joined_flags, named, set_names
-from motionflow.labels.samples import LabelOptions
-from motionflow.labels.set_splits import REASONS, check_options, draw_splits
-from motionflow.labels.splits import official_split
+from motionflow.labels.data_sets import (
+    REASONS,
+    by_set,
+    check_options,
+    draw_splits,
+    joined_flags,
+    named,
+    set_names,
+)
+from motionflow.labels.options import LabelOptions, ResplitOptions
+from motionflow.labels.samples import ClipSamples
+from motionflow.labels.splits import SPLITS, official_split
 
 
 def resplit_data_dir(
@@ -66,10 +75,7 @@ def resplit_data_dir(
     """
     output_dir = Path(output_dir)
     parts, before = _open(data_dir)
-    check_output = functools.partial(
-        _check_output, [part.data.path for part in parts], output_dir
-    )
-    check_output()
+    _check_output(parts, output_dir)
     statuses = [
         dataclasses.replace(status, clip=named(part.name, status.clip))
         for part in parts
@@ -78,7 +84,7 @@ def resplit_data_dir(
     draws = _draw(statuses, before, options, split_dir)
     write = functools.partial(_write, statuses, options.codebook, _versions(parts))
     with alone(output_dir), _work_folder(output_dir) as work:
-        check_output()  # another process may have been faster
+        _check_output(parts, output_dir)  # another process may have been faster
         files = _save_samples(parts, work)
         flags = options.flags(before)
         if not options.num_folds:
@@ -108,18 +114,17 @@ def _open(data_dir: str | Path | Sequence[str | Path]) -> tuple[list[_Part], dic
     paths = [data_dir] if isinstance(data_dir, str | Path) else data_dir
     directories = [open_data_dir(path) for path in paths]
     names = set_names([data.path for data in directories]) or [""]
-    flags = [data.manifest["flags"] for data in directories]
-    before = joined_flags(dict(zip(names, flags, strict=True)))
     parts = [
         _Part(data, name, read_clips(data.path))
         for name, data in zip(names, directories, strict=True)
     ]
-    return parts, before
+    flags = {part.name: part.data.manifest["flags"] for part in parts}
+    return parts, joined_flags(flags)
 
 
-def _check_output(data_dirs: Sequence[Path], output_dir: Path) -> None:
+def _check_output(parts: Sequence[_Part], output_dir: Path) -> None:
     output = output_dir.resolve()
-    if {path.resolve() for path in data_dirs} & {output, *output.parents}:
+    if {part.data.path.resolve() for part in parts} & {output, *output.parents}:
         raise InputError(f"output_dir {output_dir} is data_dir or lies in it")
     for pattern in ("manifest.json", "fold-*"):
         for found in sorted(output_dir.glob(pattern)):
@@ -172,13 +177,12 @@ def _save_samples(parts: Sequence[_Part], work: Path) -> dict[str, Path]:
 
 def _versions(parts: Sequence[_Part]) -> dict[str, str]:
     """Those of the libraries that made frames and flow; others write what is new."""
-    found: dict[str, list[str]] = collections.defaultdict(list)
-    for part in parts:
-        versions = part.data.manifest["versions"]
-        for name in ("opencv", "pyav"):
-            if name in versions and versions[name] not in found[name]:
-                found[name].append(versions[name])
-    return {name: ", ".join(values) for name, values in found.items() if values}
+    found = {}
+    for name in ("opencv", "pyav"):
+        of_parts = [part.data.manifest["versions"].get(name) for part in parts]
+        if versions := [v for v in dict.fromkeys(of_parts) if v]:
+            found[name] = ", ".join(versions)
+    return found
 
 
 def _write(
@@ -197,8 +201,7 @@ def _write(
         for status in statuses
         if status.samples
     ]
-    fields = (LabelOptions.__dataclass_fields__.keys() - SAMPLING) & flags.keys()
-    labels = LabelOptions(**{name: flags[name] for name in fields})
+    labels = LabelOptions.from_flags(flags)
     output_dir.mkdir(exist_ok=True)
     write_clips(output_dir, statuses)
     write_data_dir(output_dir, clips, statuses, labels, flags, codebook, versions)
@@ -221,4 +224,73 @@ def _moved(
         bytes=status.bytes,
         action=status.action,
         source=status.source,
+    )
+
+
+def read_clip_samples(
+    data: DataDir, statuses: Sequence[ClipStatus]
+) -> Iterator[tuple[str, ClipSamples]]:
+    """Reads the samples of each clip, whatever splits they lie in.
+
+    Each split holds its clips in the order of clips.jsonl: walking along all splits at
+    once finds the records of a clip together.
+
+    Args:
+      data: the data directory.
+      statuses: its clips.jsonl.
+
+    Yields:
+      (clip, its samples in the order of frames), in the order of clips.jsonl.
+
+    Raises:
+      InputError: clips.jsonl and the records do not agree.
+    """
+    walks = [
+        itertools.groupby(_read(data, split), lambda r: os.fsdecode(r["clip"]))
+        for split in SPLITS
+    ]
+    heads = [next(walk, None) for walk in walks]
+    for status in statuses:
+        records: list[dict] = []
+        for i, walk in enumerate(walks):
+            head = heads[i]
+            if head and head[0] == status.clip:
+                records += head[1]
+                heads[i] = next(walk, None)
+        if len(records) != status.samples:
+            raise InputError(
+                f"{data.path} holds {len(records)} records of {status.clip!r}, its "
+                f"clips.jsonl says {status.samples}: see `motionflow inspect`"
+            )
+        if records:
+            records.sort(key=lambda r: r["frame_index"])
+            yield status.clip, _to_samples(records, data.labels)
+    for clip in [head[0] for head in heads if head]:
+        raise InputError(f"{data.path} holds records of {clip!r}, no clip of its own")
+
+
+def _read(data: DataDir, split: str) -> Iterator[dict]:
+    """Yields the records of a split in the order in which they were written."""
+    shards = data.shards(split)
+    spec = feature_spec(data.grid_size, data.labels.kept_shapes)
+    if not shards:
+        return
+    records = tf.data.Dataset.from_tensor_slices(shards).interleave(
+        tf.data.TFRecordDataset, cycle_length=len(shards), block_length=1
+    )
+    yield from records.map(
+        lambda record: tf.io.parse_single_example(record, spec)
+    ).as_numpy_iterator()
+
+
+def _to_samples(records: Sequence[Mapping], labels: LabelOptions) -> ClipSamples:
+    kept: dict[str, Any] = {name: np.zeros((0, 0)) for name in KEPT}
+    for name, shape in labels.kept_shapes.items():
+        encoded = b"".join(record[name] for record in records)
+        kept[name] = np.frombuffer(encoded, "<f2").reshape(len(records), *shape)
+    return ClipSamples(
+        frames=[record["frame"] for record in records],
+        flow=np.array([record["flow"] for record in records]),
+        **kept,
+        frame_indices=np.array([record["frame_index"] for record in records]),
     )

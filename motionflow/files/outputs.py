@@ -16,6 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motionflow.errors import InputError
+from motionflow.files.file_names import is_hidden
+
+_REACH = 2**16  # bytes at both ends of a file that are searched
 
 
 def check_folder(path: str | os.PathLike) -> None:
@@ -72,6 +75,34 @@ def check_file(path: str | os.PathLike, suffixes: Sequence[str] = ()) -> None:
     check_folder(path.parent)
 
 
+def check_replaceable(
+    path: str | Path, mark: str, overwrite: bool = False, sign: str | None = None
+) -> None:
+    """Refuses an output that is there and does not hold the mark.
+
+    Args:
+      path: a file, or a folder of PNG frames, that is about to be written.
+      mark: what the writer puts into its files.
+      overwrite: whatever is there may go.
+      sign: what all such files hold, where they have no room for a mark.
+
+    Raises:
+      InputError: it was not made by the same command.
+    """
+    path = Path(path)
+    files = [path]
+    if path.is_dir():
+        visible = (file for file in path.iterdir() if not is_hidden(file.name))
+        files = sorted(visible)[:1]
+    sign = sign or mark
+    if overwrite or all(not file.exists() or _holds(file, sign) for file in files):
+        return
+    raise InputError(
+        f"{path} is there already and was not made by {mark}: name another --output, "
+        f"or replace it with --overwrite"
+    )
+
+
 def check_name(path: str | os.PathLike) -> None:
     """Refuses a name that TensorFlow cannot take: checkpoints and exports are its own.
 
@@ -101,3 +132,12 @@ def _is_there(path: Path) -> bool:
 
 def _refused(path: str | os.PathLike, error: OSError) -> InputError:
     return InputError(f"nothing can be written into {path}: {error.strerror}")
+
+
+def _holds(path: Path, mark: str) -> bool:
+    if not path.is_file():  # a device may have no end
+        return False
+    with path.open("rb") as file:
+        start = file.read(_REACH)
+        file.seek(-min(_REACH, path.stat().st_size), 2)
+        return mark.encode() in start or mark.encode() in file.read()

@@ -80,7 +80,7 @@ class Film:
         Args:
           path: of the film; one that is there is replaced.
           progress: called with (frames done, frames in all).
-          mark: who made it, see `files.marks`.
+          mark: who made it, see `files.outputs`.
 
         Raises:
           InputError: see `check_output`; one side of the picture is more than 16 times

@@ -13,7 +13,7 @@ from motionflow.errors import InputError
 from motionflow.files.outputs import check_folder
 from motionflow.films import FORMATS
 from motionflow.films.film import check_output
-from motionflow.media import picture_folder, video_writer
+from motionflow.media import frame_sequence, video_writer
 
 
 class Plan(NamedTuple):
@@ -77,7 +77,7 @@ def _find(inputs: Sequence[str]) -> tuple[list[Path], int]:
     for name in inputs:
         path = Path(name)
         if path.is_dir():
-            pictures, others = picture_folder.find_pictures(path)
+            pictures, others = frame_sequence.find_pictures(path)
             sources += pictures
             num_others += len(others)
         elif path.exists() or not glob.has_magic(name):

@@ -21,7 +21,7 @@ from motionflow.films import METHODS, filling, thinning
 from motionflow.films.filling import Filler
 from motionflow.films.film import check_output, write_film
 from motionflow.media.frame_sequence import FrameSequence, open_sequence, parse_numbers
-from motionflow.media.sound import has_sound
+from motionflow.media.video_writer import has_sound
 from motionflow.models import predictor
 from motionflow.models.model_path import DEFAULT
 
@@ -68,7 +68,7 @@ def restore_video(
       output: .mp4 or .gif, or a folder for PNGs.
       options: what is missing.
       progress: called with (frames done, frames in all).
-      mark: see `files.marks`.
+      mark: see `files.outputs`.
 
     Returns:
       How many frames came in which way; `filling.KEPT` were there.
@@ -122,7 +122,7 @@ def plan_video(
       min_psnr: of dropped frames, dB.
       options: what would restore them.
       progress: called with (frames done, frames in all).
-      mark: see `files.marks`.
+      mark: see `files.outputs`.
 
     Raises:
       InputError: as `restore_video`, or frames are missing.

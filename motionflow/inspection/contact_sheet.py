@@ -66,7 +66,7 @@ def draw_samples(
         drawn.append((turns[clip], place))
         turns[clip] += 1
     drawn.sort(key=lambda item: item[0])  # stable: by chance within a turn
-    reader = RecordReader(found.manifest, found.codebook)
+    reader = RecordReader(found.labels, found.codebook)
     return [
         reader.read(record_at(found.path / shard, position))
         for _, (shard, position) in drawn[:num_samples]

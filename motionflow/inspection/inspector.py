@@ -17,7 +17,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from motionflow.data.records import read_manifest, shard_problem
+from motionflow.data.data_dir import read_manifest, shard_problem
 from motionflow.errors import InputError
 from motionflow.files.file_names import is_hidden
 from motionflow.inspection.census import Census
@@ -35,6 +35,7 @@ from motionflow.inspection.promises import (
 from motionflow.inspection.record_reader import BadRecordError, RecordReader
 from motionflow.labels.clip_status import ClipStatus
 from motionflow.labels.codebook import Codebook
+from motionflow.labels.options import LabelOptions
 from motionflow.labels.splits import SPLITS
 
 _FLAGS = ("split", "frame_size", "grid_size", "frame_encoding", "store_dense_flow")
@@ -47,6 +48,7 @@ class Inspection:
     Attributes:
       path: the directory.
       manifest: its manifest.json.
+      labels: how its frames became labels.
       codebook: None where it is missing or not the one of the records.
       statuses: the lines of clips.jsonl that can be read.
       findings: promise -> a line for each violation.
@@ -58,6 +60,7 @@ class Inspection:
 
     path: Path
     manifest: dict
+    labels: LabelOptions
     codebook: Codebook | None = None
     statuses: list[ClipStatus] = dataclasses.field(default_factory=list)
     findings: dict[str, list[str]] = dataclasses.field(
@@ -92,8 +95,10 @@ def inspect_data_dir(
     Raises:
       InputError: there is no manifest that says what to check.
     """
-    found = Inspection(Path(path), read_manifest(path))
-    _check_fields(found)
+    manifest = read_manifest(path)
+    _check_fields(path, manifest)
+    labels = LabelOptions.from_flags(manifest["flags"])
+    found = Inspection(Path(path), manifest, labels)
     _load_codebook(found)
     _load_clips(found)
     _find_strays(found)
@@ -102,8 +107,7 @@ def inspect_data_dir(
     return found
 
 
-def _check_fields(found: Inspection) -> None:
-    manifest = found.manifest
+def _check_fields(path: str | Path, manifest: dict) -> None:
     try:
         itemgetter("flags", "clips", "codebook_fingerprint", "versions")(manifest)
         itemgetter(*_FLAGS)(manifest["flags"])
@@ -113,7 +117,7 @@ def _check_fields(found: Inspection) -> None:
                 itemgetter("name", "num_samples", "bytes", "sha256")(shard)
     except KeyError as error:
         raise InputError(
-            f"{found.path}/manifest.json is damaged: it lacks {error}"
+            f"{path}/manifest.json is damaged: it lacks {error}"
         ) from error
 
 
@@ -161,13 +165,13 @@ def _find_strays(found: Inspection) -> None:
 
 def _read_records(found: Inspection, progress: Callable[[int, int], None]) -> None:
     """Counts what the records hold and notes what is wrong with them."""
-    codebook, frame_size = found.codebook, found.manifest["flags"]["frame_size"]
+    codebook, frame_size = found.codebook, found.labels.frame_size
     codes = (codebook.num_clusters, codebook.zero_index) if codebook else (1, 0)
     for split in SPLITS:
         found.censuses[split] = Census(*codes, frame_size)
         found.places[split] = {}
     total = sum(found.manifest["splits"][split]["num_samples"] for split in SPLITS)
-    reader, seen = RecordReader(found.manifest, codebook), set()
+    reader, seen = RecordReader(found.labels, codebook), set()
     faults: dict[str, list[str]] = collections.defaultdict(list)
     for done, (split, shard, position, record) in enumerate(_records(found), start=1):
         progress(done, total)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.records import decode_frame, decode_kept, feature_spec, kept_shapes
+from motionflow.data.records import decode_frame, decode_kept, feature_spec
 from motionflow.labels.codebook import Codebook
+from motionflow.labels.options import LabelOptions
 
 
 class BadRecordError(ValueError):
@@ -32,7 +33,7 @@ class RecordedSample:
       frame: uint8 RGB [S, S, 3].
       flow: float32 [g, g, 2], pixels.
       codes: int64 [g * g].
-      kept: float32 arrays of `records.kept_shapes`, pixels.
+      kept: float32 arrays of `LabelOptions.kept_shapes`, pixels.
     """
 
     clip: str
@@ -59,10 +60,10 @@ class RecordedSample:
 class RecordReader:
     """Reads and checks records one by one."""
 
-    def __init__(self, manifest: dict, codebook: Codebook | None):
+    def __init__(self, labels: LabelOptions, codebook: Codebook | None):
         """Takes what records must agree with; without a codebook codes go unchecked."""
-        self.flags, self.codebook = manifest["flags"], codebook
-        spec = feature_spec(self.flags["grid_size"], kept_shapes(self.flags))
+        self.labels, self.codebook = labels, codebook
+        spec = feature_spec(labels.grid_size, labels.kept_shapes)
         self._parse = tf.function(
             lambda record: tf.io.parse_single_example(record, spec),
             input_signature=[tf.TensorSpec([], tf.string)],
@@ -74,13 +75,13 @@ class RecordReader:
         Raises:
           BadRecordError: it does not hold what it should.
         """
-        size, encoding = self.flags["frame_size"], self.flags["frame_encoding"]
+        size, encoding = self.labels.frame_size, self.labels.frame_encoding
         with _refused("do not parse"):
             values = {k: v.numpy() for k, v in self._parse(record).items()}
         with _refused(f"hold no {encoding} frame of {size}x{size}"):
             frame = decode_frame(values["frame"], encoding, size).numpy()
         kept = {}
-        for name, shape in kept_shapes(self.flags).items():
+        for name, shape in self.labels.kept_shapes.items():
             with _refused(f"hold no {name} of {'x'.join(map(str, shape))}"):
                 kept[name] = decode_kept(values[name], shape).numpy()
         texts = {n: os.fsdecode(values[n]) for n in ("clip", "action", "source")}

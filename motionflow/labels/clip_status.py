@@ -4,12 +4,17 @@ clip, failure or samples --clip_status--> ClipStatus
 """
 
 import dataclasses
+import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from motionflow.errors import InputError
+from motionflow.files import drafts
 from motionflow.labels.clips import Clip
-from motionflow.labels.samples import ClipSamples, LabelOptions
+from motionflow.labels.options import LabelOptions
+from motionflow.labels.samples import ClipSamples
 
 FAILED = ("corrupt", "timeout")
 LEFT_OUT = ("cut", "duplicate", "gap", "unstable")
@@ -126,3 +131,19 @@ def _judge(samples: ClipSamples, labels: LabelOptions) -> tuple[str, str]:
     if decoded < announced:
         return "truncated", f"{decoded} of {announced} frames decoded"
     return "ok", ""
+
+
+def read_clips(data_dir: str | Path) -> list[ClipStatus]:
+    """Reads clips.jsonl of a data directory; InputError where it cannot be read."""
+    file = Path(data_dir, "clips.jsonl")
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        return [ClipStatus(**json.loads(line)) for line in lines]
+    except (OSError, TypeError, ValueError) as error:
+        raise InputError(f"{file} cannot be read: {error}") from error
+
+
+def write_clips(output_dir: Path, statuses: Sequence[ClipStatus]) -> None:
+    """Writes clips.jsonl, a line for each clip."""
+    lines = [json.dumps(dataclasses.asdict(status)) + "\n" for status in statuses]
+    drafts.write(output_dir / "clips.jsonl", "".join(lines))

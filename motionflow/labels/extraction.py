@@ -32,7 +32,8 @@ from motionflow.errors import InputError, NotWritten
 from motionflow.files import drafts
 from motionflow.labels.clip_status import Failure
 from motionflow.labels.clips import Clip
-from motionflow.labels.samples import LabelOptions, extract_samples
+from motionflow.labels.options import LabelOptions
+from motionflow.labels.samples import extract_samples
 
 if sys.platform != "win32":  # which has no memory limits for processes
     import resource

@@ -25,99 +25,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.labels.flow import (
-    FLOW_AVERAGES,
-    FLOW_METHODS,
-    GRID_SAMPLINGS,
-    PCAFLOW_SIZE,
     FlowFunction,
     average_flow,
     make_flow_function,
     to_grid,
 )
+from motionflow.labels.options import LabelOptions
 from motionflow.labels.stabilize import StabilizedFlow, UnstableCamera
 from motionflow.media.continuity import Step, marked_steps
 from motionflow.media.video import Video, fit_frame, open_video
 
-FRAME_ENCODINGS = ("png", "jpeg", "raw")
-STABILIZERS = ("none", "homography")
-DUPLICATES = ("leave_out", "remove")
 JPEG_QUALITY = 95
-
-
-@dataclasses.dataclass(frozen=True)
-class LabelOptions:
-    """How frames become labels; the defaults are the report's (section 2).
-
-    `duplicates` decides about duplicated frames: samples whose window holds one are
-    left out, or the frames are removed and flow goes on to the next that differs.
-    `store_dense_flow` N > 0 keeps the flow at N x N too, for dense models;
-    `sequence_length` T > 1 the flow of the T - 1 steps that follow, for sequences.
-    `past_frames` n > 0 keeps how the frame's places moved in the n frames before it.
-    """
-
-    flow_method: str = "deepflow"
-    flow_frames: int = 3
-    flow_average: str = "anchored"
-    frame_stride: int = 5
-    frame_size: int = 200
-    grid_size: int = 20
-    grid_sampling: str = "area"
-    frame_encoding: str = "png"
-    stabilize: str = "none"
-    duplicates: str = "leave_out"
-    store_dense_flow: int = 0
-    sequence_length: int = 1
-    past_frames: int = 0
-
-    @property
-    def step_motion(self) -> float:
-        """Frames of a steady motion that a label amounts to."""
-        return (self.flow_frames + 1) / 2 if self.flow_average == "anchored" else 1
-
-    @property
-    def step_frames(self) -> int:
-        """Video frames from one step to the next: `step_motion`, rounded up."""
-        return math.ceil(self.step_motion)
-
-    @property
-    def window_frames(self) -> int:
-        """Frames that one sample looks at."""
-        return (self.sequence_length - 1) * self.step_frames + self.flow_frames + 1
-
-    def __post_init__(self) -> None:
-        """Refuses values that no clip could be labelled with."""
-        choices = {
-            "flow_method": FLOW_METHODS,
-            "flow_average": FLOW_AVERAGES,
-            "grid_sampling": GRID_SAMPLINGS,
-            "frame_encoding": FRAME_ENCODINGS,
-            "stabilize": STABILIZERS,
-            "duplicates": DUPLICATES,
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                found = getattr(self, name)
-                raise InputError(f"{name} {found!r} is none of {', '.join(allowed)}")
-        numbers = ("flow_frames", "frame_stride", "frame_size", "grid_size")
-        for name in (*numbers, "sequence_length"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        if self.flow_method == "pcaflow" and self.frame_size < PCAFLOW_SIZE:
-            raise InputError(
-                f"pcaflow needs frame_size {PCAFLOW_SIZE}, found {self.frame_size}: "
-                "OpenCV's breaks on smaller frames"
-            )
-        if self.past_frames < 0:
-            raise InputError(f"past_frames is {self.past_frames}, expected 0 or more")
-        for name in ("grid_size", "store_dense_flow"):
-            cells = getattr(self, name)
-            if cells < 0 or (cells and self.frame_size % cells):
-                raise InputError(
-                    f"frame_size {self.frame_size} is no multiple of {name} {cells}"
-                )
 
 
 @dataclasses.dataclass

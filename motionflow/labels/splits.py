@@ -20,8 +20,8 @@ from pathlib import Path
 
 from motionflow.errors import InputError
 from motionflow.files.file_names import video_stem
-from motionflow.labels import hmdb51, ucf101
 from motionflow.labels.clips import Clip
+from motionflow.labels.datasets import OFFICIAL_LISTS
 
 SPLITS = ("train", "validation", "test")
 PROTOCOLS = ("source", "official1", "official2", "official3", "frame")
@@ -141,10 +141,10 @@ def official_split(
         raise InputError(f"split {protocol!r} is none of {', '.join(PROTOCOLS)}")
     if not protocol.startswith("official"):
         return None
-    readers = {"hmdb51": hmdb51, "ucf101": ucf101}
-    if dataset not in readers or split_dir is None:
-        raise InputError(f"{protocol} needs --dataset={'|'.join(readers)}, --split_dir")
-    return readers[dataset].read_official_split(split_dir, int(protocol[-1]))
+    if dataset not in OFFICIAL_LISTS or split_dir is None:
+        names = "|".join(OFFICIAL_LISTS)
+        raise InputError(f"{protocol} needs --dataset={names}, --split_dir")
+    return OFFICIAL_LISTS[dataset](split_dir, int(protocol[-1]))
 
 
 def listed_splits(clips: Iterable[Clip], official: Mapping[str, str]) -> dict[str, str]:

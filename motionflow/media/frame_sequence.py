@@ -3,20 +3,29 @@
     folder of f-0007.png, f-0009.png  --open_sequence--> numbers 7, 9; frames
     video whose time stamps jump      --open_sequence--> numbers 0, 1, 4; frames
 
-The names of pictures number them, see `picture_folder`. The time stamps of a video do
-where they are regular (see `media.timing`); what the decoder refuses leaves the same
-gaps.
+The time stamps of a video number its frames where they are regular (see
+`media.timing`); what the decoder refuses leaves the same gaps. The names of pictures
+number them::
+
+    f-0007.png, f-0009.png   numbers 7, 9
+    1305031102.175304.png    no numbers, but an order: the names are times
+    1305031103.011215.png
+
+The number that varies from name to name is that of the frame: 12 in take2_12_of_99.png.
+Where several vary, as in a date and a time, no name says which frames are missing. The
+pictures are in the order of all their numbers then, the first counting most.
 """
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from motionflow.errors import InputError
-from motionflow.media import picture, picture_folder, video
+from motionflow.files.file_names import PICTURE_SUFFIXES, is_hidden, is_picture
+from motionflow.media import picture, video
 from motionflow.media.continuity import mark_breaks
 
 _SMALL = 200  # pixels a side, to find duplicates
@@ -109,7 +118,7 @@ def open_sequence(path: str | Path) -> FrameSequence:
 
     Raises:
       InputError: there is no such file or folder, or nothing to decode in it; pictures
-        whose order is not sure, see `picture_folder`.
+        whose order is not sure, see `number_pictures`.
     """
     path = Path(path)
     found = _open_folder(path) if path.is_dir() else _open_video(path)
@@ -122,8 +131,8 @@ def open_sequence(path: str | Path) -> FrameSequence:
 
 
 def _open_folder(folder: Path) -> FrameSequence:
-    pictures, others = picture_folder.find_pictures(folder)
-    numbers, ordered = picture_folder.number_pictures(pictures)
+    pictures, others = find_pictures(folder)
+    numbers, ordered = number_pictures(pictures)
     remarks = [f"{len(others)} files in {folder} are no pictures"] if others else []
     doubt = ""
     if numbers is None:
@@ -147,3 +156,97 @@ def _open_video(path: Path) -> FrameSequence:
     if not timing.is_regular and len(numbers) > 1:
         remarks.append(f"{path}: no regular time stamps, so no gaps are looked for")
     return FrameSequence(numbers, 0, numbers[-1], timing.rate, remarks, opened.read)
+
+
+def find_pictures(folder: str | Path) -> tuple[list[Path], list[Path]]:
+    """Finds the pictures in a folder, by the suffixes of their names.
+
+    Returns:
+      pictures and other files, in the order of their names; hidden files and folders
+      are in neither.
+
+    Raises:
+      InputError: the folder holds no picture.
+    """
+    files = sorted(
+        path
+        for path in Path(folder).iterdir()
+        if path.is_file() and not is_hidden(path.name)
+    )
+    pictures = [path for path in files if is_picture(path.name)]
+    if not pictures:
+        raise InputError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
+    return pictures, [path for path in files if not is_picture(path.name)]
+
+
+def number_pictures(pictures: Sequence[Path]) -> tuple[list[int] | None, list[Path]]:
+    """Numbers pictures by their names, or puts them in order at least.
+
+    Args:
+      pictures: of one folder, one at least.
+
+    Returns:
+      the numbers of the frames, ascending, None where names are rather times; and the
+      pictures in their order.
+
+    Raises:
+      InputError: a name has no number, or another count of them than the first, two
+        pictures have the same, or digits behind a point leave the order open.
+    """
+    # Text, digits, text, digits, ..., text.
+    parts = [re.split(r"(\d+)", path.stem) for path in pictures]
+    for path, found in zip(pictures, parts, strict=True):
+        if len(found) == 1:
+            raise InputError(f"{path} has no number in its name")
+        if len(found) != len(parts[0]):
+            raise InputError(
+                f"{pictures[0]} has {len(parts[0]) // 2} numbers in its name, {path} "
+                f"{len(found) // 2}: which is the frame?"
+            )
+    numbers = [tuple(map(int, found[1::2])) for found in parts]
+    _check_distinct(pictures, numbers)
+    counted = sorted(range(len(pictures)), key=numbers.__getitem__)
+    varying = [set(column) for column in zip(*numbers, strict=True)]
+    varying = [column for column in varying if len(column) > 1] or varying[-1:]
+    frames = sorted(varying[0]) if len(varying) == 1 else None
+    if frames and frames[-1] - frames[0] < 2 * len(frames):
+        return frames, [pictures[i] for i in counted]
+    order = _order_of_times(pictures, parts, counted)
+    return frames if order == counted else None, [pictures[i] for i in order]
+
+
+def _check_distinct(
+    pictures: Sequence[Path], numbers: Sequence[tuple[int, ...]]
+) -> None:
+    files: dict[tuple[int, ...], Path] = {}
+    for path, number in zip(pictures, numbers, strict=True):
+        if number in files:
+            raise InputError(f"{files[number]} and {path} have the same number")
+        files[number] = path
+
+
+def _order_of_times(
+    pictures: Sequence[Path], parts: Sequence[Sequence[str]], counted: list[int]
+) -> list[int]:
+    """The order in which 3.25 is before 3.5: digits behind a point are decimals.
+
+    They may be counted instead, 3.9 before 3.10, but then they begin with no zero.
+    """
+    width = max(len(digits) for found in parts for digits in found[1::2])
+    numbers = [
+        tuple(
+            int(digits.ljust(width, "0") if before == "." else digits)
+            for before, digits in zip(found[:-1:2], found[1::2], strict=True)
+        )
+        for found in parts
+    ]
+    order = sorted(counted, key=numbers.__getitem__)
+    if order == counted or any(re.search(r"\d\.0\d", path.stem) for path in pictures):
+        return order
+    one, other = next(
+        pair for pair in zip(counted, order, strict=True) if len({*pair}) > 1
+    )
+    raise InputError(
+        f"{pictures[one]} or {pictures[other]}: which comes first is not sure; give "
+        f"all names the same count of digits behind the point"
+    )

@@ -104,7 +104,7 @@ def is_picture(path: str | Path) -> bool:
 
 
 def write_png(path: str | Path, frame: np.ndarray, mark: str = "") -> None:
-    """Writes uint8 [H, W, 3] RGB; `mark` says who made it, see `marks`."""
+    """Writes uint8 [H, W, 3] RGB; `mark` says who made it, see `files.outputs`."""
     with drafts.draft(path) as file:
         _save_png(file, frame, mark)
 
@@ -126,7 +126,7 @@ def write_frames(
     Args:
       folder: of the new files; its parent must exist.
       frames: uint8 [H, W, 3] RGB each.
-      mark: who made them, see `marks`.
+      mark: who made them, see `files.outputs`.
 
     Raises:
       InputError: see `check_frames_folder`.

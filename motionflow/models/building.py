@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.models import (
     OWN_HEADS,
     blocks,
@@ -47,13 +47,15 @@ def target_view(name: str, data: DataDir) -> DataDir:
       InputError: the data do not keep them.
     """
     extras = _EXTRAS.get(name, ())
-    past = name == "guided" and data.has_past
+    past = name == "guided" and data.labels.past_frames > 0
     return data.view("dense_size" in extras, "sequence_length" in extras, past)
 
 
 def target_options(name: str, data: DataDir) -> dict[str, int]:
     """What `build_model` must be told of them: dense_size, sequence_length."""
-    return {option: getattr(data, option) for option in _EXTRAS.get(name, ())}
+    steps, side = data.labels.sequence_length, data.labels.store_dense_flow
+    sizes = {"dense_size": side, "sequence_length": steps}
+    return {option: sizes[option] for option in _EXTRAS.get(name, ())}
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.drawing import flow_color, plots
 from motionflow.report.pictures import Picture, picture
 from motionflow.scoring.summary import MODEL

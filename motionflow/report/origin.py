@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from motionflow.data.data_dir_writer import read_clips
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
+from motionflow.labels.clip_status import read_clips
 from motionflow.models.run_dir import RunDir
 
 # The flag says how clips are named, and the sample clips are named like HMDB-51's.
@@ -86,8 +86,7 @@ def judged_on(summary: Mapping, origin: Mapping | None, data: DataDir) -> str:
     )
     if origin is not None and not _is_same(origin, data):
         return f"{counts} These are other data than those that it learned from."
-    protocol = data.manifest["flags"].get("split") or ""
-    return f"{counts} {_SEEN[protocol.rstrip('123')]}"
+    return f"{counts} {_SEEN[data.protocol.rstrip('123')]}"
 
 
 def _is_same(origin: Mapping, data: DataDir) -> bool:

@@ -17,7 +17,7 @@ import jinja2
 
 from motionflow import __version__
 from motionflow.data import pipeline
-from motionflow.data.records import DataDir, open_data_dir
+from motionflow.data.data_dir import DataDir, open_data_dir
 from motionflow.files import drafts
 from motionflow.models import predictor
 from motionflow.models.predictor import Predictor
@@ -38,7 +38,7 @@ _BY_SOURCE = (
     "all clips of a source video are in the same split, so no frame scored here has a "
     "relative in training."
 )
-PROTOCOLS: dict[str | None, str] = {
+PROTOCOLS = {
     "source": f"Split by source: {_BY_SOURCE}",
     **{
         f"official{i}": f"Official split {i} of the data set, validation drawn by "
@@ -49,7 +49,7 @@ PROTOCOLS: dict[str | None, str] = {
         "Split by frame, the protocol of the report: frames of the same clip, often a "
         "few frames apart, are in training, which flatters every number on this page."
     ),
-    None: "The data directory does not say how it was split.",
+    "": "The data directory does not say how it was split.",
 }
 
 
@@ -77,12 +77,12 @@ def make_report(
         learned_from=origin.learned_from(learned, data),
         judged_on=origin.judged_on(summary, learned, data),
         answers=answers.answer(summary, evaluation),
-        step_frames=data.step_frames,
+        step_frames=data.labels.step_frames,
         facts=facts(summary, data, run_dir),
-        protocol=PROTOCOLS[data.manifest["flags"].get("split")],
+        protocol=PROTOCOLS[data.protocol],
         history=charts.history_pictures(run_dir.read_history()),
         constant_only=options.baselines == "constant",
-        dense=bool(data.manifest["flags"].get("store_dense_flow")),
+        dense=data.labels.store_dense_flow > 0,
         **draw(summary, evaluation, data, model),
     )
     path = Path(output_dir, "report.html")

@@ -18,7 +18,7 @@ import numpy as np
 
 from motionflow import baselines
 from motionflow.baselines.known import parse_kinds
-from motionflow.data.records import open_data_dir
+from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import make_folder, shown

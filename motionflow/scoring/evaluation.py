@@ -17,7 +17,7 @@ import numpy as np
 
 from motionflow.baselines.forest import edge_cells
 from motionflow.data import pipeline
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.models import decoding

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from motionflow.data import pipeline
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.drawing import plots
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.evaluation import Evaluation

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
 from motionflow.models import decoding

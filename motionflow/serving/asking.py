@@ -55,7 +55,7 @@ def write_flow(
       frame: the same picture, uint8 [H, W, 3].
       output: .png.
       frame_size: pixels a side of the model's frames.
-      mark: see `files.marks`.
+      mark: see `files.outputs`.
 
     Returns:
       In words, how much moves.
@@ -89,7 +89,7 @@ def write_told_flow(
       frame: uint8 [H, W, 3].
       said: see `told.inputs`; arrows are the motion of one step.
       output: .png.
-      mark: see `files.marks`.
+      mark: see `files.outputs`.
 
     Returns:
       In words, how much moves.
@@ -116,7 +116,7 @@ def write_film(
       said: how it moves, see `told.inputs`; empty: nothing.
       output: .mp4 or .gif.
       fps: frames a second.
-      mark: see `files.marks`.
+      mark: see `files.outputs`.
       **numbers: num_predictions, frames_per_prediction.
 
     Returns:

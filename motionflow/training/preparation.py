@@ -11,7 +11,7 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.data import pipeline
 from motionflow.data.augmentation import Augmentation
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
 from motionflow.models import choose_head, keras_metrics, losses

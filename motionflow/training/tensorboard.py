@@ -24,7 +24,7 @@ from tensorboard.plugins.hparams import api as hparams_api
 
 from motionflow.compat import keras
 from motionflow.data import pipeline
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.drawing import plots
 from motionflow.drawing.flow_color import flow_panels
 from motionflow.errors import NotWritten

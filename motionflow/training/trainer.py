@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from motionflow import runtime
 from motionflow.compat import keras
-from motionflow.data import pipeline, records
+from motionflow.data import pipeline
+from motionflow.data.data_dir import open_data_dir
 from motionflow.files import outputs
 from motionflow.files.lock import alone
 from motionflow.models import blocks, trunk
@@ -101,7 +102,7 @@ class Trainer:
             outputs.check_folder(self.run_dir.path)
         runtime.set_precision(settings.precision)
         runtime.set_seeds(settings.seed)
-        data = records.open_data_dir(settings.data_dir)
+        data = open_data_dir(settings.data_dir)
         self.data = target_view(settings.model, data)
         self.steps = pipeline.steps_per_epoch(self.data, settings.batch_size)
         check_replicas(settings.batch_size, self.strategy.num_replicas_in_sync)

@@ -26,7 +26,7 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.data import known, pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.lock import alone
@@ -201,7 +201,7 @@ def keep_maps(
     if not settings.keep_trunk_maps:
         return {}
     # With the past, if it is kept, so that all networks find the same samples.
-    data = data.view(past=data.has_past)
+    data = data.view(past=data.labels.past_frames > 0)
     config = make_config(settings, data)["model"]
     network = float32_trunk(config, data.mean_frame, model)
     views = [View(i, augmentation(settings)) for i in range(settings.num_views)]

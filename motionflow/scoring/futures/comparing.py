@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motionflow.data.records import DataDir, open_data_dir
+from motionflow.data.data_dir import DataDir, open_data_dir
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import make_folder
@@ -112,8 +112,8 @@ def _videos(video_dir: str | Path, data: DataDir) -> Videos:
     return Videos(
         Path(video_dir),
         data.frame_size,
-        data.step_frames,
-        data.sequence_length,
+        data.labels.step_frames,
+        data.labels.sequence_length,
         duplicates == "remove",
     )
 
@@ -164,9 +164,9 @@ def _about(
         "num_sources": len(set(choice.sources)),
         "max_samples_per_clip": options.max_samples_per_clip,
         "num_futures": options.num_futures,
-        "step_frames": data.step_frames,
-        "sequence_length": data.sequence_length,
-        "dense_flow": data.dense_size,
+        "step_frames": data.labels.step_frames,
+        "sequence_length": data.labels.sequence_length,
+        "dense_flow": data.labels.store_dense_flow,
         "stabilized": flags.get("stabilize", "none") != "none",
         "codebook_fingerprint": data.codebook.fingerprint,
         "intervals": {

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.labels.codebook import Codebook
 from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
@@ -100,8 +100,8 @@ class FlowRows:
           what the records say of the samples.
         """
         seen = []
-        views = [data.view(dense=False, sequence=data.sequence_length > 1)]
-        if data.dense_size:
+        views = [data.view(dense=False, sequence=data.labels.sequence_length > 1)]
+        if data.labels.store_dense_flow:
             views.append(data.view(dense=True, sequence=False))
         batches = (read_batches(view, split, choice, batch_size) for view in views)
         start = 0

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.data import pipeline
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 
 _PARTS = 5  # a side of a frame's look
 

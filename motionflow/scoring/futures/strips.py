@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from motionflow.data import pipeline
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.drawing import flow_color, flow_drawing, plots
 from motionflow.models.predictor import Predictor
 from motionflow.scoring.examples import example_titles
@@ -53,7 +53,7 @@ def read(
       titles, frames uint8 [n, S, S, 3], flow [n, h, h, 2] as fine as it is kept, and
       real: the frames at +10, None where there is none.
     """
-    dense = data.manifest["flags"].get("store_dense_flow", 0) > 0
+    dense = data.labels.store_dense_flow > 0
     view = data.view(dense=dense, sequence=False)
     samples = pipeline.read_samples(view, split, choice.indices[numbers])
     found = [videos.read(choice, [n], [FRAME_AHEAD])[n] for n in numbers]

@@ -14,7 +14,7 @@ import numpy as np
 from motionflow.baselines.arrows import draw_batch
 from motionflow.baselines.known import Kind, NaiveMotion, fit_naive
 from motionflow.data import pipeline
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.labels.codebook import Codebook
 from motionflow.scoring.cells import MASKS, Prediction, Truth
 from motionflow.scoring.clip_sums import CELL_COLUMNS, cell_scores

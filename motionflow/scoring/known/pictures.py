@@ -11,7 +11,7 @@ import numpy as np
 from motionflow.baselines.arrows import draw_batch
 from motionflow.baselines.known import Kind
 from motionflow.data import pipeline
-from motionflow.data.records import DataDir
+from motionflow.data.data_dir import DataDir
 from motionflow.drawing import flow_color
 from motionflow.drawing.flow_drawing import write_note
 from motionflow.scoring.examples import choose_examples

@@ -21,18 +21,14 @@ import sklearn
 import tensorflow as tf
 
 from motionflow import __version__
-from motionflow.data.records import FORMAT_VERSION, write_shards
-from motionflow.data.split_samples import (
-    SplitClip,
-    mean_training_frame,
-    split_records,
-    training_vectors,
-)
-from motionflow.errors import InputError
+from motionflow.data.data_dir import FORMAT_VERSION
+from motionflow.data.records import KEPT, Sample, write_shards
 from motionflow.files import drafts
 from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.clips import Clip
 from motionflow.labels.codebook import Codebook, fit_codebook
-from motionflow.labels.samples import LabelOptions
+from motionflow.labels.options import LabelOptions
+from motionflow.labels.samples import ClipSamples, decode_frame
 from motionflow.labels.splits import SPLITS
 
 _SHARD_BYTES = 50_000_000
@@ -45,6 +41,21 @@ _VERSIONS = {
     "scikit-learn": sklearn.__version__,
     "tensorflow": tf.__version__,
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitClip:
+    """A clip that gave samples.
+
+    Attributes:
+      clip: what the clip's name says.
+      file: its samples, as `ClipSamples.save` wrote them.
+      splits: the split of each sample.
+    """
+
+    clip: Clip
+    file: Path
+    splits: Sequence[str]
 
 
 def write_data_dir(
@@ -97,33 +108,60 @@ def write_data_dir(
         drafts.write(new / "manifest.json", json.dumps(manifest, indent=1) + "\n")
 
 
-def read_clips(data_dir: str | Path) -> list[ClipStatus]:
-    """Reads clips.jsonl of a data directory; InputError where it cannot be read."""
-    file = Path(data_dir, "clips.jsonl")
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        return [ClipStatus(**json.loads(line)) for line in lines]
-    except (OSError, TypeError, ValueError) as error:
-        raise InputError(f"{file} cannot be read: {error}") from error
-
-
-def write_clips(output_dir: Path, statuses: Sequence[ClipStatus]) -> None:
-    """Writes clips.jsonl, a line for each clip."""
-    lines = [json.dumps(dataclasses.asdict(status)) + "\n" for status in statuses]
-    drafts.write(output_dir / "clips.jsonl", "".join(lines))
-
-
 def _write_split(
     output_dir: Path, clips: Sequence[SplitClip], split: str, codebook: Codebook
 ) -> dict:
     chosen = [clip for clip in clips if split in clip.splits]
     num_samples = sum(clip.splits.count(split) for clip in chosen)
     num_bytes = sum(clip.file.stat().st_size for clip in chosen)
-    num_shards = max(math.ceil(num_bytes / _SHARD_BYTES), _MIN_SHARDS)
-    shards = write_shards(
-        output_dir,
-        split,
-        split_records(chosen, split, codebook),
-        min(num_shards, num_samples),
-    )
+    num_shards = min(num_samples, max(math.ceil(num_bytes / _SHARD_BYTES), _MIN_SHARDS))
+    records = split_records(chosen, split, codebook)
+    shards = write_shards(output_dir, split, records, num_shards)
     return {"num_samples": num_samples, "num_clips": len(chosen), "shards": shards}
+
+
+def training_vectors(clips: Sequence[SplitClip]) -> Iterator[np.ndarray]:
+    """Yields the flow vectors of each clip's training samples, float32 [n, 2]."""
+    for clip in clips:
+        chosen = [i for i, split in enumerate(clip.splits) if split == "train"]
+        if chosen:
+            yield ClipSamples.load_flow(clip.file)[chosen].reshape(-1, 2)
+
+
+def mean_training_frame(clips: Sequence[SplitClip], labels: LabelOptions) -> np.ndarray:
+    """Returns the mean of the training frames as they are stored, float32 [S, S, 3]."""
+    size = labels.frame_size
+    total, count = np.zeros((size, size, 3)), 0
+    for clip in clips:
+        if "train" not in clip.splits:
+            continue
+        frames = ClipSamples.load(clip.file).frames
+        for frame, split in zip(frames, clip.splits, strict=True):
+            if split == "train":
+                total += decode_frame(frame, labels.frame_encoding, size)
+                count += 1
+    return (total / count).astype(np.float32)
+
+
+def split_records(
+    clips: Sequence[SplitClip], split: str, codebook: Codebook
+) -> Iterator[bytes]:
+    """Yields the records of a split, in the order of clips and frames."""
+    for clip in clips:
+        if split not in clip.splits:
+            continue
+        samples = ClipSamples.load(clip.file)
+        codes = codebook.encode(samples.flow).reshape(len(samples.frames), -1)
+        kept = {n: getattr(samples, n) for n in KEPT if getattr(samples, n).size}
+        for i, sample_split in enumerate(clip.splits):
+            if sample_split == split:
+                yield Sample(
+                    frame=samples.frames[i],
+                    flow=samples.flow[i],
+                    codes=codes[i],
+                    clip=clip.clip.path,
+                    frame_index=int(samples.frame_indices[i]),
+                    action=clip.clip.action,
+                    source=clip.clip.source,
+                    **{name: values[i] for name, values in kept.items()},
+                ).encode()

@@ -5,16 +5,24 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from motionflow.data import data_dir_writer
-from motionflow.data.data_dir_writer import read_clips, write_clips, write_data_dir
-from motionflow.data.records import KEPT, open_data_dir
-from motionflow.data.split_samples import SplitClip
+from motionflow.data import writer
+from motionflow.data.data_dir import open_data_dir
+from motionflow.data.records import KEPT, feature_spec
+from motionflow.data.writer import (
+    SplitClip,
+    mean_training_frame,
+    split_records,
+    training_vectors,
+    write_data_dir,
+)
 from motionflow.errors import InputError
-from motionflow.labels.clip_status import ClipStatus
+from motionflow.labels.clip_status import ClipStatus, read_clips, write_clips
 from motionflow.labels.clips import Clip
 from motionflow.labels.codebook import Codebook
-from motionflow.labels.samples import ClipSamples, LabelOptions
+from motionflow.labels.options import LabelOptions
+from motionflow.labels.samples import ClipSamples
 
 LABELS = LabelOptions(frame_size=4, grid_size=2, frame_encoding="raw")
 FLAGS = dataclasses.asdict(LABELS) | {"split": "source", "num_clusters": 2, "seed": 0}
@@ -99,14 +107,64 @@ def test_shards_of_a_stopped_run_do_not_stay(clips, output):
 
 
 def test_nothing_appears_before_all_shards_are_there(clips, output, monkeypatch):
-    write = data_dir_writer.write_shards
+    write = writer.write_shards
 
     def stop_at_test(output_dir, split, *args):
         if split == "test":
             raise KeyboardInterrupt
         return write(output_dir, split, *args)
 
-    monkeypatch.setattr(data_dir_writer, "write_shards", stop_at_test)
+    monkeypatch.setattr(writer, "write_shards", stop_at_test)
     with pytest.raises(KeyboardInterrupt):
         write_data_dir(output, clips, STATUSES, LABELS, FLAGS)
     assert list(output.iterdir()) == []
+
+
+# --- what shards are written from, on samples whose values say where they come from ---
+
+
+CLIPS_LABELS = LabelOptions(frame_size=4, grid_size=2, frame_encoding="raw")
+
+
+@pytest.fixture
+def clips_clips(tmp_path):
+    """Sample i of clip c is a frame of level 10 c + i, and flow (c, i) everywhere."""
+    found = []
+    for c, splits in enumerate([["train", "test"], ["test"], ["train", "train"]]):
+        values = range(len(splits))
+        samples = ClipSamples(
+            frames=[bytes([10 * c + i] * 48) for i in values],
+            flow=np.array([np.full((2, 2, 2), (c, i)) for i in values], np.float32),
+            **{name: np.zeros((len(splits), 0)) for name in KEPT},
+            frame_indices=np.array([5 * i for i in values]),
+        )
+        samples.save(tmp_path / f"{c}.npz")
+        clip = Clip(f"{c}.avi", "walk", f"source{c}")
+        found.append(SplitClip(clip, tmp_path / f"{c}.npz", splits))
+    return found
+
+
+def test_training_vectors_are_those_of_training_samples(clips_clips):
+    first, second = training_vectors(clips_clips)
+    np.testing.assert_array_equal(first, [[0, 0]] * 4)
+    np.testing.assert_array_equal(second, [[2, 0]] * 4 + [[2, 1]] * 4)
+
+
+def test_mean_training_frame(clips_clips):
+    mean = mean_training_frame(clips_clips, CLIPS_LABELS)
+    # Levels 0, 20 and 21.
+    np.testing.assert_allclose(mean, np.full((4, 4, 3), 41 / 3), rtol=1e-6)
+
+
+def test_records_of_a_split_in_order(clips_clips):
+    codebook = Codebook(np.array([[0, 0], [1, 0], [0, 1]], np.float32))
+    read = [
+        tf.io.parse_single_example(record, feature_spec(2))
+        for record in split_records(clips_clips, "test", codebook)
+    ]
+    assert [sample["clip"].numpy() for sample in read] == [b"0.avi", b"1.avi"]
+    assert [int(sample["frame_index"]) for sample in read] == [5, 0]
+    # Flow (0, 1) and (1, 0).
+    assert [sample["codes"].numpy().tolist() for sample in read] == [[2] * 4, [1] * 4]
+    assert read[1]["frame"].numpy() == bytes([10] * 48)
+    assert read[0]["source"].numpy() == b"source0"
