@@ -59,6 +59,7 @@ setup(
         "motionflow": [
             "py.typed",
             "*/*.jinja",
+            "report/published.json",
             "web/static/*",
             "models/default/*",
             "models/default/*/*",

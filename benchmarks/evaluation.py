@@ -29,9 +29,11 @@ from motionflow.data.pipeline import evaluation_batches
 from motionflow.models import predictor
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
-from motionflow.scoring.evaluation import Evaluation, score
-from motionflow.scoring.model_rows import ModelRows
-from motionflow.scoring.summary import MODEL, summarize
+from motionflow.scoring.assessment import evaluate
+from motionflow.scoring.evaluation import Evaluation
+from motionflow.scoring.rows import ModelRows, all_rows
+from motionflow.scoring.scores import MODEL
+from motionflow.scoring.summary import summarize
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data_dir", "data/tfrecords", "Data directory.")
@@ -64,18 +66,14 @@ def compare(data: DataDir, width: float) -> list[str]:
     batches = evaluation_batches(data, SPLIT, FLAGS.batch_size)
     frames = [batch["frames"] for batch in batches.as_numpy_iterator()]
     rows = ModelRows(MODEL, model, data, decodings=True)
-    rivals = baselines.constant_baselines(data)
+    predict = all_rows([rows], baselines.constant_baselines(data), data)
 
     def forward() -> None:
         for batch in frames:
             model(batch)["flow"].numpy()
 
-    def predict(batch: np.ndarray) -> dict:
-        return rows(batch) | {name: rival(batch) for name, rival in rivals.items()}
-
     def scored() -> Evaluation:
-        undrawn = rows.decoding_names
-        return score(predict, data, SPLIT, FLAGS.batch_size, undrawn=undrawn)
+        return evaluate(predict, data, SPLIT, FLAGS.batch_size)
 
     model(frames[0]), model(frames[-1])  # traced before the clock runs
     turns = np.array(

@@ -63,4 +63,5 @@ def evaluate_model(
     """
     folder = Path(output_dir or assessment.folder_of(model, split))
     chosen = assessment.Options(**options)
-    return assessment.assess(Path(model), Path(data_dir), split, folder, chosen)
+    arguments = Path(model), Path(data_dir), split, folder, chosen
+    return dict(assessment.assess(*arguments).summary)

@@ -28,9 +28,9 @@ from motionflow.generate.animation import Animation
 from motionflow.labels.clips import video_files
 from motionflow.labels.options import BuildOptions
 from motionflow.models.model_path import find_model
-from motionflow.report import verdict
 from motionflow.report.page import make_report
-from motionflow.scoring import assessment
+from motionflow.scoring import assessment, verdict
+from motionflow.scoring.summary import baseline_names
 from motionflow.serving.exporting import export_model
 from motionflow.training.settings import Settings
 from motionflow.training.trainer import Watch, train
@@ -120,8 +120,8 @@ def make_model(
     }
     width = max(len(str(path)) for path in places)
     summary = json.loads(scores.read_text())
-    names = verdict.baseline_names(summary)
-    _LOG.info("%s", verdict.headline(verdict.judge(summary, names)))
+    verdicts = verdict.judge(summary, baseline_names(summary))
+    _LOG.info("%s", verdict.headline(verdicts))
     _LOG.info("finished; look at")
     for path, text in places.items():
         _LOG.info("  %-*s  %s", width, path, text)

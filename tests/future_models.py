@@ -108,3 +108,10 @@ class MemoryData:
         monkeypatch.setattr(
             pipeline, "read_samples", lambda data, split, indices: data.read(indices)
         )
+        monkeypatch.setattr(
+            pipeline,
+            "chosen_samples",
+            lambda data, split, is_chosen: tf.data.Dataset.from_tensor_slices(
+                data.read(is_chosen)
+            ),
+        )

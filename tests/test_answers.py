@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from motionflow.report.answers import answer
-from motionflow.scoring.cells import MASKS
-from motionflow.scoring.clip_sums import CELL_COLUMNS
+from motionflow.scoring.cells import CELL_COLUMNS, MASKS
 from motionflow.scoring.evaluation import Evaluation
 
 USUAL = "a forecast that only knows how things usually move at each place"
@@ -32,9 +31,7 @@ def ask(errors, unit="clip", sources=("s", "t"), **names):
     } | names
     clips, sources = np.array(["a", "b"]), np.array(sources)
     nothing = np.array([], int)
-    found = answer(
-        summary, Evaluation(clips, clips, sources, nothing, "", sums, {}, {}, {})
-    )
+    found = answer(summary, Evaluation(clips, clips, sources, nothing, "", sums))
     return [
         (one.outcome, one.text.replace("\u00a0", " "), one.numbers) for one in found
     ]

@@ -12,7 +12,7 @@ from PIL import Image
 from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
-from motionflow.scoring import assessment
+from motionflow.scoring import assessment, tables
 from motionflow.scoring.assessment import Options
 from tests import tiny_run
 
@@ -89,7 +89,7 @@ def evaluated(tiny_data_dir, tmp_path_factory):
         patch.setattr(predictor, "load", lambda path: oracle)
         summary = assessment.assess(
             "runs/oracle", tiny_data_dir, "validation", folder, Options(batch_size=2)
-        )
+        ).summary
     return oracle, folder, summary
 
 
@@ -159,7 +159,7 @@ def test_files(evaluated, tiny_data_dir):
         with Image.open(path) as image:
             image.verify()
     text = (folder / "tables.md").read_text(encoding="utf-8")
-    assert text == assessment.markdown(summary)
+    assert text == tables.markdown(summary)
     assert tuple(summary["results"]) == ("model", *DECODINGS, *CONSTANT, *OTHERS)
     assert summary["decodings"] == DECODINGS
     assert summary["model"] == "oracle" and summary["split"] == "validation"
@@ -196,7 +196,7 @@ def assert_close(one, other, path=""):
 def test_an_exported_model_scores_as_its_run(trained, run_dir, version, tmp_path):
     data_dir, _ = trained
     run, exported = (
-        assessment.assess(path, data_dir, "validation", tmp_path / name)
+        assessment.assess(path, data_dir, "validation", tmp_path / name).summary
         for name, path in (("a", run_dir), ("b", version))
     )
     # An export is a program: it has no layers to take features from.
@@ -216,7 +216,8 @@ def test_rivals_stand_in_the_same_table(trained, tmp_path):
     rival = shutil.copytree(run_dir, tmp_path / "rival")
     options = Options(rivals=[str(rival)], baselines="constant")
     out = tmp_path / "evaluation"
-    summary = assessment.assess(run_dir, data_dir, "validation", out, options)
+    found = assessment.assess(run_dir, data_dir, "validation", out, options)
+    summary = found.summary
     assert tuple(summary["results"]) == ("model", *DECODINGS, "rival", *CONSTANT)
     # The same weights: the same scores, and no difference at all.
     assert_close(summary["results"]["model"], summary["results"]["rival"])
@@ -233,7 +234,8 @@ def test_rivals_need_names_of_their_own(trained, tmp_path):
 
 def test_other_data_are_scored_in_flow_space(trained, tiny_data_dir, tmp_path):
     """A network for frames of 64 and 3x3 cells, on frames of 200 and 20x20 cells."""
-    summary = assessment.assess(trained[1], tiny_data_dir, "validation", tmp_path)
+    found = assessment.assess(trained[1], tiny_data_dir, "validation", tmp_path)
+    summary = found.summary
     # The network cannot describe frames of another size.
     assert set(summary["results"]) == {"model", *DECODINGS[:2], *CONSTANT, *OTHERS}
     masks = summary["results"]["model"]["masks"]["all"]

@@ -10,7 +10,7 @@ from motionflow.commands import compare
 from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
-from motionflow.scoring.futures import comparing
+from motionflow.scoring import comparison
 from tests.conftest import texture, write_avi
 from tests.future_models import MemoryData, StepModel
 
@@ -71,7 +71,7 @@ def clips(tmp_path_factory):
 def compared(call, clips, monkeypatch, tmp_path):
     """The command in this process, on models that need no network: folder, output."""
     folder, data = clips
-    data.install(monkeypatch, comparing)
+    data.install(monkeypatch, comparison)
     monkeypatch.setattr(predictor, "load", lambda path: MODELS[path.split("/")[-1]])
     out = tmp_path / "out"
     own = [f"--output_dir={out}", f"--video_dir={folder}", "--num_futures=3"]
@@ -142,9 +142,9 @@ def test_a_whole_comparison(compared):
 def test_data_of_one_coarse_step(tiny_data_dir, tiny_videos, monkeypatch, tmp_path):
     models = {"a": StepModel(), "b": StepModel(), "c": StepModel(codes=(0,))}
     monkeypatch.setattr(predictor, "load", lambda path: models[path])
-    options = comparing.Options(num_futures=2, interval_unit="source", batch_size=2)
+    options = comparison.Options(num_futures=2, interval_unit="source", batch_size=2)
     arguments = "abc", tiny_data_dir, tiny_videos, "test", tmp_path / "out", options
-    summary = comparing.compare(*arguments)
+    summary = comparison.compare(*arguments)
     scores = ["video_psnr", "video_ssim", "first_best_epe_nz"]
     assert [*summary["scores"]] == scores
     assert summary["intervals"]["unit"] == "source"
@@ -181,7 +181,7 @@ def test_what_a_user_can_get_wrong(tiny_data_dir, tiny_videos, monkeypatch, tmp_
     monkeypatch.setattr(predictor, "load", models.get)
 
     def run(model_dirs, video_dir=tiny_videos):
-        comparing.compare(model_dirs, tiny_data_dir, video_dir, "test", tmp_path)
+        comparison.compare(model_dirs, tiny_data_dir, video_dir, "test", tmp_path)
 
     with pytest.raises(InputError, match="no model to compare"):
         run([])

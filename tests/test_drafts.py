@@ -30,8 +30,7 @@ from motionflow.media import picture
 from motionflow.media.drawn import clip as drawn
 from motionflow.models import efficientnet_weights
 from motionflow.models.run_dir import RunDir
-from motionflow.scoring.evaluation import Evaluation
-from motionflow.scoring.known.told_sums import ToldSums
+from motionflow.scoring.evaluation import Evaluation, KnownSums
 from motionflow.serving import versions
 from motionflow.sweeps import Run
 from motionflow.training.map_store import MapStore
@@ -43,7 +42,8 @@ resource = pytest.importorskip("resource")  # which Windows lacks
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
 FLOW = np.random.default_rng(0).normal(size=(5, 5, 2)).astype(np.float32)
 MOTION = Motion(NOISE, FLOW, FLOW)
-NONE = dict.fromkeys(("clips", "actions", "sources", "sample_clips"), FLOW)
+NONE = dict.fromkeys(("clips", "actions", "sources"), FLOW)
+NONE["sample_clips"] = np.zeros(5, int)
 LIMIT = 100  # bytes; all that is written here is longer
 
 
@@ -70,14 +70,13 @@ def samples():
 
 
 def evaluation():
-    return Evaluation(
-        **NONE, codebook_fingerprint="", sums={}, frames={}, confusions={}, cell_hits={}
-    )
+    return Evaluation(**NONE, codebook_fingerprint="", rows={})
 
 
-def told_sums():
-    fields = ToldSums.__dataclass_fields__.keys() - {"sums"}
-    return ToldSums(**dict.fromkeys(fields, FLOW), sums={"kind": {"row": FLOW}})
+def known_sums():
+    fields = KnownSums.__dataclass_fields__.keys() - {"rows"}
+    rows = {"kind": {"row": {"cells": FLOW}}}
+    return KnownSums(rows, **dict.fromkeys(fields, FLOW))
 
 
 def clips(path):
@@ -126,8 +125,8 @@ WRITERS = {
     "samples.npz": lambda path: samples().save(path / "samples.npz"),
     "codebook.npz": lambda path: Codebook(FLOW[0]).save(path / "codebook.npz"),
     "clips.jsonl": clips,
-    "scores.npz": lambda path: evaluation().save(path / "scores.npz"),
-    "known.npz": lambda path: told_sums().save(path / "known.npz"),
+    "scores.npz": lambda path: evaluation().save(path),
+    "known.npz": lambda path: evaluation().save_known(path, known_sums()),
     "trunk.npz": lambda path: efficientnet_weights.write(
         path / "trunk.npz", {"trunk_a": FLOW}
     ),

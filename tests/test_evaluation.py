@@ -8,9 +8,11 @@ import pytest
 from motionflow.data import pipeline
 from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
-from motionflow.scoring.evaluation import Evaluation, pool, score
-from motionflow.scoring.scores import add_up, scores
+from motionflow.scoring.assessment import evaluate
+from motionflow.scoring.cells import Prediction
+from motionflow.scoring.evaluation import Evaluation, pool
 from motionflow.scoring.summary import summarize
+from tests.test_scores import scores
 from tests.tiny_data import CENTERS, make_sample, write_hand_made
 
 MIXED = [[0, 0], [0, 0], [3, 0], [3, -4]]  # codes 0, 0, 1, 2
@@ -32,17 +34,29 @@ def data(tmp_path_factory):
     )
 
 
-def predict(frames):
+def score(data, split, batch_size, flow_only=(), names=None):
     """Three predictors: one that says still, one by the frame's level, one unsure."""
-    num = len(frames)
-    level = frames[:, 0, 0, 0].astype(float)
-    by_level = np.broadcast_to(level[:, None, None, None] / 10, (num, 2, 2, 2))
-    unsure = np.full([num, 4, 3], 1 / 3, np.float32)
-    return {
-        "zero flow": {"flow": np.zeros([num, 2, 2, 2]), "probabilities": None},
-        "model": {"flow": by_level, "probabilities": unsure},
-        "class prior per cell": {"flow": by_level, "probabilities": unsure},
-    }
+
+    def predict(frames):
+        num = len(frames)
+        level = frames[:, 0, 0, 0].astype(float)
+        by_level = np.broadcast_to(level[:, None, None, None] / 10, (num, 2, 2, 2))
+        unsure = np.full([num, 4, 3], 1 / 3, np.float32)
+        outputs = {
+            "zero flow": (np.zeros([num, 2, 2, 2]), None),
+            "model": (by_level, unsure),
+            "class prior per cell": (by_level, unsure),
+        }
+        codebooks = dict.fromkeys(flow_only)
+        return {
+            (names or {}).get(name, name): Prediction.of_output(
+                *out, codebooks.get(name, data.codebook)
+            )
+            for name, out in outputs.items()
+            if names is None or name in names
+        }
+
+    return evaluate(predict, data, split, batch_size)
 
 
 def split_order(data):
@@ -52,24 +66,23 @@ def split_order(data):
 
 
 def test_samples_belong_to_their_clips(data):
-    found = score(predict, data, "test", batch_size=2)
+    found = score(data, "test", batch_size=2)
     assert found.clips.tolist() == ["walk/d1.avi", "wave/d2.avi"]
     assert found.actions.tolist() == ["walk", "wave"]
     assert found.sources.tolist() == ["d", "d"]
     assert [found.clips[row] for row in found.sample_clips] == split_order(data)
     # d1: four still cells. d2: two frames of lengths 0, 0, 3, 5.
-    cells = found.sums["zero flow"]["cells"]
+    cells = found.rows["zero flow"]["cells"]
     np.testing.assert_allclose(cells[:, 0, 0], [4, 8])
     np.testing.assert_allclose(cells[:, 0, 1], [0, 16], atol=1e-6)
     np.testing.assert_allclose(cells[:, 2, 0], [0, 4])  # moving cells
 
 
 def test_result_does_not_depend_on_the_batch_size(data):
-    one, other = (score(predict, data, "test", size) for size in (1, 32))
-    for name in one.sums:
-        for key, value in one.sums[name].items():
-            np.testing.assert_allclose(value, other.sums[name][key])
-        np.testing.assert_allclose(one.frames[name], other.frames[name])
+    one, other = (score(data, "test", size) for size in (1, 32))
+    for name in one.rows:
+        for key, value in one.rows[name].items():
+            np.testing.assert_allclose(value, other.rows[name][key])
 
 
 def test_wrong_count_is_noticed(tmp_path):
@@ -78,12 +91,12 @@ def test_wrong_count_is_noticed(tmp_path):
     manifest["splits"]["test"]["num_samples"] = 4
     (path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="holds 3 samples, the manifest says 4"):
-        score(predict, open_data_dir(path), "test", 2)
+        score(open_data_dir(path), "test", 2)
 
 
 def test_flow_only_predictors_have_no_classes(data):
-    found = score(predict, data, "test", 2, flow_only={"model"})
-    values = scores(add_up(found.sums["model"]))
+    found = score(data, "test", 2, flow_only={"model"})
+    values = scores(found.rows["model"])
     assert np.isnan(values["top1"]).all() and np.isnan(values["nll"]).all()
     assert np.isfinite(values["epe"][0])
 
@@ -92,29 +105,29 @@ def assert_equal(one: Evaluation, other: Evaluation):
     for key in ("clips", "actions", "sources", "sample_clips"):
         np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
     assert one.codebook_fingerprint == other.codebook_fingerprint
-    assert list(one.sums) == list(other.sums)
-    for name in one.sums:
-        for key, value in one.sums[name].items():
-            np.testing.assert_array_equal(value, other.sums[name][key])
-        for kind in ("frames", "confusions", "cell_hits"):
-            value = getattr(one, kind)[name]
-            np.testing.assert_array_equal(value, getattr(other, kind)[name])
+    assert list(one.rows) == list(other.rows)
+    for name in one.rows:
+        assert one.rows[name].keys() == other.rows[name].keys()
+        for key, value in one.rows[name].items():
+            np.testing.assert_array_equal(value, other.rows[name][key])
 
 
 def test_saved_and_loaded(data, tmp_path):
-    found = score(predict, data, "test", 2)
-    found.save(tmp_path / "scores.npz")
-    assert_equal(Evaluation.load(tmp_path / "scores.npz"), found)
-    (tmp_path / "other.npz").write_bytes(b"nothing")
-    np.savez(tmp_path / "foreign.npz", a=np.zeros(2))
-    for name in ("missing.npz", "other.npz", "foreign.npz"):
-        with pytest.raises(InputError, match=f"{name} is no evaluation"):
+    found = score(data, "test", 2)
+    found.save(tmp_path)
+    assert_equal(Evaluation.load(tmp_path), found)
+    for name in ("missing", "other", "foreign"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "other" / "scores.npz").write_bytes(b"nothing")
+    np.savez(tmp_path / "foreign" / "scores.npz", a=np.zeros(2))
+    for name in ("missing", "other", "foreign"):
+        with pytest.raises(InputError, match=f"{name}/scores.npz is no evaluation"):
             Evaluation.load(tmp_path / name)
 
 
 def test_pooled_folds_are_the_whole(data):
     """Validation and test of the same data, pooled, are all of their frames."""
-    parts = [score(predict, data, split, 2) for split in ("validation", "test")]
+    parts = [score(data, split, 2) for split in ("validation", "test")]
     found = pool(parts)
     assert found.clips.tolist() == ["walk/c1.avi", "walk/d1.avi", "wave/d2.avi"]
     assert [found.clips[row] for row in found.sample_clips] == [
@@ -122,13 +135,13 @@ def test_pooled_folds_are_the_whole(data):
         *split_order(data),
     ]
     assert found.codebook_fingerprint == data.codebook.fingerprint
-    values = scores(add_up(found.sums["zero flow"]))
+    values = scores(found.rows["zero flow"])
     # Three frames with lengths 0, 0, 3, 5 and one still: 24 px over 16 cells.
     assert values["epe"][0] == pytest.approx(24 / 16)
     # Codes 0 (10 of 16), 1 (3), 2 (3), all called 0.
-    confusion = found.confusions["zero flow"]
+    confusion = found.rows["zero flow"]["confusions"]
     np.testing.assert_array_equal(confusion, [[10, 0, 0], [3, 0, 0], [3, 0, 0]])
-    np.testing.assert_array_equal(found.cell_hits["zero flow"], [4, 4, 1, 1])
+    np.testing.assert_array_equal(found.rows["zero flow"]["cell_hits"], [4, 4, 1, 1])
     assert summarize(found, num_draws=20)["num_clips"] == 3
 
 
@@ -138,11 +151,11 @@ def test_folds_with_other_codebooks_keep_their_classes(data, tmp_path):
     other = open_data_dir(
         write_hand_made(tmp_path / "d", others, statuses=[], centers=centers)
     )
-    found = pool([score(predict, one, "test", 2) for one in (data, other)])
+    found = pool([score(one, "test", 2) for one in (data, other)])
     # Each codebook has 3 classes; "still" is right in all of its still cells, so the
     # mean recall over the six is 2 of 6.
-    assert found.confusions["zero flow"].shape == (6, 6)
-    values = scores(add_up(found.sums["zero flow"]))
+    assert found.rows["zero flow"]["confusions"].shape == (6, 6)
+    values = scores(found.rows["zero flow"])
     assert values["num_classes_true"][0] == 6
     assert values["recall"][0] == pytest.approx(2 / 6)
     assert values["top1"][0] == pytest.approx(10 / 16)
@@ -151,11 +164,9 @@ def test_folds_with_other_codebooks_keep_their_classes(data, tmp_path):
 
 
 def test_pooling_refuses_what_overlaps(data):
-    one = score(predict, data, "test", 2)
+    one = score(data, "test", 2)
     with pytest.raises(InputError, match=r"2 clips are in two evaluations: walk/d1"):
         pool([one, one])
-    validation = score(
-        lambda frames: {"other": predict(frames)["zero flow"]}, data, "validation", 2
-    )
+    validation = score(data, "validation", 2, names={"zero flow": "other"})
     with pytest.raises(InputError, match="no predictor in common"):
         pool([one, validation])

@@ -8,20 +8,20 @@ import pytest
 import tensorflow as tf
 
 from motionflow import baselines
-from motionflow.baselines.known import Kind, parse_kinds
+from motionflow.baselines.known import Kind, fit_naive, parse_kinds
 from motionflow.commands import pool as pool_command
 from motionflow.data import pipeline
 from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.scoring import assessment
-from motionflow.scoring.known.measuring import measure
-from motionflow.scoring.known.pictures import draw_told, ring
-from motionflow.scoring.known.summary import SCORES, summarize_told
-from motionflow.scoring.known.tables import known_tables
-from motionflow.scoring.known.told_sums import ToldSums, pool
-from motionflow.scoring.model_rows import ModelRows
-from motionflow.scoring.summary import MODEL, PRIOR, ZERO
+from motionflow.scoring.assessment import evaluate
+from motionflow.scoring.evaluation import Evaluation, pool
+from motionflow.scoring.figures import draw_known, ring
+from motionflow.scoring.rows import KnownRows, ModelRows, all_rows
+from motionflow.scoring.scores import MODEL, PRIOR, WITH_KNOWN, ZERO
+from motionflow.scoring.summary import summarize
+from motionflow.scoring.tables import known_tables
 from tests.tiny_data import CENTERS, MIXED, STILL, make_sample, write_hand_made
 
 WORDS = ("none", "past", "arrows1", "past+arrows1")
@@ -76,11 +76,22 @@ def data_dir(tmp_path_factory):
     return write_hand_made(folder, SPLITS, statuses=[], **DATA_SETS)
 
 
-def measured(data, split, model=None, words=WORDS, **options):
+def known_rows(data, model=None, words=WORDS):
     models = {MODEL: ModelRows(MODEL, model or Guided(), data)}
+    return KnownRows(parse_kinds(words), models, fit_naive(data, 0), 0)
+
+
+def measured(data, split, model=None, words=WORDS, batch_size=2, **options):
+    data = data.view(past=any(kind.past for kind in parse_kinds(words)))
+    known = known_rows(data, model, words)
     constants = baselines.constant_baselines(data)
     constants = {name: constants[name] for name in (ZERO, PRIOR)}
-    return measure(models, constants, data, split, parse_kinds(words), 2, **options)
+    predict = all_rows(known.models.values(), constants, data)
+    return evaluate(predict, data, split, batch_size, known=known, **options)
+
+
+def summarize_known(evaluation, num_draws=20):
+    return summarize(evaluation, num_draws=num_draws)["known"]
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +141,7 @@ def values(block, row):
 
 def test_scores_by_hand(both):
     """One frame at rest but for 3 right (cell 2) and 3 right, 4 up (cell 3)."""
-    blocks = summarize_told(both[0], num_draws=20)["all"]
+    blocks = summarize_known(both[0], num_draws=20)["all"]
     assert list(blocks) == list(WORDS)
     nothing, past, arrows, mixed = blocks.values()
     assert nothing["num_cells"] == {"all": 4, "nz": 2}
@@ -154,7 +165,7 @@ def test_scores_by_hand(both):
     assert values(arrows, MODEL)["gain_all"] == pytest.approx(1 - 14 / 3)
     assert values(arrows, MODEL)["dir_nz"] == pytest.approx(0.6)
     # An arrow that fades: at cell 2, one cell away, the same direction, but shorter.
-    (width,) = both[0].widths
+    (width,) = both[0].known.widths
     weight = np.exp(-1 / (2 * width**2))
     said = weight / (weight + 0.3) * np.array([3, -4])
     spread = values(arrows, "arrows spread")
@@ -172,7 +183,7 @@ def test_scores_by_hand(both):
 
 def test_differences_are_paired(both):
     """Twice as right as the naive row, where a past is known."""
-    found = summarize_told(pool(both), num_draws=200)
+    found = summarize_known(pool(both), num_draws=200)
     gap = found["all"]["past"]["differences"]["the past goes on"]["gain_all"]
     # Of e3's frame no past is known: 8 of 24 px are nobody's gain.
     assert gap["difference"] == pytest.approx(2 / 3 - 1 / 3)
@@ -194,26 +205,31 @@ def test_pooled_is_scored_together(both, tmp_path):
     folder = write_hand_made(tmp_path / "d", splits, statuses=[], **DATA_SETS)
     whole = measured(open_data_dir(folder), "test")
     for one in both:
-        one.save(tmp_path / f"{len(one.clips)}.npz")
-    pooled = pool([ToldSums.load(tmp_path / f"{num}.npz") for num in (1, 3)])
+        (tmp_path / str(len(one.clips))).mkdir()
+        one.save(tmp_path / str(len(one.clips)))
+    pooled = pool([Evaluation.load(tmp_path / num, with_known=True) for num in "13"])
     assert pooled.clips.tolist() == whole.clips.tolist()
-    assert pooled.num_samples.tolist() == [1, 1, 1, 1]
-    found, expected = (summarize_told(one, num_draws=20) for one in (pooled, whole))
+    found, expected = (summarize_known(one, num_draws=20) for one in (pooled, whole))
     assert found["factors"] == [1, 1] and expected["factors"] == [1]
     assert found["all"] == expected["all"]
     assert found["data_sets"] == expected["data_sets"]
 
 
 def test_what_one_lacks_is_not_pooled(both):
-    few = {"past": {MODEL: both[1].sums["past"][MODEL]}, "arrows9": {}}
-    pooled = pool([both[0], dataclasses.replace(both[1], sums=few)])
-    assert {kind: list(rows) for kind, rows in pooled.sums.items()} == {"past": [MODEL]}
+    def second(rows):
+        known = dataclasses.replace(both[1].known, rows=rows)
+        return dataclasses.replace(both[1], known=known)
+
+    few = {"past": {MODEL: both[1].known.rows["past"][MODEL]}, "arrows9": {}}
+    pooled = pool([both[0], second(few)]).known.rows
+    assert {kind: list(rows) for kind, rows in pooled.items()} == {"past": [MODEL]}
     with pytest.raises(InputError, match="no row in common"):
-        pool([both[0], dataclasses.replace(both[1], sums={})])
+        pool([both[0], second({})])
+    assert pool([both[0], dataclasses.replace(both[1], known=None)]).known is None
 
 
 def test_data_sets_are_told_apart(both):
-    found = summarize_told(pool(both), num_draws=20)["data_sets"]
+    found = summarize_known(pool(both), num_draws=20)["data_sets"]
     assert {name: one["past"]["num_clips"] for name, one in found.items()} == {
         "A": 1,
         "B": 3,
@@ -221,14 +237,14 @@ def test_data_sets_are_told_apart(both):
     assert values(found["A"]["past"], MODEL)["gain_all"] == 1
     assert values(found["B"]["past"], MODEL)["gain_all"] == pytest.approx(0.5)
     # The test split has clips of B only.
-    assert list(summarize_told(both[1], num_draws=20)["data_sets"]) == ["B"]
+    assert list(summarize_known(both[1], num_draws=20)["data_sets"]) == ["B"]
 
 
 def test_a_model_that_cannot_be_told(data_dir):
     data = open_data_dir(data_dir)
     found = measured(data, "validation", Deaf(), ("past", "arrows1"))
-    assert found.not_told.tolist() == [MODEL]
-    blocks = summarize_told(found, num_draws=20)["all"]
+    assert found.known.not_told.tolist() == [MODEL]
+    blocks = summarize_known(found, num_draws=20)["all"]
     assert values(blocks["past"], MODEL)["gain_all"] == 0
     assert blocks["arrows1"]["num_cells"]["all"] == 3
 
@@ -242,7 +258,7 @@ def test_what_cannot_be_told(data_dir, tmp_path):
     plain = [dataclasses.replace(s, past_flow=None) for s in TRAIN + VALIDATION]
     splits = {"train": plain[:2], "validation": plain[2:], "test": []}
     without = open_data_dir(write_hand_made(tmp_path / "d", splits, statuses=[]))
-    assert measured(without, "validation", words=("arrows1",)).factors.size == 0
+    assert measured(without, "validation", words=("arrows1",)).known.factors.size == 0
     with pytest.raises(InputError, match="past_frames"):
         measured(without, "validation", words=("past",))
 
@@ -260,40 +276,40 @@ def test_known_in_the_pixels_of_the_model(data_dir):
 
     row = ModelRows(MODEL, Small(), data)
     known = np.ones([1, 2, 2, 7], np.float32)
-    row(np.zeros([1, 8, 8, 3], np.uint8), known)
+    row.with_known(np.zeros([1, 8, 8, 3], np.uint8), known)
     assert seen[0][0, 0, 0].tolist() == [1, 0.5, 0.5, 1, 1, 0.5, 0.5]
 
 
 def test_arrows_do_not_depend_on_the_batch(data_dir, both):
-    data = open_data_dir(data_dir)
-    constants = baselines.constant_baselines(data)
-    models = {MODEL: ModelRows(MODEL, Guided(), data)}
-    kinds, done = parse_kinds(WORDS), []
-    whole = measure(
-        models,
-        {name: constants[name] for name in (ZERO, PRIOR)},
-        data,
-        "test",
-        kinds,
-        batch_size=9,
-        progress=lambda *now: done.append(now),
-    )
+    data, done = open_data_dir(data_dir), []
+    progress = lambda *now: done.append(now)  # noqa: E731
+    whole = measured(data, "test", batch_size=9, progress=progress)
     assert done == [(3, 3)]
-    for kind, rows in whole.sums.items():
+    for kind, rows in whole.known.rows.items():
         for row, sums in rows.items():
-            np.testing.assert_array_equal(sums, both[1].sums[kind][row])
+            expected = both[1].known.rows[kind][row]["cells"]
+            np.testing.assert_array_equal(sums["cells"], expected)
 
 
-def test_not_a_file_of_sums(tmp_path):
-    np.savez(tmp_path / "known.npz", clips=np.zeros(2))
-    for name in ("known.npz", "missing.npz"):
-        with pytest.raises(InputError, match=f"{name} is no known.npz"):
-            ToldSums.load(tmp_path / name)
+def test_not_a_file_of_sums(both, tmp_path):
+    both[0].save(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    both[1].save(other)
+    for broken in (lambda path: path.unlink(), lambda path: np.savez(path, a=[0])):
+        broken(tmp_path / "known.npz")
+        with pytest.raises(InputError, match="known.npz is no known.npz"):
+            Evaluation.load(tmp_path, with_known=True)
+    (other / "known.npz").replace(tmp_path / "known.npz")
+    with pytest.raises(InputError, match="its clips are not those of scores.npz"):
+        Evaluation.load(tmp_path, with_known=True)
 
 
 def test_tables(both):
-    known = summarize_told(pool(both), num_draws=20)
-    summary = {"model": "net", "intervals": {"unit": "source"}, "known": known}
+    known = summarize_known(pool(both), num_draws=20)
+    intervals = {"unit": "source", "num_draws": 20, "level": 0.95}
+    summary = {"model": "net", "intervals": intervals, "known": known}
+    summary["decodings"] = []
     tables = known_tables(summary)
     titles = ["With known motion", "With known motion: A", "With known motion: B"]
     assert [table.title for table in tables] == titles
@@ -306,7 +322,7 @@ def test_tables(both):
     assert cells["the past goes on"][5] == "-"  # flow only: no likelihood
     notes = tables[0].notes
     assert "factor of the past: 1." in notes and "over sources (20" in notes
-    assert all(len(table.head) == 2 + len(SCORES) for table in tables)
+    assert all(len(table.head) == 2 + len(WITH_KNOWN) for table in tables)
     del summary["known"]
     assert known_tables(summary) == []
 
@@ -314,7 +330,7 @@ def test_tables(both):
 @pytest.mark.slow
 def test_evaluated_and_pooled_by_command(call, data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(predictor, "load", lambda path: Guided())
-    monkeypatch.setattr(assessment.examples, "write_figures", lambda *_: None)
+    monkeypatch.setattr(assessment.figures, "write_figures", lambda *_: None)
     options = assessment.Options(baselines="constant", known=WORDS)
     folders = [tmp_path / split for split in ("validation", "test")]
     for folder in folders:
@@ -343,10 +359,10 @@ def test_refused_before_the_work(data_dir, tmp_path):
 def test_a_picture_of_what_is_told(data_dir):
     """Frames of 8x8, black: told the past, the model says the truth."""
     data = open_data_dir(data_dir).view(past=True)
-    rows, kinds = ModelRows(MODEL, Guided(), data), parse_kinds(["none", "past"])
+    known = known_rows(data, words=["none", "past"])
     (samples,) = pipeline.evaluation_batches(data, "test", 3).as_numpy_iterator()
     moving = (samples["codes"] > 0).sum(axis=(1, 2, 3))
-    picture = draw_told(rows, MODEL, data, "test", kinds, moving)
+    picture = draw_known(known, data, "test", moving)
     # Two of three samples move; none, past, true side by side.
     assert picture.shape == (2 * 8, 3 * 8, 3)
     none, past, true = np.split(picture, 3, axis=1)

@@ -26,7 +26,7 @@ from motionflow.labels.clip_status import read_clips, write_clips
 from motionflow.media import picture, video_writer
 from motionflow.media.drawn import write_clips as draw_clips
 from motionflow.models.predictor import load
-from motionflow.scoring.assessment import row_name
+from motionflow.scoring.rows import row_name
 from motionflow.serving import asking, versions
 from motionflow.training.trainer import Trainer
 from tests import tiny_run

@@ -9,7 +9,7 @@ import pytest
 from motionflow.data.data_dir import open_data_dir
 from motionflow.models.run_dir import RunDir
 from motionflow.report import page as report
-from motionflow.scoring import assessment, examples
+from motionflow.scoring import figures, tables
 from motionflow.scoring.assessment import Options
 from tests import tiny_run
 from tests.hostile_data import HOSTILE, write_hostile_data
@@ -47,7 +47,7 @@ def full(tiny, tmp_path_factory):
     """The page of the tiny run: source, parsed, and what metrics.json holds."""
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(examples, "_MIN_MOVING", 2)  # of the nine cells
+        patch.setattr(figures, "_MIN_MOVING", 2)  # of the nine cells
         path = report.make_report(*reversed(tiny), "test", folder, CONSTANT)
     source = path.read_text(encoding="utf-8")
     summary = json.loads((folder / "metrics.json").read_text())
@@ -145,7 +145,7 @@ def test_every_table_of_the_assessment_is_there(full):
     _, page, summary = full
     expected = {
         line[3:]
-        for line in assessment.markdown(summary).splitlines()
+        for line in tables.markdown(summary).splitlines()
         if line.startswith("## ")
     }
     published = {"Published: classification", "Published: flow"}

@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from motionflow.report import pictures
+from motionflow.drawing import pictures
 from tests.conftest import texture
 
 

@@ -95,3 +95,16 @@ def test_history_draws_a_line_for_each_curve():
     assert axes.get_legend() is not None
     alone = plots.history_figure([1, 2], {"training": [2.0, 1.0]}, "loss").axes[0]
     assert alone.get_legend() is None
+
+
+def test_examples_are_spread_over_what_moves():
+    choose = plots.choose_examples
+    # The median is 0.15; samples 1, 3, 4 and 7 reach it. Ends and middle of these.
+    moving = np.array([0, 0.2, 0.1, 0.5, 0.4, 0, 0.1, 0.9])
+    np.testing.assert_array_equal(choose(moving, 2), [1, 7])
+    np.testing.assert_array_equal(choose(moving, 4), [1, 3, 4, 7])
+    np.testing.assert_array_equal(choose(moving, 9), [1, 3, 4, 7])
+    # Mostly still: the median is 0, and yet only the one that moves is taken.
+    np.testing.assert_array_equal(choose(moving[[0, 5, 1]], 6), [2])
+    # Nothing moves at all.
+    np.testing.assert_array_equal(choose(np.zeros(3), 2), [0, 2])

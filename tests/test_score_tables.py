@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionflow.scoring import score_tables, summary
+from motionflow.scoring import summary, tables
 from tests.test_summary import SHARES, evaluation
 
 
@@ -23,9 +23,7 @@ def found():
 
 def table(found, title):
     """Rows of the table whose title begins so, by their first cell."""
-    (chosen,) = (
-        t for t in score_tables.score_tables(found) if t.title.startswith(title)
-    )
+    (chosen,) = (t for t in tables.score_tables(found) if t.title.startswith(title))
     width = len(chosen.head)
     assert all(len(row) == width for row in chosen.rows)
     return chosen, {
@@ -90,10 +88,10 @@ def test_reliability_and_actions(found):
 
 
 def test_introduction(found):
-    text = score_tables.introduction(found)
+    text = tables.introduction(found)
     assert "12 frames of 12 clips from 6 sources" in text
     assert "all 48, canny 0, nz 24" in text
     assert "recall 12.50" in text and "Ori 0.637" in text
     assert "flow space only" not in text
-    text = score_tables.introduction(found | {"classes_agree": False})
+    text = tables.introduction(found | {"classes_agree": False})
     assert "flow space only" in text

@@ -7,9 +7,9 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from motionflow.labels.codebook import Codebook
-from motionflow.scoring.cells import MASKS, Prediction, Truth
-from motionflow.scoring.clip_sums import ClipSums
-from motionflow.scoring.scores import add_up, scores
+from motionflow.scoring.cells import MASKS, Prediction, Truth, cell_columns
+from motionflow.scoring.scores import EVALUATED, PRIOR, compute
+from motionflow.scoring.sums import ClipSums, add_up, sample_sums
 
 # Still, right, down.
 CODEBOOK = Codebook(np.array([[0, 0], [4, 0], [0, 4]], np.float32))
@@ -29,16 +29,28 @@ ALL, NZ = MASKS.index("all"), MASKS.index("nz")
 def measure(flow, pred, codes, probabilities, canny, codebook=CODEBOOK, clips=None):
     """The sums of a batch, whose samples belong to the given clips."""
     clips = np.arange(len(codes)) if clips is None else np.asarray(clips)
-    side = math.isqrt(codes.shape[1])
-    sums = ClipSums(clips.max() + 1, side, codebook.num_clusters)
     truth = Truth.of_batch(flow, codes, canny, codebook)
-    sums.update(clips, truth, Prediction.of_output(pred, probabilities, codebook))
-    return sums
+    prediction = Prediction.of_output(pred, probabilities, codebook)
+    sums = ClipSums(clips.max() + 1)
+    sums.add("", "row", clips, kept(truth, prediction, codebook.num_clusters))
+    return sums.rows("")["row"]
+
+
+def kept(truth, prediction, num_clusters, futures=None):
+    cells = cell_columns(truth, prediction)
+    return sample_sums(truth, prediction, cells, num_clusters, futures)
+
+
+def scores(sums, prior=None, weights=None):
+    """All scores of a row; the prior is the row itself unless there is one."""
+    rows = {"row": sums, PRIOR: sums if prior is None else prior}
+    rows = {name: add_up(one, weights) for name, one in rows.items()}
+    return compute(rows, EVALUATED)["row"]
 
 
 def by_hand(probabilities=PROBABILITIES):
     sums = measure(FLOW_TRUE, FLOW_PRED, CODES_TRUE, probabilities, CANNY)
-    return scores(add_up(sums.arrays)), sums
+    return scores(sums), sums
 
 
 def test_flow_scores_by_hand():
@@ -57,7 +69,7 @@ def test_class_scores_by_hand():
     np.testing.assert_allclose(found["top1"], [2 / 4, 1 / 2, 1 / 2])
     np.testing.assert_allclose(found["top5"], 1)  # there are 3 classes
     # Truth 1, 0, 2, 0 was called 0, 0, 2, 2.
-    np.testing.assert_array_equal(sums.confusion, [[1, 0, 1], [1, 0, 0], [0, 0, 1]])
+    np.testing.assert_array_equal(sums["confusions"], [[1, 0, 1], [1, 0, 0], [0, 0, 1]])
     # All: recall of class 0 is 1/2, of 1 0, of 2 1. Class 0 was said twice, once
     # rightly; 1 never (0); 2 twice, once rightly. nz holds classes 1 and 2 only.
     np.testing.assert_allclose(found["recall"][[ALL, NZ]], [(1 / 2 + 0 + 1) / 3, 1 / 2])
@@ -65,7 +77,7 @@ def test_class_scores_by_hand():
     np.testing.assert_allclose(found["precision"][[ALL, NZ]], expected)
     np.testing.assert_array_equal(found["num_classes_true"], [3, 2, 2])
     np.testing.assert_array_equal(found["num_classes_predicted"], [2, 1, 2])
-    np.testing.assert_array_equal(sums.cell_hits, [0, 1, 1, 0])
+    np.testing.assert_array_equal(sums["cell_hits"], [0, 1, 1, 0])
     # Probabilities of the truth: .3, .6, .5, .1.
     nll = -np.log([0.3 * 0.6 * 0.5 * 0.1, 0.3 * 0.6, 0.3 * 0.5]) / [4, 2, 2]
     np.testing.assert_allclose(found["nll"], nll, rtol=1e-6)
@@ -74,11 +86,11 @@ def test_class_scores_by_hand():
 def test_skill_by_hand():
     _, sums = by_hand()
     prior = np.full([1, 4, 3], 1 / 3)
-    prior_sums = add_up(by_hand(prior)[1].arrays)
-    found = scores(add_up(sums.arrays), prior_sums)
+    prior_sums = by_hand(prior)[1]
+    found = scores(sums, prior_sums)
     nll = -math.log(0.3 * 0.6 * 0.5 * 0.1) / 4
     assert found["skill"][ALL] == pytest.approx(1 - nll / math.log(3))
-    assert scores(prior_sums, prior_sums)["skill"] == pytest.approx([0, 0, 0])
+    assert scores(prior_sums)["skill"] == pytest.approx([0, 0, 0])
 
 
 def random_batch(seed, num_samples=6, num_clusters=12, grid_size=4):
@@ -94,7 +106,7 @@ def random_batch(seed, num_samples=6, num_clusters=12, grid_size=4):
 def test_agrees_with_scikit_learn():
     true, pred, codes, chances, canny, codebook = random_batch(0)
     sums = measure(true, pred, codes, chances, canny, codebook)
-    found = scores(add_up(sums.arrays))
+    found = scores(sums)
     still = np.hypot(*codebook.centers.T).argmin()
     assert still != 0
     labels = np.arange(12)
@@ -115,7 +127,7 @@ def test_agrees_with_scikit_learn():
         expected = sklearn_metrics.log_loss(truth, chances[mask], labels=labels)
         assert found["nll"][place] == pytest.approx(expected, rel=1e-6)
     np.testing.assert_array_equal(
-        sums.confusion,
+        sums["confusions"],
         sklearn_metrics.confusion_matrix(
             codes.ravel(), chances.argmax(-1).ravel(), labels=labels
         ),
@@ -133,8 +145,8 @@ def test_a_weight_of_two_is_a_clip_twice():
     once = measure(*batch[:5], batch[5], clips=[0, 1, 2, 0, 1, 2])
     twice = np.array([0, 3, 0, 3, 1, 4])  # clip 0 twice, clip 1 once, clip 2 never
     again = [part[twice] for part in batch[:5]]
-    expected = scores(add_up(measure(*again, batch[5]).arrays))
-    found = scores(add_up(once.arrays, np.array([[2.0, 1, 0], [1, 1, 1]])))
+    expected = scores(measure(*again, batch[5]))
+    found = scores(once, weights=np.array([[2.0, 1, 0], [1, 1, 1]]))
     assert_same({key: value[0] for key, value in found.items()}, expected)
 
 
@@ -156,7 +168,7 @@ def test_a_mirrored_world_scores_the_same():
         Codebook(codebook.centers * turn.astype(np.float32)),
     )
     plain = measure(true, pred, codes, chances, canny, codebook)
-    assert_same(scores(add_up(plain.arrays)), scores(add_up(mirrored.arrays)))
+    assert_same(scores(plain), scores(mirrored))
     # And of flow alone, whose classes are found by distance.
     flow_only = measure(true, pred, codes, None, canny, codebook)
     mirrored = measure(
@@ -167,7 +179,7 @@ def test_a_mirrored_world_scores_the_same():
         mirror(canny),
         Codebook(codebook.centers * turn.astype(np.float32)),
     )
-    assert_same(scores(add_up(flow_only.arrays)), scores(add_up(mirrored.arrays)))
+    assert_same(scores(flow_only), scores(mirrored))
 
 
 def test_constant_scores_earn_no_more_than_their_share():
@@ -176,7 +188,7 @@ def test_constant_scores_earn_no_more_than_their_share():
     sums = measure(
         flow, flow, codes, np.ones([1, 400, 40]), np.zeros([1, 400]), codebook
     )
-    found = scores(add_up(sums.arrays))
+    found = scores(sums)
     for k in (1, 5, 10):
         assert found[f"top{k}"][ALL] == pytest.approx(k / 40)
     assert found["recall"][ALL] == pytest.approx(1 / 40)
@@ -196,6 +208,6 @@ def test_always_still_is_not_precise():
     codes = np.repeat([0, 1, 2], [75, 15, 10])[None]
     flow = np.zeros([1, 10, 10, 2])
     sums = measure(flow, flow, codes, None, np.zeros([1, 100]))
-    found = scores(add_up(sums.arrays))
+    found = scores(sums)
     assert found["recall"][ALL] == pytest.approx(1 / 3)
     assert found["precision"][ALL] == pytest.approx(0.75 / 3)

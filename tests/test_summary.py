@@ -8,8 +8,9 @@ import pytest
 from motionflow.labels.codebook import Codebook
 from motionflow.scoring import UNITS, summary
 from motionflow.scoring.cells import Prediction, Truth
-from motionflow.scoring.clip_sums import ClipSums
 from motionflow.scoring.evaluation import Evaluation
+from motionflow.scoring.sums import ClipSums
+from tests.test_scores import kept
 
 CODEBOOK = Codebook(np.array([[0, 0], [4, 0], [0, 4]], np.float32))
 NUM_CLIPS = 12
@@ -37,21 +38,17 @@ def evaluation(model_shares) -> Evaluation:
         "zero flow": (np.zeros_like(flow), None),
         "class prior per cell": (flow / 2, prior),
     }
-    sums = {}
+    sums = ClipSums(NUM_CLIPS)
     for name, (pred, probabilities) in answers.items():
-        sums[name] = ClipSums(NUM_CLIPS, 2, 3)
         prediction = Prediction.of_output(pred, probabilities, CODEBOOK)
-        sums[name].update(np.arange(NUM_CLIPS), truth, prediction)
+        sums.add("", name, np.arange(NUM_CLIPS), kept(truth, prediction, 3))
     return Evaluation(
         clips=np.array([f"clip{i:02d}" for i in range(NUM_CLIPS)]),
         actions=np.array(["run", "sit"] * (NUM_CLIPS // 2)),
         sources=np.array([f"source{i // 2}" for i in range(NUM_CLIPS)]),
         sample_clips=np.arange(NUM_CLIPS),
         codebook_fingerprint=CODEBOOK.fingerprint,
-        sums={name: one.arrays for name, one in sums.items()},
-        frames={name: one.frames for name, one in sums.items()},
-        confusions={name: one.confusion for name, one in sums.items()},
-        cell_hits={name: one.cell_hits for name, one in sums.items()},
+        rows=sums.rows(""),
     )
 
 
@@ -117,8 +114,8 @@ def test_differences_are_paired():
     """A constant gain is certain, however much the clips vary."""
     result = summary.summarize(evaluation(SHARES), num_draws=200)
     constant = evaluation(SHARES)
-    constant.sums["model"]["cells"][..., 1] = (
-        constant.sums["class prior per cell"]["cells"][..., 1] - 0.1
+    constant.rows["model"]["cells"][..., 1] = (
+        constant.rows["class prior per cell"]["cells"][..., 1] - 0.1
     )
     found = summary.summarize(constant, num_draws=200)["differences"]
     gain = found["class prior per cell"]["epe_nz"]
@@ -136,7 +133,7 @@ def test_motion_potential(found):
     # Over frames that move more and more, a model that sees the same share ranks them.
     graded = evaluation(np.full(NUM_CLIPS, 0.5))
     for name in ("model", "zero flow"):
-        graded.frames[name][..., 1:] *= np.arange(1, 13)[:, None, None]
+        graded.rows[name]["frames"][..., 1:] *= np.arange(1, 13)[:, None, None]
     found = summary.summarize(graded, num_draws=50)["results"]["model"]
     assert found["motion_potential"]["nz"]["rank_correlation"] == pytest.approx(1)
     assert found["motion_potential"]["nz"]["interval"] == pytest.approx([1, 1])

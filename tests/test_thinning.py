@@ -45,13 +45,6 @@ def dropped(frames, method, min_psnr, max_gap=4):
     return list(plan.dropped)
 
 
-def test_psnr_by_hand():
-    one, other = levels(100, 105)
-    # 255^2 / 5^2 = 2601; 10 log10 of it.
-    assert thinning.psnr(one, other) == pytest.approx(34.1514, abs=1e-4)
-    assert thinning.psnr(one, one) == 100
-
-
 def test_what_is_linear_can_go():
     ramp = levels(*range(0, 70, 10))
     assert dropped(ramp, "blend", 40, max_gap=4) == [1, 2, 3, 4]

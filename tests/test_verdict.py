@@ -2,10 +2,11 @@
 
 import pytest
 
-from motionflow.report import verdict
-from motionflow.scoring.summary import COMPARED
+from motionflow.scoring import verdict
+from motionflow.scoring.scores import COMPARED
+from motionflow.scoring.summary import baseline_names, rival_names
 
-KEYS = [f"{key}_{mask}" for key, mask, _ in COMPARED]
+KEYS = [column.name for column in COMPARED]
 
 
 def make_summary(outcomes, decodings=(), rivals=()):
@@ -112,8 +113,8 @@ def test_decodings_and_other_models_are_no_baselines():
         decodings=["model, mode"],
         rivals=["other"],
     )
-    assert verdict.baseline_names(summary) == ["zero flow"]
-    assert verdict.rival_names(summary) == ["other"]
+    assert baseline_names(summary) == ["zero flow"]
+    assert rival_names(summary) == ["other"]
     mixed = ["better", "worse", "worse", "tie", None]
     summary = make_summary({"other": mixed}, rivals=["other"])
     assert verdict.against_one(verdict.judge(summary, ["other"])) == (

@@ -23,10 +23,11 @@ are not zero. Walker's published Ori of 0.636 is chance.
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from motionflow.baselines import constant
+from motionflow.baselines.constant import ConstantPredictor, constant_rows
 from motionflow.baselines.forest import MAX_PATCHES, ForestPredictor, PatchSampler
 from motionflow.baselines.neighbors import (
     Describe,
@@ -38,12 +39,11 @@ from motionflow.baselines.neighbors import (
 from motionflow.data import pipeline
 from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
-from motionflow.labels.codebook import Codebook
 
 CHANCE_DIR = 0.0
 CHANCE_ORI = 2 / math.pi
 
-PredictFlow = Callable[[np.ndarray], Mapping[str, np.ndarray | None]]
+PredictFlow = Callable[[np.ndarray], Mapping[str, Any]]  # flow, probabilities
 
 
 def chance_recall(num_classes: int) -> float:
@@ -58,12 +58,12 @@ def chance_recall(num_classes: int) -> float:
 
 def constant_baselines(
     data: DataDir, batch_size: int = 256
-) -> dict[str, constant.ConstantPredictor]:
+) -> dict[str, ConstantPredictor]:
     """Fits those that never look at a frame: seconds, since no frame is decoded.
 
     Args, returns and raises as in `make_baselines`.
     """
-    return _constant_rows(*read_targets(data, batch_size), data.codebook)
+    return constant_rows(*read_targets(data, batch_size), data.codebook)
 
 
 def make_baselines(
@@ -85,7 +85,7 @@ def make_baselines(
       InputError: no training sample, or another number than the manifest says.
     """
     known = read_training_set(data, features, seed, batch_size)
-    constants = _constant_rows(known.flow, known.codes, data.codebook)
+    constants = constant_rows(known.flow, known.codes, data.codebook)
     prior = constants["class prior per cell"].probabilities
     assert prior is not None, "frequencies are probabilities"
     rows: dict[str, PredictFlow] = dict(constants)
@@ -99,20 +99,6 @@ def make_baselines(
         known.descriptors, known.motions, data.grid_size, seed
     )
     return rows
-
-
-def _constant_rows(
-    flow: np.ndarray, codes: np.ndarray, codebook: Codebook
-) -> dict[str, constant.ConstantPredictor]:
-    statistics = constant.training_statistics(codes, flow, codebook.num_clusters)
-    return {
-        "zero flow": constant.zero_flow(statistics),
-        "random directions": constant.random_directions(statistics),
-        "mean flow": constant.mean_flow(statistics),
-        "mean flow per cell": constant.mean_flow_per_cell(statistics),
-        "class prior": constant.class_prior(statistics, codebook),
-        "class prior per cell": constant.class_prior_per_cell(statistics, codebook),
-    }
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,20 @@
 None of them looks at the frame. Three quarters of all cells are still, so the zero flow
 alone reaches the EPE of the published forest (1.23 on HMDB-51): a model's row means
 something only beside these.
+
+    zero flow             nothing moves, the row that Pintea 2014 prints beside every
+                          model. It has no probabilities: its likelihood would be 0, and
+                          the order of the losing classes, hence top-5, invented
+    random directions     drawn for each cell: the chance level of Dir (0) and Ori (2 /
+                          pi = 0.637, Walker's published 0.636), measured. A thousandth
+                          of a pixel long, so that the EPE is the zero flow's
+    mean flow             of all constants, least squared error
+    mean flow per cell    what position alone says of the flow
+    class prior           how often each class occurs, p_c = (n_c + 1) / (n + K) by
+                          Laplace's rule; decoded like the report's model (section 3):
+                          flow = sum over c of p_c m_c
+    class prior per cell  the same of each cell: the edges of a frame move less (the
+                          report's Figure 11)
 """
 
 from dataclasses import dataclass
@@ -15,35 +29,7 @@ import numpy as np
 
 from motionflow.labels.codebook import Codebook
 
-
-@dataclass(frozen=True)
-class TrainingStatistics:
-    """What the constant baselines know of the training split.
-
-    Attributes:
-      class_counts: int64 [cells, K], how often each class occurs in each cell.
-      mean_flow: float64 [g, g, 2], mean unquantised flow of each cell, in pixels.
-    """
-
-    class_counts: np.ndarray
-    mean_flow: np.ndarray
-
-
-def training_statistics(
-    codes: np.ndarray, flow: np.ndarray, num_clusters: int
-) -> TrainingStatistics:
-    """Counts the classes and averages the flow of each cell.
-
-    Args:
-      codes: int [N, cells].
-      flow: float32 [N, g, g, 2], pixels per step.
-      num_clusters: K, the size of the codebook.
-    """
-    # One class at a time: a temporary of N x cells bytes, whatever K is.
-    counts = [np.count_nonzero(codes == c, axis=0) for c in range(num_clusters)]
-    return TrainingStatistics(
-        np.stack(counts, axis=-1), flow.mean(axis=0, dtype=np.float64)
-    )
+_SMOOTHING = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,73 +55,35 @@ class ConstantPredictor:
         return {"flow": repeat(self.flow), "probabilities": repeat(self.probabilities)}
 
 
-def zero_flow(statistics: TrainingStatistics) -> ConstantPredictor:
-    """Nothing moves, the row that Pintea 2014 prints beside every model.
+def constant_rows(
+    flow: np.ndarray, codes: np.ndarray, codebook: Codebook, seed: int = 0
+) -> dict[str, ConstantPredictor]:
+    """Fits all six, by the names of their rows.
 
-    It has no probabilities: under a one-hot score the order of the losing classes,
-    hence top-5 and top-10, would be invented, and its likelihood would be 0.
+    Args:
+      flow: float32 [N, g, g, 2], pixels per step.
+      codes: int [N, cells].
+      codebook: of the codes.
+      seed: of the directions.
     """
-    return ConstantPredictor(np.zeros_like(statistics.mean_flow, np.float32))
-
-
-def random_directions(
-    statistics: TrainingStatistics, seed: int = 0
-) -> ConstantPredictor:
-    """A direction drawn for each cell: the chance level of Dir and Ori, measured.
-
-    Dir is 0 and Ori 2 / pi = 0.637 on average where both vectors are not zero; Walker's
-    published Ori of 0.636 is that. Vectors are a thousandth of a pixel long, so that
-    the EPE is the zero flow's.
-    """
-    shape = statistics.mean_flow.shape[:2]
-    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, shape)
-    flow = 1e-3 * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    return ConstantPredictor(flow.astype(np.float32))
-
-
-def mean_flow(statistics: TrainingStatistics) -> ConstantPredictor:
-    """The mean training vector in every cell: of all constants, least squared error."""
-    mean = statistics.mean_flow.mean(axis=(0, 1))
-    flow = np.broadcast_to(mean, statistics.mean_flow.shape)
-    return ConstantPredictor(flow.astype(np.float32))
-
-
-def mean_flow_per_cell(statistics: TrainingStatistics) -> ConstantPredictor:
-    """The mean training vector of each cell: what position alone says of the flow."""
-    return ConstantPredictor(statistics.mean_flow.astype(np.float32))
-
-
-def class_prior(
-    statistics: TrainingStatistics, codebook: Codebook, smoothing: float = 1.0
-) -> ConstantPredictor:
-    """How often each class occurs, the same in every cell.
-
-    p_c = (n_c + smoothing) / (n + smoothing K), Laplace's rule at smoothing 1; decoded
-    like the report's model (section 3): flow = sum over c of p_c m_c.
-    """
-    counts = statistics.class_counts
-    counts = np.broadcast_to(counts.sum(axis=0), counts.shape)
-    return _from_counts(counts, codebook, statistics, smoothing)
-
-
-def class_prior_per_cell(
-    statistics: TrainingStatistics, codebook: Codebook, smoothing: float = 1.0
-) -> ConstantPredictor:
-    """How often each class occurs in each cell, smoothed and decoded as `class_prior`.
-
-    The report's Figure 11 shows why place matters: the edges of a frame move less.
-    """
-    return _from_counts(statistics.class_counts, codebook, statistics, smoothing)
-
-
-def _from_counts(
-    counts: np.ndarray,
-    codebook: Codebook,
-    statistics: TrainingStatistics,
-    smoothing: float,
-) -> ConstantPredictor:
-    smoothed = counts + smoothing
-    probabilities = smoothed / smoothed.sum(axis=-1, keepdims=True)
-    flow = probabilities @ codebook.centers.astype(np.float64)
-    flow = flow.reshape(statistics.mean_flow.shape).astype(np.float32)
-    return ConstantPredictor(flow, probabilities)
+    # One class at a time: a temporary of N x cells bytes, whatever K is.
+    classes = range(codebook.num_clusters)
+    counts = np.stack([np.count_nonzero(codes == c, axis=0) for c in classes], axis=-1)
+    mean = flow.mean(axis=0, dtype=np.float64)
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, mean.shape[:2])
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    flows = {
+        "zero flow": np.zeros_like(mean),
+        "random directions": 1e-3 * directions,
+        "mean flow": np.broadcast_to(mean.mean(axis=(0, 1)), mean.shape),
+        "mean flow per cell": mean,
+    }
+    rows = {name: ConstantPredictor(v.astype(np.float32)) for name, v in flows.items()}
+    everywhere = np.broadcast_to(counts.sum(axis=0), counts.shape)
+    for name, each in (("class prior", everywhere), ("class prior per cell", counts)):
+        smoothed = each + _SMOOTHING
+        probabilities = smoothed / smoothed.sum(axis=-1, keepdims=True)
+        decoded = probabilities @ codebook.centers.astype(np.float64)
+        decoded = decoded.reshape(mean.shape).astype(np.float32)
+        rows[name] = ConstantPredictor(decoded, probabilities)
+    return rows

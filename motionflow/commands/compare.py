@@ -47,16 +47,16 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     """Compares, prints the tables."""
-    from motionflow.scoring.futures import comparing, tables
+    from motionflow.scoring import comparison, comparison_tables
 
     with cli.progress_bar("flow, then films", "sample") as progress:
-        summary = comparing.compare(
+        summary = comparison.compare(
             values.models,
             values.data_dir,
             values.video_dir,
             values.split,
             values.output_dir,
-            comparing.Options(
+            comparison.Options(
                 max_samples_per_clip=values.max_samples_per_clip,
                 num_futures=values.num_futures,
                 interval_unit=values.interval_unit,
@@ -66,5 +66,5 @@ def main(values: flags.FlagValues) -> None:
                 progress=progress,
             ),
         )
-    print(tables.markdown(summary))
+    print(comparison_tables.markdown(summary))
     print(f"Written to {values.output_dir}")

@@ -23,10 +23,10 @@ WORDS = "run_dir"
 
 def main(values: flags.FlagValues) -> None:
     """Evaluates, prints the tables."""
-    from motionflow.scoring import assessment
+    from motionflow.scoring import assessment, tables
 
     with cli.progress_bar(values.split, "frame") as progress:
         chosen = arguments(values, progress)
-        summary = assessment.assess(**chosen)
-    print(assessment.markdown(summary))
+        summary = assessment.assess(**chosen).summary
+    print(tables.markdown(summary))
     print(f"Written to {chosen['output_dir']}")

@@ -32,7 +32,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> None:
     """Pools, prints the tables."""
-    from motionflow.scoring import assessment
+    from motionflow.scoring import assessment, tables
 
     summary = assessment.assess_pooled(
         [Path(folder) for folder in values.evaluations],
@@ -41,5 +41,5 @@ def main(values: flags.FlagValues) -> None:
         interval_unit=values.interval_unit,
         seed=values.seed,
     )
-    print(assessment.markdown(summary))
+    print(tables.markdown(summary))
     print(f"Written to {values.output_dir}")

@@ -165,6 +165,23 @@ def codebook_figure(centers: np.ndarray, counts: np.ndarray) -> Figure:
     return figure
 
 
+def choose_examples(moving: np.ndarray, num_examples: int) -> np.ndarray:
+    """Indices spread evenly over the samples that move at least as much as the median.
+
+    So they are the same for every model, whatever its success. Samples without motion
+    are taken only if there are no others.
+
+    Args:
+      moving: [N], share of moving cells of each sample.
+      num_examples: fewer are returned if there are not so many.
+    """
+    eligible = np.flatnonzero((moving > 0) & (moving >= np.median(moving)))
+    if len(eligible) == 0:
+        eligible = np.arange(len(moving))
+    places = np.linspace(0, len(eligible) - 1, min(num_examples, len(eligible)))
+    return eligible[np.rint(places).astype(int)]
+
+
 def prediction_strip(
     frames: np.ndarray,
     flows_true: np.ndarray,

@@ -4,9 +4,9 @@
     predicted, real --compare--> scores, beside those of repeating the start frame
     model, video --compare_film--> ComparedFilm --save--> film, and a .csv beside it
 
-Repeating the start frame is the film of a model that predicts no motion. Both measures
-are TensorFlow's, on RGB of 0..255. PSNR is 10 log10(255^2 / MSE) in dB, infinite for
-equal frames. SSIM (Wang et al. 2004) is at most 1; it looks at windows of 11x11 pixels.
+Repeating the start frame is the film of a model that predicts no motion. PSNR is
+infinite for equal frames. SSIM (Wang et al. 2004) is TensorFlow's, at most 1; it looks
+at windows of 11x11 pixels.
 
 Time: a predicted frame is compared with a real one, so both must go at one pace. One
 prediction is a training label: by default (`flow_average` "anchored" over 3 frames) the
@@ -31,6 +31,7 @@ from motionflow.files import drafts
 from motionflow.films.film import check_output, draw_film, write_film
 from motionflow.films.model import Model
 from motionflow.generate.animation import Animation
+from motionflow.generate.likeness import psnr
 from motionflow.media.still import NUM_BEFORE, Moment
 from motionflow.media.video import Video, open_video
 
@@ -216,6 +217,5 @@ def write_csv(path: str | Path, rows: Sequence[FrameScores]) -> None:
 
 
 def _scores(frame: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    psnr = tf.image.psnr(frame, truth, max_val=255)
     ssim = tf.image.ssim(tf.constant(frame), tf.constant(truth), max_val=255)
-    return float(psnr), float(ssim)
+    return float(psnr(frame, truth, most=np.inf)), float(ssim)

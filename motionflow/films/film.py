@@ -12,12 +12,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from motionflow.drawing import flow_color, flow_drawing
+from motionflow.drawing import flow_color, flow_drawing, pictures
 from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation, Shot
 from motionflow.media import picture, video_writer
 from motionflow.models.predictor import Predictor
-from motionflow.report import pictures
 
 LEAST_MOTION = 0.5  # pixels; what moves less is not seen to move
 _TRACKED = 64  # points along the longer side that are followed through a film

@@ -25,9 +25,8 @@ from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.films import check_method
 from motionflow.films.filling import Filler
+from motionflow.generate.likeness import psnr
 from motionflow.media.video_writer import write_mp4
-
-IDENTICAL = 100.0  # dB, of frames that do not differ: JSON has no infinity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,14 +142,6 @@ def thin(plan: Plan, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     return (frame for i, frame in enumerate(frames) if i not in plan.dropped)
 
 
-def psnr(restored: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal to noise ratio of two uint8 frames, dB; `IDENTICAL` at most."""
-    error = np.mean((restored.astype(np.float64) - truth) ** 2)
-    if not error:
-        return IDENTICAL
-    return float(min(IDENTICAL, 10 * np.log10(255**2 / error)))
-
-
 def choose(
     frames: Iterable[np.ndarray], filler: Filler, min_psnr: float
 ) -> Iterator[float | None]:
@@ -195,7 +186,7 @@ def _restored(
     found = []
     filled = filler.fill(before, after, length)
     for (frame, _), true_frame in zip(filled, truth, strict=True):
-        value = psnr(frame, true_frame)
+        value = float(psnr(frame, true_frame))
         if value < min_psnr:
             break
         found.append(value)

@@ -12,12 +12,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from motionflow.report.verdict import baseline_names
 from motionflow.scoring import bootstrap
+from motionflow.scoring.bootstrap import Estimate
 from motionflow.scoring.cells import MASKS
-from motionflow.scoring.clip_sums import CELL_COLUMNS
 from motionflow.scoring.evaluation import Evaluation
-from motionflow.scoring.summary import MODEL, PRIOR, ZERO
+from motionflow.scoring.scores import (
+    MODEL,
+    PRIOR,
+    ZERO,
+    Column,
+    Score,
+    columns,
+    estimates,
+    taken_away,
+)
+from motionflow.scoring.summary import Summary, baseline_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,16 +34,13 @@ class _Error:
     """An error and how to talk about it; the smaller the better.
 
     Attributes:
-      key, mask: which.
-      label: its name in the tables, and its unit.
+      column: which.
       usual: the baseline that everybody asks about.
       usual_words: what that one is.
       subject, better, worse: of a sentence.
     """
 
-    key: str
-    mask: str
-    label: str
+    column: Column
     usual: str
     usual_words: str
     subject: str
@@ -42,10 +48,9 @@ class _Error:
     worse: str
 
 
+_EPE, _NLL = columns("epe_nz", "nll_all")
 _MOTION = _Error(
-    key="epe",
-    mask="nz",
-    label="EPE-nz in pixels",
+    column=_EPE,
     usual=ZERO,
     usual_words="a still picture",
     subject="Where things move, its motion is",
@@ -53,9 +58,7 @@ _MOTION = _Error(
     worse="further from the truth than",
 )
 _SURPRISE = _Error(
-    key="nll",
-    mask="all",
-    label="NLL in nats a cell",
+    column=_NLL,
     usual=PRIOR,
     usual_words="a forecast that only knows how things usually move at each place",
     subject="It is",
@@ -79,7 +82,7 @@ class Answer:
     numbers: str
 
 
-def answer(summary: Mapping, evaluation: Evaluation) -> list[Answer]:
+def answer(summary: Summary, evaluation: Evaluation) -> list[Answer]:
     """Compares the model with the usual and with the best baseline on both errors.
 
     Args:
@@ -87,23 +90,24 @@ def answer(summary: Mapping, evaluation: Evaluation) -> list[Answer]:
       evaluation: what it was made of.
     """
     how, found = summary["intervals"], []
-    groups = evaluation.clips if how["unit"] == "clip" else evaluation.sources
+    groups = evaluation.groups(how["unit"])
     weights = bootstrap.draw_weights(groups, how["num_draws"], how["seed"])
     for error in (_MOTION, _SURPRISE):
-        values = _values(summary, error)
+        values, column = _values(summary, error), error.column
+        label = f"{column.label} in {column.score.unit}"
         for name, words in _others(values, error).items():
-            ours, theirs = (_sums(evaluation, error, n) for n in (MODEL, name))
-            gain, bounds = _gain(ours, theirs, weights)
-            outcome, text = _in_words(gain, bounds, error, words)
-            numbers = f"{error.label}: {values[MODEL]:.3f} against {values[name]:.3f}"
+            gain = _gain(evaluation, column, name, weights)
+            outcome, text = _in_words(gain, error, words)
+            numbers = f"{label}: {values[MODEL]:.3f} against {values[name]:.3f}"
             found.append(Answer(outcome, text, numbers if outcome != "unknown" else ""))
     return found
 
 
-def _values(summary: Mapping, error: _Error) -> dict[str, float]:
+def _values(summary: Summary, error: _Error) -> dict[str, float]:
     """Of the model and the baselines; NaN where one has none."""
+    mask, key = error.column.mask, error.column.score.key
     found = {
-        name: summary["results"][name]["masks"][error.mask][error.key]
+        name: summary["results"][name]["masks"][mask][key]
         for name in (MODEL, *baseline_names(summary))
     }
     return {n: np.nan if value is None else value for n, value in found.items()}
@@ -121,33 +125,28 @@ def _others(values: Mapping[str, float], error: _Error) -> dict[str, str]:
     return words
 
 
-def _sums(evaluation: Evaluation, error: _Error, name: str) -> np.ndarray:
-    """[clips], the error of a predictor summed over the cells of each."""
-    place, column = MASKS.index(error.mask), CELL_COLUMNS.index(error.key)
-    return evaluation.sums[name]["cells"][:, place, column]
-
-
 def _gain(
-    ours: np.ndarray, theirs: np.ndarray, weights: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """1 - ours / theirs over all clips, and its interval [2] over the draws."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        draws = 1 - (weights @ ours) / (weights @ theirs)
-        return 1 - ours.sum() / theirs.sum(), bootstrap.interval(draws)
+    evaluation: Evaluation, column: Column, other: str, weights: np.ndarray
+) -> Estimate:
+    """The share of another row's error that the model takes away."""
+    score = Score("gain", "", taken_away(column.score.key, other))
+    rows = {n: {"cells": evaluation.rows[n]["cells"]} for n in (MODEL, other)}
+    found = estimates(rows, weights, [score])
+    return found[MODEL]["gain"][MASKS.index(column.mask)]
 
 
-def _in_words(
-    gain: float, bounds: np.ndarray, error: _Error, other: str
-) -> tuple[str, str]:
+def _in_words(gain: Estimate, error: _Error, other: str) -> tuple[str, str]:
     """(outcome, sentence)."""
     subject, better = error.subject, error.better
-    if np.isnan([gain, *bounds]).any():
+    outcome = gain.verdict(larger_is_better=True)
+    if outcome is None or gain.plain() is None:
         return "unknown", f"{subject} not compared with {other}: a score is missing."
-    outcome = bootstrap.verdict(bounds, larger_is_better=True)
+    shares = gain.plain(), *gain.interval()
     if outcome == "worse":
-        loss = _percent(-gain, *-bounds[::-1])
+        value, low, high = shares
+        loss = _percent(-value, -high, -low)
         return outcome, f"{subject} {loss} {error.worse} {other}."
-    share = _percent(gain, *bounds)
+    share = _percent(*shares)
     if outcome == "better":
         return outcome, f"{subject} {share} {better} {other}."
     return outcome, f"{subject} not shown to be {better} {other}: {share}."

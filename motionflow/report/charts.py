@@ -9,8 +9,10 @@ from PIL import Image
 
 from motionflow.data.data_dir import DataDir
 from motionflow.drawing import flow_color, plots
-from motionflow.report.pictures import Picture, picture
-from motionflow.scoring.summary import MODEL
+from motionflow.drawing.pictures import Picture, picture
+from motionflow.scoring.figures import score_figures
+from motionflow.scoring.scores import MODEL
+from motionflow.scoring.summary import Summary
 
 _INCHES = 5.0  # width of a figure: text of 10 points is 10 pixels on a screen of 360
 
@@ -57,42 +59,23 @@ def _ends(curves: Mapping[str, Sequence[float]]) -> str:
     )
 
 
-def score_pictures(summary: Mapping, data: DataDir) -> dict[str, Picture]:
-    """Figures 9 and 11, the calibration and the codebook.
-
-    The first three only where the model's classes are those of the data.
-    """
+def score_pictures(summary: Summary, data: DataDir) -> dict[str, Picture]:
+    """`figures.score_figures` as pictures, by their names."""
     codebook, result = data.codebook, summary["results"][MODEL]
-    found = {
-        "codebook": drawing(
-            plots.codebook_figure(codebook.centers, codebook.counts),
-            f"The {codebook.num_clusters} flow vectors of the codebook as points",
-        )
-    }
-    if not summary["classes_agree"]:
-        return found
     confusion = np.array(result["confusion"])
-    top1 = 100 * np.array(result["top1_by_cell"]).reshape([data.grid_size] * 2)
-    confidence, accuracy, share = (
-        np.array(result[f"reliability_{key}"], float)
-        for key in ("confidence", "accuracy", "share")
-    )
-    said_still = confusion[:, codebook.zero_index].sum() / confusion.sum()
-    return found | {
-        "confusion": drawing(
-            plots.confusion_figure(confusion, codebook.zero_index, "Confusion"),
-            f"Confusion matrix of the classes; {said_still:.0%} of all cells are "
-            "predicted still",
-        ),
-        "top1_by_cell": drawing(
-            plots.cell_map_figure(top1, "Top-1 accuracy", "frames, %"),
-            f"Map of the top-1 accuracy: from {top1.min():.0f} % to {top1.max():.0f} %",
-        ),
-        "reliability": drawing(
-            plots.reliability_figure(confidence, accuracy, share, "Calibration"),
-            f"Reliability diagram; expected calibration error {result['ece']:.1%}",
-        ),
+    said_still = confusion[:, codebook.zero_index].sum() / max(confusion.sum(), 1)
+    top1, error = 100 * np.array(result["top1_by_cell"]), result["ece"] or 0
+    alts = {
+        "codebook": f"The {codebook.num_clusters} flow vectors of the codebook as "
+        "points",
+        "confusion_matrix": f"Confusion matrix of the classes; {said_still:.0%} of all "
+        "cells are predicted still",
+        "top1_by_cell": f"Map of the top-1 accuracy: from {top1.min():.0f} % to "
+        f"{top1.max():.0f} %",
+        "reliability": f"Reliability diagram; expected calibration error {error:.1%}",
     }
+    figures = score_figures(summary, data)
+    return {name: drawing(figure, alts[name]) for name, figure in figures.items()}
 
 
 def legend() -> Picture:

@@ -17,19 +17,17 @@ import jinja2
 
 from motionflow import __version__
 from motionflow.data import pipeline
-from motionflow.data.data_dir import DataDir, open_data_dir
+from motionflow.data.data_dir import DataDir
+from motionflow.drawing.plots import choose_examples
 from motionflow.files import drafts
-from motionflow.models import predictor
-from motionflow.models.predictor import Predictor
 from motionflow.models.run_dir import RunDir
-from motionflow.report import answers, charts, origin, published, sample_rows, verdict
-from motionflow.scoring import assessment, examples
-from motionflow.scoring.cells import MASKS
-from motionflow.scoring.evaluation import Evaluation
-from motionflow.scoring.known.tables import known_tables
-from motionflow.scoring.model_rows import ModelRows
-from motionflow.scoring.score_tables import introduction, score_tables
-from motionflow.scoring.summary import MODEL, ZERO
+from motionflow.report import answers, charts, origin, published, sample_rows
+from motionflow.scoring import assessment, verdict
+from motionflow.scoring.assessment import Assessment
+from motionflow.scoring.figures import num_moving
+from motionflow.scoring.scores import MODEL
+from motionflow.scoring.summary import Summary, baseline_names, rival_names
+from motionflow.scoring.tables import introduction, known_tables, score_tables
 
 _NUM_FILMS = _NUM_CLUSTERED = 3
 _NUM_CLIPS = 4
@@ -67,30 +65,29 @@ def make_report(
     Returns:
       the page's path.
     """
-    summary = assessment.assess(model_dir, data_dir, split, output_dir, options)
-    evaluation = Evaluation.load(Path(output_dir, "scores.npz"))
-    data, model = open_data_dir(data_dir), predictor.load(model_dir)
+    found = assessment.assess(model_dir, data_dir, split, output_dir, options)
+    summary, data = found.summary, found.data
     run_dir = RunDir(model_dir)  # an export has no config and no history
     learned = origin.find_origin(model_dir)
     page = render(
         summary,
         learned_from=origin.learned_from(learned, data),
         judged_on=origin.judged_on(summary, learned, data),
-        answers=answers.answer(summary, evaluation),
+        answers=answers.answer(summary, found.evaluation),
         step_frames=data.labels.step_frames,
         facts=facts(summary, data, run_dir),
         protocol=PROTOCOLS[data.protocol],
         history=charts.history_pictures(run_dir.read_history()),
         constant_only=options.baselines == "constant",
         dense=data.labels.store_dense_flow > 0,
-        **draw(summary, evaluation, data, model),
+        **draw(found),
     )
     path = Path(output_dir, "report.html")
     drafts.write(path, page)
     return path
 
 
-def render(summary: Mapping, **context: Any) -> str:
+def render(summary: Summary, **context: Any) -> str:
     """Fills the template in; whatever stands in it is escaped.
 
     Args:
@@ -105,7 +102,7 @@ def render(summary: Mapping, **context: Any) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template("page.html.jinja")
-    names = verdict.baseline_names(summary)
+    names = baseline_names(summary)
     verdicts = verdict.judge(summary, names)
     tables = score_tables(summary)
     return template.render(
@@ -114,7 +111,7 @@ def render(summary: Mapping, **context: Any) -> str:
         headline=verdict.headline(verdicts),
         rivals={
             name: verdict.against_one(verdict.judge(summary, [name]))
-            for name in verdict.rival_names(summary)
+            for name in rival_names(summary)
         },
         num_comparisons=len(verdicts) * len(names),
         introduction=introduction(summary),
@@ -127,7 +124,7 @@ def render(summary: Mapping, **context: Any) -> str:
     )
 
 
-def facts(summary: Mapping, data: DataDir, run_dir: RunDir) -> list[tuple[str, str]]:
+def facts(summary: Summary, data: DataDir, run_dir: RunDir) -> list[tuple[str, str]]:
     """What was trained and on what it is judged: (term, text) each."""
     flags = data.manifest["flags"]
     count = summary["num_parameters"][MODEL]
@@ -159,31 +156,25 @@ def _text(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def draw(
-    summary: Mapping, evaluation: Evaluation, data: DataDir, model: Predictor
-) -> dict[str, Any]:
+def draw(found: Assessment) -> dict[str, Any]:
     """All pictures and videos of the page, but for the curves of the training."""
-    split, zero_index = summary["split"], data.codebook.zero_index
+    data, zero_index = found.data, found.data.codebook.zero_index
     # Samples by how much they move, whatever the model says about them.
-    moving = evaluation.frames[ZERO][:, MASKS.index("nz"), 0]
-    indices = examples.choose_examples(moving, _NUM_CLUSTERED)
-    drawn = examples.read_examples(
-        evaluation, data, split, ModelRows(MODEL, model, data)
-    )
-    typical = drawn["predictions"]
+    chosen = choose_examples(num_moving(found.evaluation), _NUM_CLUSTERED)
+    samples = pipeline.read_samples(data, found.summary["split"], chosen)
+    typical = found.examples["predictions"]
     return {
         "films": sample_rows.films(typical, _NUM_FILMS),
         "num_steps": sample_rows.NUM_STEPS,
         "legend": charts.legend(),
         "overlay": [sample_rows.first_overlay(typical, zero_index)],
         "clustering": sample_rows.clustering_rows(
-            pipeline.first_step(pipeline.read_samples(data, split, indices)),
-            data.codebook,
+            pipeline.first_step(samples), data.codebook
         ),
         "examples": {
-            kind: sample_rows.overlay_rows(samples, zero_index)
-            for kind, samples in drawn.items()
+            kind: sample_rows.overlay_rows(one, zero_index)
+            for kind, one in found.examples.items()
         },
-        "clips": sample_rows.play(model, typical, _NUM_CLIPS),
-        "maps": charts.score_pictures(summary, data),
+        "clips": sample_rows.play(found.model, typical, _NUM_CLIPS),
+        "maps": charts.score_pictures(found.summary, data),
     }

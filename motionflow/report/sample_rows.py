@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 
 from motionflow.drawing import flow_color
+from motionflow.drawing.pictures import Picture, picture, video_uri
 from motionflow.generate import rollout
 from motionflow.labels.codebook import Codebook
 from motionflow.media import video
 from motionflow.models.predictor import Predictor
-from motionflow.report.pictures import Picture, picture, video_uri
-from motionflow.scoring.examples import example_titles
+from motionflow.scoring.figures import example_titles
 
 Samples = Mapping[str, np.ndarray]
 _LARGE = 400  # pixels a side of the pictures in Figure 1
@@ -79,51 +79,41 @@ def overlay_rows(samples: Samples, zero_index: int) -> list[Row]:
       zero_index: the code of "still".
     """
     keys = ("frames", "flow", "prediction", "codes")
-    columns = zip(*(samples[key] for key in keys), strict=True)
-    return [
-        _overlay_row(title, frame, true, predicted, codes != zero_index)
-        for title, (frame, true, predicted, codes) in zip(
-            example_titles(samples), columns, strict=True
-        )
-    ]
+    columns, rows = (samples[key] for key in keys), []
+    for title, frame, true, predicted, codes in zip(
+        example_titles(samples), *columns, strict=True
+    ):
+        note, moving = "nothing moves", codes != zero_index
+        if moving.any():
+            error, length = (
+                np.linalg.norm(flow, axis=-1).ravel()[moving].mean()
+                for flow in (predicted - true, true)
+            )
+            note = (
+                f"EPE where it moves {error:.2f} px, of the zero flow {length:.2f} px"
+            )
+        flows = {
+            f"true, {_longest(true):.1f} px": ("True flow", true),
+            f"predicted, {_longest(predicted):.1f} px": ("Predicted flow", predicted),
+        }
+        # On the scale of the truth, so that a timid prediction looks pale.
+        rows.append(_row(title, note, frame, _longest(true), flows))
+    return rows
 
 
-def _overlay_row(
+def _row(
     title: str,
+    note: str,
     frame: np.ndarray,
-    true: np.ndarray,
-    predicted: np.ndarray,
-    moving: np.ndarray,
+    scale: float,
+    flows: Mapping[str, tuple[str, np.ndarray]],
 ) -> Row:
-    longest, reached = (_longest(flow) for flow in (true, predicted))
-    note = "nothing moves"
-    if moving.any():
-        errors = np.linalg.norm(predicted - true, axis=-1).ravel()[moving]
-        lengths = np.linalg.norm(true, axis=-1).ravel()[moving]
-        note = (
-            f"EPE where it moves {errors.mean():.2f} px, "
-            f"of the zero flow {lengths.mean():.2f} px"
-        )
-    return Row(
-        title,
-        note,
-        (
-            picture(frame, f"Frame: {title}"),
-            picture(
-                flow_color.overlay_flow(frame, true, longest), f"True flow: {title}"
-            ),
-            # On the scale of the truth, so that a timid prediction looks pale.
-            picture(
-                flow_color.overlay_flow(frame, predicted, longest),
-                f"Predicted flow: {title}",
-            ),
-        ),
-        (
-            "frame",
-            f"true, {longest:.1f} px",
-            f"predicted, {reached:.1f} px",
-        ),
-    )
+    """A frame and flows over it; flows: caption -> what it is, flow."""
+    pictures = [picture(frame, f"Frame: {title}")]
+    for what, flow in flows.values():
+        overlay = flow_color.overlay_flow(frame, flow, scale)
+        pictures.append(picture(overlay, f"{what}: {title}"))
+    return Row(title, note, tuple(pictures), ("frame", *flows))
 
 
 def _longest(flow: np.ndarray) -> float:
@@ -140,36 +130,21 @@ def clustering_rows(samples: Samples, codebook: Codebook) -> list[Row]:
     """
     rows, finest = [], samples.get("dense_flow", samples["flow"])
     columns = (samples[key] for key in ("frames", "flow", "codes"))
-    for i, (title, frame, flow, codes) in enumerate(
-        zip(example_titles(samples), *columns, strict=True)
+    for title, before, frame, flow, codes in zip(
+        example_titles(samples), finest, *columns, strict=True
     ):
-        before = finest[i]
         after = codebook.decode(codes).reshape(flow.shape)
-        scale = _longest(before)
-        side, cells = len(before), len(flow)
         error = np.linalg.norm(after - flow, axis=-1).mean()
-        rows.append(
-            Row(
-                title,
-                f"codes are {error:.2f} px off, mean over all cells",
-                (
-                    picture(frame, f"Frame: {title}"),
-                    picture(
-                        flow_color.overlay_flow(frame, before, scale),
-                        f"Flow before clustering: {title}",
-                    ),
-                    picture(
-                        flow_color.overlay_flow(frame, after, scale),
-                        f"Flow of the codes: {title}",
-                    ),
-                ),
-                (
-                    "frame",
-                    f"flow, {side}x{side}",
-                    f"{codebook.num_clusters} codes, {cells}x{cells}",
-                ),
-            )
-        )
+        note = f"codes are {error:.2f} px off, mean over all cells"
+        side, cells = len(before), len(flow)
+        flows = {
+            f"flow, {side}x{side}": ("Flow before clustering", before),
+            f"{codebook.num_clusters} codes, {cells}x{cells}": (
+                "Flow of the codes",
+                after,
+            ),
+        }
+        rows.append(_row(title, note, frame, _longest(before), flows))
     return rows
 
 

@@ -1,10 +1,10 @@
 """A model on a split of a data directory -> a folder of results.
 
-    model, rivals, baselines -> Evaluation -> summary -> tables and figures
+    model, rivals, baselines --evaluate--> Evaluation -> summary -> tables and figures
 
 All of them see the same batches once and are scored by the same code, so the rows of a
 table compare. Written: metrics.json (everything), scores.npz (clip by clip, to pool),
-tables.md, and the figures as PNG; where something is told, known.npz.
+tables.md, and the figures as PNG; with known motion, known.npz.
 """
 
 import dataclasses
@@ -12,29 +12,35 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from motionflow import baselines
-from motionflow.baselines.known import parse_kinds
-from motionflow.data.data_dir import open_data_dir
+from motionflow.baselines.forest import edge_cells
+from motionflow.baselines.known import fit_naive, parse_kinds
+from motionflow.data import pipeline
+from motionflow.data.data_dir import DataDir, open_data_dir
 from motionflow.errors import InputError
 from motionflow.files import drafts
-from motionflow.files.outputs import make_folder, shown
+from motionflow.files.outputs import make_folder
 from motionflow.media.picture import write_png
-from motionflow.models import predictor
+from motionflow.models import decoding
 from motionflow.models.model_path import DEFAULT, PACKED, is_export, versions
-from motionflow.scoring import examples
-from motionflow.scoring.cells import MASKS
-from motionflow.scoring.evaluation import Evaluation, pool, score
-from motionflow.scoring.known import measuring, told_sums
-from motionflow.scoring.known.pictures import draw_told
-from motionflow.scoring.known.summary import summarize_told
-from motionflow.scoring.known.tables import known_tables
-from motionflow.scoring.model_rows import ModelRows
-from motionflow.scoring.score_tables import introduction, score_tables
-from motionflow.scoring.summary import MODEL, PRIOR, ZERO, summarize
+from motionflow.models.predictor import Predictor
+from motionflow.scoring import figures
+from motionflow.scoring.cells import Prediction, Truth, cell_columns
+from motionflow.scoring.evaluation import Evaluation, KnownSums, pool
+from motionflow.scoring.rows import (
+    KnownRows,
+    ModelRows,
+    all_rows,
+    load_models,
+    row_name,
+)
+from motionflow.scoring.scores import MODEL, NUM_FUTURES, ZERO
+from motionflow.scoring.summary import Summary, summarize
+from motionflow.scoring.sums import ClipSums, sample_sums
+from motionflow.scoring.tables import markdown
 
 _METRICS = "metrics.json"
 
@@ -50,7 +56,7 @@ class Options:
       batch_size: frames at a time; does not change the result.
       seed: of baselines, sampled futures and bootstrap.
       progress: called with (frames done, frames in all).
-      known: what is told besides, kind by kind: see `known.kinds`.
+      known: kinds of known motion to measure besides: see `baselines.known`.
     """
 
     rivals: Sequence[str] = ()
@@ -77,13 +83,32 @@ def folder_of(model_dir: str | os.PathLike, split: str) -> Path:
     return Path(model_dir, "evaluation", split)
 
 
+@dataclasses.dataclass(frozen=True)
+class Assessment:
+    """What an assessment came to, and what it was made with.
+
+    Attributes:
+      summary: what metrics.json holds.
+      evaluation: what scores.npz and known.npz hold.
+      data: what the model was judged on.
+      model: the one that was judged.
+      examples: see `figures.read_examples`.
+    """
+
+    summary: Summary
+    evaluation: Evaluation
+    data: DataDir
+    model: Predictor
+    examples: dict[str, dict[str, np.ndarray]]
+
+
 def assess(
     model_dir: str | Path,
     data_dir: str | Path,
     split: str,
     output_dir: str | Path,
     options: Options = Options(),
-) -> dict[str, Any]:
+) -> Assessment:
     """Scores a model, its rivals and the baselines, and writes tables and figures.
 
     Args:
@@ -94,70 +119,148 @@ def assess(
       output_dir: made if missing; files in it are overwritten.
       options: how.
 
-    Returns:
-      what metrics.json holds.
-
     Raises:
       InputError: no such directory, an empty split, a diverged model, unknown kinds
-        of knowledge, or data that keep no past where it is to be told.
+        of known motion, or data that keep no past where it is to be given.
     """
     kinds = parse_kinds(options.known)
     data, output_dir = open_data_dir(data_dir), make_folder(output_dir)
-    data.view(past=any(kind.past for kind in kinds))  # refuses before the work
-    models = _load_models(model_dir, options.rivals)
-    rows = [ModelRows(n, m, data, decodings=n == MODEL) for n, m in models.items()]
-    if options.baselines == "constant":
-        rivals = baselines.constant_baselines(data)
-    else:
-        same_size = models[MODEL].frame_size == data.frame_size
-        features = models[MODEL].features if same_size else None
-        rivals = baselines.make_baselines(data, features, options.seed)
+    view = data.view(past=any(kind.past for kind in kinds))  # refuses before the work
+    models = load_models([model_dir, *options.rivals], first=MODEL)
+    rows = {n: ModelRows(n, m, data, decodings=n == MODEL) for n, m in models.items()}
+    fitted = _fit_baselines(models[MODEL], data, options)
+    known = None
+    if kinds:
+        known = KnownRows(kinds, rows, fit_naive(view, options.seed), options.seed)
 
-    def predict(frames: np.ndarray) -> dict[str, Mapping]:
-        outputs = {name: out for row in rows for name, out in row(frames).items()}
-        return outputs | {name: rival(frames) for name, rival in rivals.items()}
-
-    evaluation = score(
-        predict,
-        data,
+    evaluation = evaluate(
+        all_rows(rows.values(), fitted, data),
+        view,
         split,
         options.batch_size,
-        flow_only=set().union(*(row.flow_only for row in rows)),
-        undrawn=rows[0].decoding_names,
+        known=known,
         seed=options.seed,
         progress=options.progress,
     )
-    summary = {
+    summary: Summary = {
         "model": row_name(model_dir),
         "num_parameters": {n: model.num_parameters for n, model in models.items()},
         "split": split,
-        "classes_agree": rows[0].classes_agree,
-        "decodings": rows[0].decoding_names,
+        "classes_agree": rows[MODEL].classes_agree,
+        "decodings": rows[MODEL].decoding_names,
         **summarize(evaluation, options.interval_unit, seed=options.seed),
     }
-    told = kinds and measuring.measure(
-        {n: ModelRows(n, model, data) for n, model in models.items()},
-        {name: rivals[name] for name in (ZERO, PRIOR)},
-        data,
-        split,
-        kinds,
-        options.batch_size,
-        seed=options.seed,
-        progress=options.progress,
-    )
+    examples = figures.read_examples(evaluation, data, split, rows[MODEL])
     with drafts.drafts(output_dir, last=_METRICS) as new:
-        evaluation.save(new / "scores.npz")
-        if told:
-            told.save(new / "known.npz")
-            summary["known"] = summarize_told(told, seed=options.seed)
-            moving = evaluation.frames[ZERO][:, MASKS.index("nz"), 0]
-            view = data.view(past=any(kind.past for kind in kinds))
-            drawing = rows[0], MODEL, view, split, kinds, moving, options.seed
-            write_png(new / "known.png", draw_told(*drawing))
+        evaluation.save(new)
         write_summary(new, summary)
-        drawn = examples.read_examples(evaluation, data, split, rows[0])
-        examples.write_figures(new, summary, data, drawn)
-    return summary
+        figures.write_figures(new, summary, data, examples)
+        if known is not None:
+            moving = figures.num_moving(evaluation)
+            drawn = figures.draw_known(known, view, split, moving)
+            write_png(new / "known.png", drawn)
+    return Assessment(summary, evaluation, data, models[MODEL], examples)
+
+
+def _fit_baselines(
+    model: Predictor, data: DataDir, options: Options
+) -> Mapping[str, baselines.PredictFlow]:
+    if options.baselines == "constant":
+        return baselines.constant_baselines(data)
+    same_size = model.frame_size == data.frame_size
+    features = model.features if same_size else None
+    return baselines.make_baselines(data, features, options.seed)
+
+
+def evaluate(
+    predict: Callable[[np.ndarray], Mapping[str, Prediction]],
+    data: DataDir,
+    split: str,
+    batch_size: int,
+    *,
+    known: KnownRows | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Runs predictors over a split, each sample exactly once.
+
+    Args:
+      predict: frames uint8 [B, S, S, 3] -> the predictions of each row, by name.
+      data: an opened data directory; a view with the past where a kind has it.
+      split: which samples.
+      batch_size: frames at a time; does not change the result.
+      known: what is measured with known motion besides; `predict` then has its models,
+        zero flow and class prior.
+      seed: of the sampled futures.
+      progress: called with (frames done, frames in all).
+
+    Raises:
+      InputError: the shards hold another number of samples than the manifest says, or
+        a predictor answered what is not finite.
+    """
+    index = _read_index(data, split)
+    expected, found = data.num_samples(split), len(index["clip"])
+    if found != expected:
+        raise InputError(f"{split} holds {found} samples, the manifest says {expected}")
+    clips, first, rows = np.unique(
+        index["clip"], return_index=True, return_inverse=True
+    )
+    grid_size, num_clusters = data.grid_size, data.codebook.num_clusters
+    noise = decoding.future_noise(NUM_FUTURES, (grid_size,) * 2, num_clusters, seed)
+    noise = noise.reshape(NUM_FUTURES, -1, num_clusters)
+    sums, done = ClipSums(len(clips)), 0
+    batches = pipeline.evaluation_batches(data, split, batch_size)
+    for batch in map(pipeline.first_step, batches.as_numpy_iterator()):
+        frames, columns = batch["frames"], {}
+        edges = edge_cells(frames, grid_size)
+        truth = Truth.of_batch(batch["flow"], batch["codes"], edges, data.codebook)
+        here = rows[done : done + len(frames)]
+        for name, prediction in predict(frames).items():
+            futures = None
+            if prediction.probabilities is not None and not prediction.is_decoding:
+                futures = decoding.sample_flows(
+                    prediction.probabilities, data.codebook.centers, noise
+                )
+            columns[name] = cell_columns(truth, prediction)
+            kept = sample_sums(truth, prediction, columns[name], num_clusters, futures)
+            sums.add("", name, here, kept)
+        if known is not None:
+            for kind, name, cells in known.sums(batch, truth, columns, data.codebook):
+                sums.add(kind, name, here, {"cells": cells})
+        done += len(frames)
+        progress(done, expected)
+    return Evaluation(
+        clips=clips,
+        actions=index["action"][first],
+        sources=index["source"][first],
+        sample_clips=rows,
+        codebook_fingerprint=data.codebook.fingerprint,
+        rows=sums.rows(""),
+        known=_known_sums(known, sums, data) if known is not None else None,
+    )
+
+
+def _read_index(data: DataDir, split: str) -> dict[str, np.ndarray]:
+    """Clip, action and source of each sample, without decoding a frame: str [N]."""
+    keys = ("clip", "action", "source")
+    batches = list(pipeline.targets(data, split, 256).as_numpy_iterator())
+    columns = {key: np.concatenate([b[key] for b in batches]) for key in keys}
+    return {
+        key: np.array([value.decode(errors="backslashreplace") for value in column])
+        for key, column in columns.items()
+    }
+
+
+def _known_sums(known: KnownRows, sums: ClipSums, data: DataDir) -> KnownSums:
+    has_arrows = any(kind.num_arrows for kind in known.kinds)
+    unable = [name for name, model in known.models.items() if not model.takes_known]
+    return KnownSums(
+        rows={kind.name: sums.rows(kind.name) for kind in known.kinds},
+        data_sets=np.array(data.data_sets, str),
+        not_told=np.array(unable, str),
+        factors=np.array([known.naive.factor] * data.past),
+        widths=np.array([known.naive.width] * has_arrows),
+    )
 
 
 def assess_pooled(
@@ -166,7 +269,7 @@ def assess_pooled(
     name: str = MODEL,
     interval_unit: str = "clip",
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Summary:
     """Pools what `assess` wrote for other clips each, as for the folds of one data set.
 
     Args:
@@ -185,55 +288,31 @@ def assess_pooled(
     """
     if not folders:
         raise InputError("no evaluation to pool: name folders of `motionflow evaluate`")
-    parts = [Evaluation.load(Path(folder, "scores.npz")) for folder in folders]
-    metrics = [Path(folder, "metrics.json") for folder in folders]
-    stored = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
+    stored, parts = [], []
+    for folder in folders:
+        path = Path(folder, _METRICS)
+        if not path.is_file():
+            raise InputError(f"{folder} is no evaluation: it has no {_METRICS}")
+        stored.append(json.loads(path.read_text(encoding="utf-8")))
+        # A known.npz of an evaluation before this one may lie there.
+        parts.append(Evaluation.load(folder, with_known="known" in stored[-1]))
     evaluation, output_dir = pool(parts), make_folder(output_dir)
     splits = sorted({one["split"] for one in stored})
-    summary = {
+    summary: Summary = {
         "model": name,
         "num_parameters": stored[0]["num_parameters"],
         "split": f"{len(folders)} pooled evaluations ({', '.join(splits)})",
         "classes_agree": all(one["classes_agree"] for one in stored),
-        "decodings": [n for n in stored[0]["decodings"] if n in evaluation.sums],
+        "decodings": [n for n in stored[0]["decodings"] if n in evaluation.rows],
         **summarize(evaluation, interval_unit, seed=seed),
     }
     with drafts.drafts(output_dir, last=_METRICS) as new:
-        evaluation.save(new / "scores.npz")
-        if all("known" in one for one in stored):
-            told = told_sums.pool(
-                [
-                    told_sums.ToldSums.load(Path(folder, "known.npz"))
-                    for folder in folders
-                ]
-            )
-            told.save(new / "known.npz")
-            summary["known"] = summarize_told(told, seed=seed)
+        evaluation.save(new)
         write_summary(new, summary)
     return summary
 
 
-def _load_models(
-    model_dir: str | Path, rivals: Sequence[str]
-) -> dict[str, predictor.Predictor]:
-    """The model and its rivals by the names of their rows."""
-    models = {MODEL: predictor.load(model_dir)}
-    for path in rivals:
-        name = row_name(path)
-        if name in models:
-            raise InputError(f"two rows would be named {name}: rename a rival's folder")
-        models[name] = predictor.load(path)
-    return models
-
-
-def row_name(path: str | Path) -> str:
-    """What a model is called: its run's folder, or an export's with its version."""
-    path = Path(path).resolve()
-    name = f"{path.parent.name}/{path.name}" if path.name.isdigit() else path.name
-    return shown(name)
-
-
-def write_summary(output_dir: Path, summary: dict[str, Any]) -> None:
+def write_summary(output_dir: Path, summary: Summary) -> None:
     """Adds the chance level to a summary and writes metrics.json and tables.md."""
     num_classes = summary["results"][ZERO]["masks"]["all"]["num_classes_true"]
     summary["chance"] = {
@@ -244,13 +323,3 @@ def write_summary(output_dir: Path, summary: dict[str, Any]) -> None:
     text = json.dumps(summary, allow_nan=False)
     drafts.write(output_dir / _METRICS, text + "\n")
     drafts.write(output_dir / "tables.md", markdown(summary))
-
-
-def markdown(summary: Mapping) -> str:
-    """The tables of a summary as a Markdown page."""
-    title = f"# {summary['model']} on {summary['split']}"
-    tables = [*score_tables(summary), *known_tables(summary)]
-    return (
-        "\n\n".join([title, introduction(summary), *(t.markdown() for t in tables)])
-        + "\n"
-    )

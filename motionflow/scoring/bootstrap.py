@@ -1,12 +1,16 @@
 """How far scores can be trusted: intervals and differences by drawing clips again.
 
-    sums of each clip, weights [draws, clips] -> scores of each draw -> 95 % interval
+    sums of each clip, weights [draws, clips] -> scores of each draw -> Estimate
+    Estimate of ours - Estimate of theirs -> difference, 95 % interval, verdict
 
 The percentile bootstrap (Efron and Tibshirani 1993, chapter 13). What is drawn is a
 whole clip, because its cells and frames move together; or a whole source video, because
 its clips do. Two predictors are compared on the same draws, so what makes a clip hard
 for both of them cancels out.
 """
+
+import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -48,16 +52,60 @@ def interval(draws: np.ndarray) -> np.ndarray:
     return bounds
 
 
-def verdict(bounds: np.ndarray, larger_is_better: bool) -> str:
+def verdict(bounds: np.ndarray, larger_is_better: bool) -> str | None:
     """Reads the interval of a difference, ours minus theirs.
 
     Returns:
-      "better", "worse", or "tie" where the interval holds zero.
+      "better", "worse", or "tie" where the interval holds zero; None of NaN.
     """
     low, high = bounds if larger_is_better else (-bounds[1], -bounds[0])
+    if np.isnan(low) or np.isnan(high):
+        return None
     if low > 0:
         return "better"
     return "worse" if high < 0 else "tie"
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A score, and what other draws of the clips make of it.
+
+    The difference of two estimates is paired: both must be of the same draws.
+
+    Attributes:
+      value: [...], NaN where it is not known.
+      draws: [draws, ...].
+    """
+
+    value: np.ndarray
+    draws: np.ndarray
+
+    def __sub__(self, other: "Estimate") -> "Estimate":
+        return Estimate(self.value - other.value, self.draws - other.draws)
+
+    def __getitem__(self, place: int) -> "Estimate":
+        return Estimate(self.value[place], self.draws[:, place])
+
+    def plain(self) -> Any:
+        """The value for JSON."""
+        return plain(self.value)
+
+    def interval(self) -> Any:
+        """[low, high] for JSON, of each value."""
+        return plain(np.moveaxis(interval(self.draws), 0, -1))
+
+    def verdict(self, larger_is_better: bool) -> Any:
+        """`verdict` on each value, as a difference."""
+        bounds = np.moveaxis(interval(self.draws), 0, -1)
+        flat = [verdict(pair, larger_is_better) for pair in bounds.reshape(-1, 2)]
+        return flat if self.value.ndim else flat[0]
+
+
+def plain(values: np.ndarray) -> Any:
+    """Numbers for JSON, which knows no NaN."""
+    if np.ndim(values):
+        return [plain(value) for value in values]
+    return None if np.isnan(values) else float(values)
 
 
 def rank_correlation(

@@ -2,6 +2,7 @@
 
     flow_true, flow_pred [B, cells, 2]                  -> EPE (px), Dir, Ori
     codes_true [B, cells], probabilities [B, cells, K]  -> rank of the true class, nll
+      all of it: `cell_columns`, [B, cells, CELL_COLUMNS]
 
 With u predicted and v true (`v` is the unquantised grid, as Walker 2015 and Pintea 2014
 score it, so a perfect classifier keeps the quantisation error)::
@@ -25,6 +26,7 @@ from motionflow.labels.codebook import Codebook
 
 MASKS = ("all", "canny", "nz")
 TOP_K = (1, 5, 10)
+CELL_COLUMNS = ("count", "epe", "dir", "ori", *(f"top{k}" for k in TOP_K), "nll")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,41 +65,44 @@ class Prediction:
         centre is to the flow. So every predictor can be asked for its first five
         classes, as Walker's table asks a nearest neighbour. None where the predictor's
         classes are not those of the data.
+      is_decoding: whether it is another reading of a distribution that is there, too:
+        no futures are drawn of it.
     """
 
     flow: np.ndarray
     probabilities: np.ndarray | None
     ranking: np.ndarray | None
+    is_decoding: bool = False
 
     @classmethod
     def of_output(
         cls,
         flow: np.ndarray,
         probabilities: np.ndarray | None,
-        codebook: Codebook,
-        flow_only: bool = False,
+        codebook: Codebook | None,
+        is_decoding: bool = False,
     ) -> "Prediction":
         """Prepares what a predictor says.
 
         Args:
           flow: [B, g, g, 2].
           probabilities: [B, cells, K] or None.
-          codebook: of the data.
-          flow_only: whether the predictor's classes are not those of the data.
+          codebook: of the data; None where the predictor's classes are not theirs.
+          is_decoding: see above.
 
         Raises:
           InputError: predictions that are not finite (a diverged model).
         """
         flow = _finite(flow, "flow")
         flow = flow.reshape(len(flow), -1, 2)
-        if flow_only:
-            return cls(flow.astype(np.float64), None, None)
+        if codebook is None:
+            return cls(flow.astype(np.float64), None, None, is_decoding)
         if probabilities is not None:
             # Without a copy: constant predictors repeat one frame's.
-            probabilities = _finite(probabilities, "probabilities")
-            return cls(flow.astype(np.float64), probabilities, probabilities)
-        ranking = ranking_by_distance(flow, codebook.centers)
-        return cls(flow.astype(np.float64), None, ranking)
+            ranking = probabilities = _finite(probabilities, "probabilities")
+        else:
+            ranking = ranking_by_distance(flow, codebook.centers)
+        return cls(flow.astype(np.float64), probabilities, ranking, is_decoding)
 
     @functools.cached_property
     def codes(self) -> np.ndarray:
@@ -169,3 +174,21 @@ def negative_log_likelihood(probabilities: np.ndarray, codes: np.ndarray) -> np.
     # A float32 softmax underflows to 0; its smallest normal number bounds the cost of
     # one cell at 87 nats, where log(0) would make the whole mean infinite.
     return -np.log(np.maximum(chosen.astype(np.float64), np.finfo(np.float32).tiny))
+
+
+def cell_columns(truth: Truth, prediction: Prediction) -> np.ndarray:
+    """All scores of each cell.
+
+    Returns:
+      float64 [B, cells, CELL_COLUMNS]; NaN what a predictor cannot say.
+    """
+    scores = flow_scores(prediction.flow, truth.flow)
+    found = {name: np.full(truth.codes.shape, np.nan) for name in CELL_COLUMNS}
+    found |= dict(zip(("epe", "dir", "ori"), np.moveaxis(scores, -1, 0), strict=True))
+    found["count"] = np.ones(truth.codes.shape)
+    if prediction.ranking is not None:
+        ranks = true_class_ranks(prediction.ranking, truth.codes)
+        found |= {f"top{k}": ranks < k for k in TOP_K}
+    if prediction.probabilities is not None:
+        found["nll"] = negative_log_likelihood(prediction.probabilities, truth.codes)
+    return np.stack([found[name] for name in CELL_COLUMNS], axis=-1)

@@ -22,7 +22,9 @@ from motionflow.drawing.tables import number
 from motionflow.files import drafts
 from motionflow.models import blocks
 from motionflow.models.run_dir import RunDir
-from motionflow.report import verdict
+from motionflow.scoring import verdict
+from motionflow.scoring.scores import COMPARED, SCORES, Column
+from motionflow.scoring.summary import Summary, baseline_names
 
 LICENCES = {
     "hmdb51": "HMDB-51 is published under CC BY 4.0; its clips may carry other rights.",
@@ -95,25 +97,26 @@ def _evaluations(run_dir: RunDir) -> dict[str, Any]:
     return found
 
 
-def _evaluation(summary: Mapping) -> dict[str, Any]:
-    names = verdict.baseline_names(summary)
-    verdicts = verdict.judge(summary, names)
+def _evaluation(summary: Summary) -> dict[str, Any]:
+    verdicts = verdict.judge(summary, baseline_names(summary))
     keys = ("split", "num_samples", "num_clips", "num_sources", "intervals")
-    return {key: summary[key] for key in keys} | {
+    values: Mapping[str, Any] = summary
+    return {key: values[key] for key in keys} | {
         "evaluated": summary["model"],
         "headline": verdict.headline(verdicts),
         "scores": [
-            _score(summary, v, place)
-            for place, v in zip(verdict.LABELS, verdicts, strict=True)
+            _score(summary, v, column)
+            for column, v in zip(COMPARED, verdicts, strict=True)
         ],
         "known": _known(summary),
     }
 
 
-def _known(summary: Mapping) -> dict[str, Any]:
+def _known(summary: Summary) -> dict[str, Any]:
     """By what it was told: its scores, and what gains most without a network."""
     unit, found = summary["intervals"]["unit"], {}
-    for kind, block in summary.get("known", {}).get("all", {}).items():
+    blocks = summary["known"]["all"] if "known" in summary else {}
+    for kind, block in blocks.items():
         results, gaps = block["results"], block["differences"]
         gains = {r: results[r]["gain_all"]["value"] for r in NAIVE if r in results}
         gains = {row: gain for row, gain in gains.items() if gain is not None}
@@ -134,9 +137,8 @@ def _with_bounds(score: Mapping, key: str, unit: str) -> list[float | None]:
     return [score[key], *score["intervals"][unit]]
 
 
-def _score(summary: Mapping, found: verdict.Verdict, place: str) -> dict[str, Any]:
-    key, mask = place.split("_")
-    row = summary["results"]["model"]
+def _score(summary: Summary, found: verdict.Verdict, column: Column) -> dict[str, Any]:
+    key, mask, row = column.score.key, column.mask, summary["results"]["model"]
     return {
         "score": found.label,
         "key": key,
@@ -171,6 +173,6 @@ def write(folder: Path, card: Mapping[str, Any]) -> None:
         lstrip_blocks=True,
     )
     page = environment.get_template(_TEMPLATE).render(
-        card=card, text_of=verdict.text_of, bounded=_bounded
+        card=card, all_scores=SCORES, bounded=_bounded
     )
     drafts.write(folder / "model_card.md", page)

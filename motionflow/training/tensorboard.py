@@ -30,7 +30,6 @@ from motionflow.drawing.flow_color import flow_panels
 from motionflow.errors import NotWritten
 from motionflow.files import drafts
 from motionflow.models import spatial_softmax
-from motionflow.scoring.examples import choose_examples
 
 NUM_EXAMPLES = 4
 _NUM_CANDIDATES = 64  # a split's first samples: shards mix all clips
@@ -149,7 +148,7 @@ def _read_examples(data: DataDir, split: str) -> dict[str, np.ndarray]:
     batches = pipeline.evaluation_batches(data, split, _NUM_CANDIDATES)
     samples = pipeline.first_step(next(batches.take(1).as_numpy_iterator()))
     moving = np.mean(samples["codes"] != data.codebook.zero_index, axis=1)
-    chosen = choose_examples(moving, NUM_EXAMPLES)
+    chosen = plots.choose_examples(moving, NUM_EXAMPLES)
     return {key: samples[key][chosen] for key in ("frames", "flow")}
 
 

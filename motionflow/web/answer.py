@@ -16,14 +16,13 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from motionflow.drawing import flow_drawing
+from motionflow.drawing import flow_drawing, pictures
 from motionflow.films.film import LEAST_MOTION, Film
 from motionflow.films.model import Model
 from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Control
 from motionflow.media import still
-from motionflow.report import pictures
 from motionflow.web import upload
 from motionflow.web.turns import GoneError
 from motionflow.web.wishes import Wishes

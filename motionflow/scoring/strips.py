@@ -15,11 +15,10 @@ from motionflow.data import pipeline
 from motionflow.data.data_dir import DataDir
 from motionflow.drawing import flow_color, flow_drawing, plots
 from motionflow.models.predictor import Predictor
-from motionflow.scoring.examples import example_titles
-from motionflow.scoring.futures import films
-from motionflow.scoring.futures import flow as flows
-from motionflow.scoring.futures.film_rows import Videos
-from motionflow.scoring.futures.sample_choice import Choice
+from motionflow.scoring import films
+from motionflow.scoring.figures import example_titles
+from motionflow.scoring.forecasts import Forecast
+from motionflow.scoring.samples import Choice, Videos
 
 NUM_ROWS = 3
 FRAME_AHEAD = 10
@@ -82,7 +81,8 @@ def flow_rows(models: Mapping[str, Predictor], samples: Mapping) -> list[list[Pa
     """Frame, true flow, each model's finest flow and the wheel, one scale a row."""
     frames = samples["frames"]
     predicted = {
-        name: flows.ask(model, frames).finest[:, 0] for name, model in models.items()
+        name: Forecast.of_model(model, frames).finest[:, 0]
+        for name, model in models.items()
     }
     rows = []
     for i, frame in enumerate(frames):
@@ -115,7 +115,7 @@ def frame_rows(
     """Frame, what really followed, and what each model's film shows then."""
     frames, columns = samples["frames"], {}
     for name, model in models.items():
-        mode = films.ways(model)[-1]
+        mode = films.film_modes(model)[-1]
         film = films.rolled_out(model, frames, mode, step_frames, [FRAME_AHEAD])
         columns[f"{_wrapped(name)}\n({mode}, +{FRAME_AHEAD})"] = film[FRAME_AHEAD]
     rows = []

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from motionflow.scoring.cells import MASKS, Prediction, Truth
-from motionflow.scoring.clip_sums import ClipSums
-from motionflow.scoring.scores import add_up, scores
+from motionflow.scoring.sums import ClipSums
 from tests.test_scores import (
     ALL,
     CANNY,
@@ -16,8 +15,10 @@ from tests.test_scores import (
     NZ,
     assert_same,
     by_hand,
+    kept,
     measure,
     random_batch,
+    scores,
 )
 
 
@@ -45,11 +46,10 @@ def test_magnitude_buckets_by_hand():
 
 def test_best_of_n_by_hand():
     still, right = np.zeros([1, 1, 4, 2]), np.full([1, 1, 4, 2], [4.0, 0])
-    sums = ClipSums(1, 2, 3)
     truth = Truth.of_batch(FLOW_TRUE, CODES_TRUE, CANNY, CODEBOOK)
     prediction = Prediction.of_output(FLOW_PRED, None, CODEBOOK)
-    sums.update(np.array([0]), truth, prediction, np.concatenate([still, right]))
-    found = scores(add_up(sums.arrays))["best_of_n"]
+    futures = np.concatenate([still, right])
+    found = scores(kept(truth, prediction, 3, futures))["best_of_n"]
     # Still: 4, 0, 3, 2. Right 4: 0, 4, 5, 6. One of them for the whole frame.
     assert found[ALL] == pytest.approx(9 / 4)
     assert found[MASKS.index("canny")] == pytest.approx(4 / 2)
@@ -61,23 +61,23 @@ def test_best_of_n_by_hand():
 def test_pieces_and_clips_add_up_to_the_whole():
     true, pred, codes, chances, canny, codebook = random_batch(1)
     whole = measure(true, pred, codes, chances, canny, codebook, clips=[0] * 6)
-    pieces = ClipSums(3, 4, 12)
+    pieces = ClipSums(3)
     for part in (slice(0, 1), slice(1, 4), slice(4, 6)):
         truth = Truth.of_batch(true[part], codes[part], canny[part], codebook)
         prediction = Prediction.of_output(pred[part], chances[part], codebook)
-        pieces.update(np.array([2, 0, 1, 1, 2, 0])[part], truth, prediction)
-    assert_same(scores(add_up(whole.arrays)), scores(add_up(pieces.arrays)))
-    np.testing.assert_array_equal(whole.confusion, pieces.confusion)
-    np.testing.assert_allclose(whole.frames, pieces.frames)
+        clips = np.array([2, 0, 1, 1, 2, 0])[part]
+        pieces.add("", "row", clips, kept(truth, prediction, 12))
+    found = pieces.rows("")["row"]
+    assert_same(scores(whole), scores(found))
+    np.testing.assert_array_equal(whole["confusions"], found["confusions"])
+    np.testing.assert_allclose(whole["frames"], found["frames"])
 
 
 def test_a_flow_of_other_classes_has_flow_scores_only():
-    sums = ClipSums(1, 2, 3)
     truth = Truth.of_batch(FLOW_TRUE, CODES_TRUE, CANNY, CODEBOOK)
-    flow = FLOW_PRED.reshape(1, 4, 2)
-    sums.update(np.array([0]), truth, Prediction(flow, None, None))
-    found = scores(add_up(sums.arrays))
+    sums = kept(truth, Prediction.of_output(FLOW_PRED, None, None), 3)
+    found = scores(sums)
     np.testing.assert_allclose(found["epe"], [3, 4, 1.5])
     for key in ("top1", "top5", "recall", "precision", "nll"):
         assert np.isnan(found[key]).all(), key
-    assert not sums.confusion.any()
+    assert not sums["confusions"].any()

@@ -7,20 +7,22 @@ from scipy import ndimage
 
 from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
+from motionflow.generate import likeness
 from motionflow.labels.codebook import Codebook
 from motionflow.models import decoding
-from motionflow.scoring import bootstrap
-from motionflow.scoring.futures import (
-    draws,
-    film_rows,
+from motionflow.scoring import (
+    bootstrap,
+    comparison,
     films,
-    flow,
-    flow_rows,
-    sample_choice,
+    forecasts,
+    samples,
     strips,
-    tables,
-    totals,
 )
+from motionflow.scoring.comparison import Options, StartFrames
+from motionflow.scoring.comparison_tables import comparison_tables
+from motionflow.scoring.forecasts import Forecast, ForecastRows
+from motionflow.scoring.scores import SCORES
+from motionflow.scoring.sums import ClipSums
 from tests.conftest import texture, write_avi
 from tests.future_models import CENTERS, StepModel
 from tests.tiny_data import MIXED, make_sample, write_hand_made
@@ -35,32 +37,27 @@ CODEBOOK = Codebook(CENTERS)
 
 def test_what_moves_is_nearer_to_another_centre():
     vectors = np.float32([[1.9, 0], [2.1, 0], [0, -1.9], [0, -2.1], [-9, 0]])
-    assert flow.moving(vectors, CODEBOOK).tolist() == [False, True, False, True, False]
-
-
-def test_a_coarser_grid_holds_means_and_a_finer_one_lies_between():
-    fine = np.arange(32, dtype=np.float32).reshape(1, 4, 4, 2)
-    # Upper left block of x: 0, 2, 8, 10; y is one more.
-    coarse = flow.resized(fine, 2)
-    assert coarse[0, 0, 0].tolist() == [5, 6] and coarse[0, 1, 1].tolist() == [25, 26]
-    two = np.float32([[[0, 0], [8, 4]]] * 2)[np.newaxis, np.newaxis]  # one step
-    between = flow.resized(two, 4)
-    assert between.shape == (1, 1, 4, 4, 2)
-    assert between[0, 0, 0].tolist() == [[0, 0], [2, 1], [6, 3], [8, 4]]
+    assert forecasts.moving(vectors, CODEBOOK).tolist() == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_scores_of_a_step_are_of_its_moving_cells():
     true = np.float32([[[[4, 0], [0, -4]], [[0, 0], [4, 0]]]])[:, :, np.newaxis]
     told = np.float32([[[[4, 3], [0, 0]], [[7, 7], [8, 0]]]])[:, :, np.newaxis]
-    mask = flow.moving(true, CODEBOOK)
-    sums = flow.step_sums(told, true, mask)
-    epe, count = sums["epe"]
+    mask = forecasts.moving(true, CODEBOOK)
+    found = forecasts.step_sums(told, true, mask)
+    (epe, count), (cosine, _) = (np.moveaxis(one, -1, 0) for one in found)
     # Step 0: errors of 3 and 4. Step 1: 4; the still cell's 7s are not looked at.
     np.testing.assert_allclose(epe, [[7, 4]])
     np.testing.assert_array_equal(count, [[2, 1]])
-    np.testing.assert_allclose(sums["dir"][0], [[0.8 + 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(cosine, [[0.8 + 0, 1]], atol=1e-6)
     told[:, 1] = np.nan  # a step that the model lacks
-    epe, count = flow.step_sums(told, true, mask)["epe"]
+    count = forecasts.step_sums(told, true, mask)[0][..., 1]
     np.testing.assert_array_equal(count, [[2, 0]])
 
 
@@ -78,7 +75,7 @@ def test_a_model_asked_again_sees_the_moved_frame():
     frames = np.zeros((1, 20, 20, 3), np.uint8)
     frames[:, :, 8:12] = 255  # a bar that leaves the centre in one step of 4 pixels
     model = CentreModel(codes=(1, 1), size=(20, 4, 8))
-    ahead = flow.steps_ahead(model, frames, flow.ask(model, frames), 3)
+    ahead = forecasts.steps_ahead(model, frames, Forecast.of_model(model, frames), 3)
     steps = {way: found[0, :, 0, 0].tolist() for way, found in ahead.items()}
     right, still = [4, 0], [0, 0]
     assert steps["composed"] == steps["recursive"] == [right, still, still]
@@ -87,9 +84,8 @@ def test_a_model_asked_again_sees_the_moved_frame():
     assert steps["sequence"][:2] == [right, right]
     assert np.isnan(steps["sequence"][2]).all()
     one_step = StepModel(size=(20, 4, 4))
-    assert "sequence" not in flow.steps_ahead(
-        one_step, frames, flow.ask(one_step, frames), 2
-    )
+    forecast = Forecast.of_model(one_step, frames)
+    assert "sequence" not in forecasts.steps_ahead(one_step, frames, forecast, 2)
 
 
 def test_the_best_future_is_chosen_as_a_whole():
@@ -100,44 +96,56 @@ def test_the_best_future_is_chosen_as_a_whole():
     futures = np.zeros((2, *true.shape), np.float32)
     futures[0, 0, :, 0, :, 0] = [[1, 3], [50, 50]]  # mean 2; what is still is free
     futures[1, 0, :, 0, :, 0] = [[2, 4], [0, 0]]  # mean 3
-    best, there = draws.best_of_n(futures, true, mask)
-    assert best[0, 0] == 2 and there.tolist() == [[True], [False]]
+    found = forecasts.best_of_n(futures, true, mask)
+    assert found.tolist() == [[[2, 1]], [[0, 0]]]  # and whether there is one
     mask[0, 1] = True
     # Now (2 + 50) / 2 against (3 + 0) / 2, though the first begins better.
-    assert draws.best_of_n(futures, true, mask)[0][0, 0] == 1.5
+    assert forecasts.best_of_n(futures, true, mask)[0, 0, 0] == 1.5
     # A batch of one is a batch.
-    best, there = draws.best_of_n(futures[:, :1], true[:1], mask[:1])
-    assert best.tolist() == [[1.5]] and there.tolist() == [[True]]
+    found = forecasts.best_of_n(futures[:, :1], true[:1], mask[:1])
+    assert found.tolist() == [[[1.5, 1]]]
 
 
 def test_drawn_futures():
     frames = np.zeros((2, 20, 20, 3), np.uint8)
     noise = decoding.future_noise(3, (4, 4), 3, seed=0)
     model = StepModel(probability=0.5, size=(20, 4, 4))
-    told = flow.ask(model, frames)
-    drawn = draws.sampled_steps(model, frames, told, noise, 2)
+    forecast = Forecast.of_model(model, frames)
+    drawn = forecasts.sampled_steps(model, frames, forecast, noise, 2)
     assert drawn.shape == (3, 2, 2, 4, 4, 2)
-    expected = decoding.sample_flows(told.probabilities, CENTERS, noise)
+    expected = decoding.sample_flows(forecast.probabilities, CENTERS, noise)
     for step in range(2):
         np.testing.assert_array_equal(drawn[:, :, step], expected)
     assert len(np.unique(drawn[..., 0])) == 2  # both classes were drawn
     model = StepModel(codes=(1, 1), size=(20, 4, 8))
-    drawn = draws.sampled_steps(model, frames, flow.ask(model, frames), noise, 3)
+    drawn = forecasts.sampled_steps(
+        model, frames, Forecast.of_model(model, frames), noise, 3
+    )
     assert drawn.shape == (3, 2, 3, 4, 4, 2)
     assert (drawn[..., 0] == np.arange(3).reshape(3, 1, 1, 1, 1)).all()
 
 
-# --- totals ----------------------------------------------------------------------
+# --- sums ------------------------------------------------------------------------
 
 
-def test_totals_are_means_over_what_is_counted():
-    found = totals.Totals(2)
+def summarized(sums, key, weights=None):
+    """The rows of a score, on one draw of all clips unless there are others."""
+    rows = sums.rows(key)
+    clips = len(next(iter(rows.values()))["sums"])
+    weights = np.ones((2, clips)) if weights is None else weights
+    return comparison.summarize_score(SCORES[key], rows, weights)
+
+
+def test_scores_are_means_over_what_is_counted():
+    found, clips = ClipSums(2), np.array([0, 1, 1])
     sums, counts = np.array([[6.0], [4.0], [np.nan]]), np.array([[2], [1], [0]])
-    for row in ("first", "same"):
-        found.add("epe", row, np.array([0, 1, 1]), sums, counts)
-    found.add("epe", "zero", np.array([0, 1]), np.zeros((2, 1)), np.ones((2, 1)))
+    for key in ("step_epe_nz", "step_dir_nz"):
+        for row in ("first", "same"):
+            found.add(key, row, clips, {"sums": films.counted(sums, counts)})
+        zero = films.counted(np.zeros((2, 1)), np.ones((2, 1)))
+        found.add(key, "zero", np.array([0, 1]), {"sums": zero})
     weights = bootstrap.draw_weights(np.array(["a", "b"]), 1000, 0)
-    rows = found.summarize("epe", weights, larger_is_better=False)
+    rows = summarized(found, "step_epe_nz", weights)
     assert rows["first"]["value"] == [pytest.approx(10 / 3)]
     assert rows["first"]["count"] == [3]
     # A draw holds one clip twice, or both: 3, 10 / 3 or 4.
@@ -145,17 +153,16 @@ def test_totals_are_means_over_what_is_counted():
     assert rows["same"]["difference"] == [0]
     assert rows["same"]["difference_interval"] == [[0, 0]]
     assert rows["same"]["verdict"] == ["tie"]
-    assert rows["zero"]["difference"] == [pytest.approx(-10 / 3)]
-    assert rows["zero"]["difference_interval"] == [pytest.approx([-4, -3])]
     assert rows["zero"]["verdict"] == ["better"]
-    worse = found.summarize("epe", weights, larger_is_better=True)
-    assert worse["zero"]["verdict"] == ["worse"]
+    # More is better of a cosine.
+    assert summarized(found, "step_dir_nz", weights)["zero"]["verdict"] == ["worse"]
 
 
 def test_what_was_never_counted_has_no_value():
-    found = totals.Totals(1)
-    found.add("psnr", "a", np.array([0]), np.array([[np.nan]]), np.array([[0]]))
-    rows = found.summarize("psnr", np.ones((3, 1)), larger_is_better=True)
+    found = ClipSums(1)
+    nothing = films.counted(np.array([[np.nan]]))
+    found.add("video_psnr", "a", np.array([0]), {"sums": nothing})
+    rows = summarized(found, "video_psnr")
     assert rows["a"]["value"] == rows["a"]["verdict"] == [None]
     assert rows["a"]["interval"] == [[None, None]] and rows["a"]["count"] == [0]
 
@@ -166,18 +173,15 @@ def test_what_was_never_counted_has_no_value():
 def test_a_model_that_knows_everything_has_no_error():
     size = (20, 4, 10)
     model, coarse = StepModel(codes=(1, 2), size=size), StepModel(size=(20, 4, 4))
-    added = totals.Totals(1)
-    models = {"knows": model, "half": coarse}
-    rows = flow_rows.FlowRows(models, CODEBOOK, added, num_futures=5, seed=0)
+    added, models = ClipSums(1), {"knows": model, "half": coarse}
+    rows = ForecastRows(models, CODEBOOK, num_futures=5, seed=0)
     true = np.zeros((2, 2, 4, 4, 2), np.float32)
     true[:, 0, ..., 0], true[:, 1, ..., 1] = 4, -4
     dense = np.zeros((2, 1, 10, 10, 2), np.float32)
     dense[:, 0, :, 5:, 0] = 4  # the left half is still
-    rows.update(np.zeros(2, int), np.zeros((2, 20, 20, 3), np.uint8), true, dense)
-    found = {
-        score: added.summarize(score, np.ones((1, 1)), tables.SCORES[score])
-        for score in added.scores
-    }
+    for key, row, sums in rows.sums(np.zeros((2, 20, 20, 3), np.uint8), true, dense):
+        added.add(key, row, np.zeros(2, int), {"sums": sums})
+    found = {key: summarized(added, key) for key in SCORES if added.rows(key)}
     values = {
         score: {row: one["value"] for row, one in table.items()}
         for score, table in found.items()
@@ -211,26 +215,13 @@ def test_a_model_that_knows_everything_has_no_error():
 def test_a_diverged_model_is_refused():
     model = StepModel(size=(20, 4, 4))
     model.shares = np.full((1, 3), np.nan, np.float32)
-    rows = flow_rows.FlowRows({"bad": model}, CODEBOOK, totals.Totals(1))
+    rows = ForecastRows({"bad": model}, CODEBOOK)
     zeros = np.zeros((1, 1, 4, 4, 2), np.float32)
     with pytest.raises(InputError, match="predictions hold NaN"):
-        rows.update(np.zeros(1, int), np.zeros((1, 20, 20, 3), np.uint8), zeros)
+        list(rows.sums(np.zeros((1, 20, 20, 3), np.uint8), zeros))
 
 
 # --- films -----------------------------------------------------------------------
-
-
-def test_psnr_of_a_mask():
-    real = texture(0, 20, 20)[np.newaxis].repeat(3, axis=0)
-    frames, mask = real.copy(), np.zeros((3, 20, 20), bool)
-    mask[:2, :10] = True
-    # Inside each value is off by 5: 10 log10(255^2 / 25) = 34.15. Outside is free.
-    step = np.where(real[0, :10] < 128, 5, -5)
-    frames[0, :10] = real[0, :10].astype(int) + step
-    frames[:, 10:] = 0
-    found = films.masked_psnr(frames, real, mask)
-    assert found[0] == pytest.approx(34.151, abs=0.001) and found[1] == 100
-    assert np.isnan(found[2])
 
 
 def ssim_map(a, b):
@@ -277,7 +268,7 @@ def broken_clip(tmp_path_factory):
 
 
 def test_what_follows_a_frame(broken_clip):
-    found = films.followings(broken_clip, [0, 3, 6, 9, 12], [1, 4], 64)
+    found = samples.followings(broken_clip, [0, 3, 6, 9, 12], [1, 4], 64)
     ends = {start: (film.num_frames, film.ended_by) for start, film in found.items()}
     assert ends == {
         0: (4, ""),  # all that was asked for
@@ -289,13 +280,13 @@ def test_what_follows_a_frame(broken_clip):
     assert set(found[0].frames) == {1, 4} and set(found[12].frames) == {1}
     moved = np.roll(texture(0, 64, 64), (0, 12), (0, 1))
     assert np.abs(found[0].frames[4].astype(int) - moved).mean() < 8  # JPEG
-    skipping = films.followings(broken_clip, [3], [1, 4], 64, skip_duplicates=True)
+    skipping = samples.followings(broken_clip, [3], [1, 4], 64, skip_duplicates=True)
     assert (skipping[3].num_frames, skipping[3].ended_by) == (4, "")
     moved = np.roll(texture(0, 64, 64), (0, 18), (0, 1))  # frame 7, without frame 6
-    follower = films.followings(broken_clip, [3], [1, 3], 64, skip_duplicates=True)
+    follower = samples.followings(broken_clip, [3], [1, 3], 64, skip_duplicates=True)
     assert np.abs(follower[3].frames[3].astype(int) - moved).mean() < 8
     with pytest.raises(InputError, match="has no frame 40 to start from"):
-        films.followings(broken_clip, [0, 40], [1], 64)
+        samples.followings(broken_clip, [0, 40], [1], 64)
 
 
 def test_a_film_of_the_true_flow_is_the_video():
@@ -308,20 +299,20 @@ def test_a_film_of_the_true_flow_is_the_video():
     mask = np.zeros((1, 40, 40), bool)
     mask[:, 2:-2, 16:-2] = True  # what enters from the left nobody knows
     for ahead in (1, 5):
-        psnr = films.masked_psnr(film[ahead], real[ahead][np.newaxis], mask)
+        psnr = likeness.psnr(film[ahead], real[ahead][np.newaxis], mask)
         assert psnr > 45, ahead
-    assert films.ways(model) == ["composed", "sequence"]
-    assert films.ways(StepModel()) == ["composed"]
+    assert films.film_modes(model) == ["composed", "sequence"]
+    assert films.film_modes(StepModel()) == ["composed"]
     # As a sequence its third step is up: no longer what the video shows.
     film = films.rolled_out(model, start, "sequence", 2, [4, 6])
-    assert films.masked_psnr(film[4], real[4][np.newaxis], mask) > 45
-    assert films.masked_psnr(film[6], real[6][np.newaxis], mask) < 30
+    assert likeness.psnr(film[4], real[4][np.newaxis], mask) > 45
+    assert likeness.psnr(film[6], real[6][np.newaxis], mask) < 30
 
 
 def test_looks_are_mean_colours():
     frames = np.zeros((1, 12, 12, 3), np.uint8)
     frames[0, :2, :2, 1] = 100  # parts begin at 0, 2, 4, 7, 9
-    found = sample_choice.look(frames)
+    found = samples.mean_colors(frames)
     assert found.shape == (1, 5, 5, 3)
     assert found[0, 0, 0].tolist() == [0, 100, 0] and found.sum() == pytest.approx(100)
 
@@ -329,7 +320,7 @@ def test_looks_are_mean_colours():
 def choice_of(starts, clip="walk/broken.avi"):
     """These frames of one clip."""
     count = len(starts)
-    return sample_choice.Choice(
+    return samples.Choice(
         indices=np.arange(count),
         rows=np.zeros(count, int),
         frame_indices=np.array(starts),
@@ -341,17 +332,16 @@ def choice_of(starts, clip="walk/broken.avi"):
 
 def add_films(broken_clip, models, starts, moving, **changes):
     """The film scores of some starts in the broken clip."""
-    added, videos = totals.Totals(1), film_rows.Videos(broken_clip.parent, 64, 2)
-    found = films.followings(broken_clip, starts, [1], 64)
-    looks = sample_choice.look(np.stack([found[start].start for start in starts]))
+    added = ClipSums(1)
+    videos = samples.Videos(broken_clip.parent, 64, 2, **changes)
+    found = samples.followings(broken_clip, starts, [1], 64)
+    colors = samples.mean_colors(np.stack([found[start].start for start in starts]))
     choice = choice_of(starts, broken_clip.name)
-    seen = sample_choice.Seen(moving, np.ones(len(starts)), looks)
-    arguments = models, videos._replace(**changes), choice, seen, added, 2
-    counts, reached = film_rows.add_films(*arguments)
-    scores = {
-        score: added.summarize(score, np.ones((2, 1)), larger_is_better=True)
-        for score in added.scores
-    }
+    frames = StartFrames(moving, np.ones(len(starts)), colors)
+    options = Options(batch_size=2)
+    arguments = added, models, videos, choice, frames, options
+    counts, reached = comparison.add_films(*arguments)
+    scores = {key: summarized(added, key) for key in SCORES if added.rows(key)}
     return counts, reached, scores
 
 
@@ -406,7 +396,7 @@ def test_films_are_scored_in_the_cells_that_move(broken_clip):
     moving[0, 1, 2] = True  # rows 16 to 31, columns 32 to 47
     models = {"still": StepModel(codes=(0,), size=(64, 4, 4))}
     _, _, scores = add_films(broken_clip, models, [0], moving)
-    film = films.followings(broken_clip, [0], [1], 64)[0]
+    film = samples.followings(broken_clip, [0], [1], 64)[0]
     start, real = (np.float64(f[16:32, 32:48]) for f in (film.start, film.frames[1]))
     expected = 10 * np.log10(255**2 / np.mean((start - real) ** 2))
     found = scores["video_psnr"]["start frame repeated"]["value"][0]
@@ -414,33 +404,30 @@ def test_films_are_scored_in_the_cells_that_move(broken_clip):
 
 
 def test_other_videos_are_refused(broken_clip):
-    added, videos = totals.Totals(1), film_rows.Videos(broken_clip.parent, 64, 2)
-    seen = sample_choice.Seen(
-        np.ones((1, 4, 4), bool), np.ones(1), np.zeros((1, 5, 5, 3))
-    )
+    videos = samples.Videos(broken_clip.parent, 64, 2)
+    starts = StartFrames(np.ones((1, 4, 4), bool), np.ones(1), np.zeros((1, 5, 5, 3)))
     choice = choice_of([0], broken_clip.name)
+    arguments = ClipSums(1), {}, videos, choice, starts, Options(batch_size=2)
     with pytest.raises(InputError, match=r"frame 0 of broken.avi is not the one in"):
-        film_rows.add_films({}, videos, choice, seen, added, 2)
+        comparison.add_films(*arguments)
 
 
 # --- samples ---------------------------------------------------------------------
 
 
 def test_samples_are_spread_over_their_clip(tmp_path):
-    samples = [
-        make_sample("a1", 5 * i, i, MIXED, [0, 0, 1, 2]) for i in (4, 0, 3, 1, 2)
-    ]
-    samples.insert(2, make_sample("b1", 3, 9, MIXED, [0, 0, 1, 2]))
+    found = [make_sample("a1", 5 * i, i, MIXED, [0, 0, 1, 2]) for i in (4, 0, 3, 1, 2)]
+    found.insert(2, make_sample("b1", 3, 9, MIXED, [0, 0, 1, 2]))
     path = write_hand_made(
-        tmp_path / "data", {"train": samples, "validation": [], "test": []}, statuses=[]
+        tmp_path / "data", {"train": found, "validation": [], "test": []}, statuses=[]
     )
     data = open_data_dir(path)
-    choice = sample_choice.choose_samples(data, "train", 2)
+    choice = samples.choose_samples(data, "train", 2)
     assert choice.clips.tolist() == ["walk/a1.avi", "walk/b1.avi"]
     assert choice.sources.tolist() == ["a", "b"] and choice.size == 6
     # The first of each half of five: the first and the third.
     assert sorted(choice.frame_indices[choice.rows == 0]) == [0, 10]
-    batches = list(sample_choice.read_batches(data, "train", choice, 2))
+    batches = list(samples.read_batches(data, "train", choice, 2))
     assert [len(batch["flow"]) for batch in batches] == [2, 1]
     read = np.concatenate([batch["frame_index"] for batch in batches])
     assert read.tolist() == choice.frame_indices.tolist()
@@ -448,7 +435,7 @@ def test_samples_are_spread_over_their_clip(tmp_path):
     known = {3: 9, 0: 0, 10: 2}
     assert [known[place] for place in read] == levels.tolist()
     assert batches[0]["flow"].shape == (2, 1, 2, 2, 2)
-    assert len(sample_choice.choose_samples(data, "train").indices) == 6
+    assert len(samples.choose_samples(data, "train").indices) == 6
 
 
 def test_the_strip_shows_the_most_motion_of_each_source():
@@ -464,15 +451,15 @@ def test_flows_of_a_row_share_one_scale():
     frames = np.zeros((2, 20, 20, 3), np.uint8)
     true = np.zeros((2, 5, 5, 2), np.float32)
     true[..., 0] = np.float32([4, 2])[:, np.newaxis, np.newaxis]
-    samples = {"titles": ["a", "b"], "frames": frames, "flow": true}
-    samples["real"] = [frames[0] + 9, None]
-    first, second = strips.flow_rows(models, samples)
+    shown = {"titles": ["a", "b"], "frames": frames, "flow": true}
+    shown["real"] = [frames[0] + 9, None]
+    first, second = strips.flow_rows(models, shown)
     titles = ["a", "true flow\n(5x5)", "half\n(4x4)", "full brightness:\n4 px a step"]
     assert [title for title, _ in first] == titles
     # Right is red: 4 px and half of it, then 2 px and as much.
     assert [first[i][1][0, 0].tolist() for i in (1, 2)] == [[255, 0, 0], [128, 0, 0]]
     assert [second[i][1][0, 0].tolist() for i in (1, 2)] == [[255, 0, 0]] * 2
-    first, second = strips.frame_rows(models, samples, 2)
+    first, second = strips.frame_rows(models, shown, 2)
     assert [title for title, _ in first] == ["a", "real, +10", "half\n(composed, +10)"]
     assert second[1][0] == "no real frame +10" and second[1][1].min() == 255
 
@@ -481,8 +468,8 @@ def test_numbers_in_tables():
     row = {"value": [1.25, None], "interval": [[1, 2], [None, None]], "count": [3, 0]}
     row |= {"difference": [-0.5, None], "difference_interval": row["interval"]}
     row |= {"verdict": ["better", None]}
-    found = {"places": ["step 0", "step 1"], "rows": {"a": row, "b": row}}
-    values, gaps = tables.score_tables("step_epe_nz", found)
+    places, rows = ["step 0", "step 1"], {"a": row, "b": row}
+    values, gaps = comparison_tables(SCORES["step_epe_nz"], places, rows)
     assert values.rows[0] == ["a", "1.250 [1.000, 2.000]", "-"]
     assert values.rows[-1] == ["counted", "3", "0"]
     assert gaps.title.endswith("difference to a")

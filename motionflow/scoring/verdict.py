@@ -10,16 +10,8 @@ the two are equal.
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from motionflow.drawing.tables import number, percent
-from motionflow.scoring.summary import COMPARED, MODEL
-
-LABELS = {
-    "nll_all": ("NLL", "surprise at the true class, nats a cell"),
-    "epe_nz": ("EPE-nz", "length of the error where it moves, pixels"),
-    "dir_nz": ("Dir-nz", "cosine to the true direction where it moves"),
-    "ori_nz": ("Ori-nz", "the same without the sign"),
-    "top5_nz": ("Top-5-nz", "true class among the first five where it moves, %"),
-}
+from motionflow.scoring.scores import COMPARED, MODEL, Column
+from motionflow.scoring.summary import Summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,60 +35,40 @@ class Verdict:
     text: str
 
 
-def rival_names(summary: Mapping) -> list[str]:
-    """The other models of an evaluation."""
-    return [name for name in summary["num_parameters"] if name != MODEL]
-
-
-def baseline_names(summary: Mapping) -> list[str]:
-    """What is neither the model, nor a decoding of it, nor another model."""
-    others = {MODEL, *summary["decodings"], *rival_names(summary)}
-    return [name for name in summary["results"] if name not in others]
-
-
-def judge(summary: Mapping, names: Sequence[str]) -> list[Verdict]:
+def judge(summary: Summary, names: Sequence[str]) -> list[Verdict]:
     """Compares the model with some predictors on each of the compared scores.
 
     Args:
       summary: what metrics.json holds.
       names: the predictors.
     """
-    return [_judge_score(summary, names, *item) for item in COMPARED]
+    return [_judge_score(summary, names, column) for column in COMPARED]
 
 
-def _judge_score(
-    summary: Mapping, names: Sequence[str], key: str, mask: str, larger_is_better: bool
-) -> Verdict:
-    place = f"{key}_{mask}"
-    verdicts = {n: summary["differences"][n][place]["verdict"] for n in names}
+def _judge_score(summary: Summary, names: Sequence[str], column: Column) -> Verdict:
+    score = column.score
+    verdicts = {n: summary["differences"][n][column.name]["verdict"] for n in names}
     groups = {
         outcome: [n for n, verdict in verdicts.items() if verdict == outcome]
         for outcome in ("worse", "tie", "better")
     }
-    values = {n: _value(summary, n, key, mask) for n in names}
-    known = {n: value for n, value in values.items() if value is not None}
+    values = {
+        name: summary["results"][name]["masks"][column.mask][score.key]
+        for name in (MODEL, *names)
+    }
+    known = {n: values[n] for n in names if values[n] is not None}
     best = "-"
     if known:
-        winner = (max if larger_is_better else min)(known, key=known.__getitem__)
-        best = f"{text_of(known[winner], key)} ({winner})"
-    label, meaning = LABELS[place]
+        winner = (max if score.larger_is_better else min)(known, key=lambda n: known[n])
+        best = f"{score.text(known[winner])} ({winner})"
     return Verdict(
-        label=label,
-        meaning=meaning,
-        model=text_of(_value(summary, MODEL, key, mask), key),
+        label=column.label,
+        meaning=column.meaning,
+        model=score.text(values[MODEL]),
         best=best,
         outcome=next((o for o, members in groups.items() if members), "unknown"),
         text=_in_words(groups, len(names)),
     )
-
-
-def _value(summary: Mapping, name: str, key: str, mask: str) -> float | None:
-    return summary["results"][name]["masks"][mask][key]
-
-
-def text_of(value: float | None, key: str) -> str:
-    """A score as it is printed."""
-    return percent(value) if key == "top5" else number(value)
 
 
 def _in_words(groups: Mapping[str, Sequence[str]], num_names: int) -> str:
