@@ -31,7 +31,6 @@ from motionflow.models import blocks
 from motionflow.models.building import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.serving import saved_model
-from motionflow.serving.folding import fold
 
 BATCHES = (1, 8, 32)
 SIDES = (200, 480)
@@ -159,7 +158,7 @@ def main() -> None:
     parser.add_argument("--seconds", default=10.0, type=float, help="a comparison")
     args = parser.parse_args()
     model, folded, codebook = make_models(args)
-    fold(folded)
+    saved_model.fold(folded)
     name = args.run_dir or f"{args.model} of width {args.width}"
     print(
         f"{machine(TensorFlow=tf.__version__)}, {name}, "

@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
-from motionflow.serving import portable
+from motionflow.serving.inputs import example_known
 
 LOADER = Path(__file__).with_name("cpp_loader.py")
 
@@ -69,7 +69,7 @@ def requests(batch, frame_size, grid_size=None):
     floats = {"image": square.astype(np.float32) + 0.25}
     told = {}
     if grid_size:
-        known = portable.example_known(batch, grid_size)
+        known = example_known(batch, grid_size)
         told = {
             "known": floats | {"known": known},
             "guided": {"image": wide} | said(batch),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.serving import gate
+from motionflow.serving import tf_serving
 from tests import served, tiny_run
 
 pytestmark = pytest.mark.slow
@@ -206,4 +206,4 @@ def test_what_the_server_refuses_is_refused(function, words, tmp_path):
     np.testing.assert_array_equal(answer["flow"], 2 * image)
     (answer,) = served.cpp_answers(version, [("serving_default", {"image": image})])
     assert words in answer
-    assert any(words in sentence for sentence in gate.violations(version))
+    assert any(words in sentence for sentence in tf_serving.violations(version))

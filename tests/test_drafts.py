@@ -31,7 +31,7 @@ from motionflow.media.drawn import clip as drawn
 from motionflow.models import efficientnet_weights
 from motionflow.models.run_dir import RunDir
 from motionflow.scoring.evaluation import Evaluation, KnownSums
-from motionflow.serving import versions
+from motionflow.serving import exporting
 from motionflow.sweeps import Run
 from motionflow.training.map_store import MapStore
 from motionflow.training.tensorboard import Board
@@ -104,7 +104,7 @@ def version(path):
         Codebook(tiny_run.CENTERS).save(folder / "codebook.npz")
         (folder / "saved_model.pb").write_bytes(NOISE)
 
-    versions.publish(path, "saved_model", fill)
+    exporting.publish(path, "saved_model", fill)
 
 
 def clip(path):

@@ -28,7 +28,7 @@ LIGHT = ROOMS[:3]
 # Rooms and files that need an extra; setup.py says what is in it.
 EXTRAS = {
     "motionflow/labels/beam.py": "beam",
-    "motionflow/serving/onnx.py": "onnx",
+    "motionflow/serving/portable.py": "onnx",
     "motionflow/serving/client.py": "serving",
     "motionflow/serving/grpc_client.py": "serving",
     "motionflow/serving/rest_client.py": "serving",
@@ -178,8 +178,7 @@ def test_older_names_only_hand_over():
 
 # What is tested by the test of another module.
 TESTED_BY = {
-    "asking": "query",
-    "told": "signatures",
+    "inputs": "signatures",
     "building": "network",
     "options": "builder",
     "comparison": "compare",
@@ -188,6 +187,8 @@ TESTED_BY = {
     "strips": "forecasts",
     "data_flags": "data",
     "exporting": "export",
+    "grpc_client": "client",
+    "rest_client": "client",
     "guidance": "guided",
     "map_store": "trunk_maps",
     "restoring": "restore",

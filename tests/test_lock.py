@@ -13,7 +13,7 @@ from motionflow.data.resplit import resplit_data_dir
 from motionflow.errors import InputError
 from motionflow.files import lock
 from motionflow.labels.options import BuildOptions, ResplitOptions
-from motionflow.serving import versions
+from motionflow.serving import exporting
 from motionflow.training.trainer import train
 from tests import tiny_run
 from tests.conftest import write_avi
@@ -56,7 +56,7 @@ def learn(folder):
 
 
 def export(folder):
-    versions.publish(folder, "saved_model", lambda _: 1 / 0)
+    exporting.publish(folder, "saved_model", lambda _: 1 / 0)
 
 
 @pytest.mark.parametrize("write", [build, build_own, split, learn, export])

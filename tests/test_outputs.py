@@ -27,7 +27,7 @@ from motionflow.media import picture, video_writer
 from motionflow.media.drawn import write_clips as draw_clips
 from motionflow.models.predictor import load
 from motionflow.scoring.rows import row_name
-from motionflow.serving import asking, versions
+from motionflow.serving import exporting, query
 from motionflow.training.trainer import Trainer
 from tests import tiny_run
 from tests.tiny_data import write_hand_made
@@ -83,9 +83,9 @@ def train(folder):
         lambda folder: check_output(folder / "a.mp4"),
         lambda folder: picture.check_frames_folder(folder / "frames"),
         lambda folder: model.check_motion_output(folder / "a.flo"),
-        lambda folder: asking.check_output(folder / "a.png"),
+        lambda folder: outputs.check_file(folder / "a.png", query.SUFFIXES),
         lambda folder: filming.plan([str(folder)], str(folder / "films")),
-        lambda folder: versions.check_folder(folder / "x", "packed"),
+        lambda folder: exporting.check_folder(folder / "x", "packed"),
         lambda folder: draw_clips(str(folder / "clips")),
         train,
     ],
@@ -97,7 +97,7 @@ def test_each_command_asks_before_it_works(check, tmp_path, read_only):
 
 
 @pytest.mark.parametrize(
-    "check", [check_output, model.check_motion_output, asking.check_output]
+    "check", [check_output, model.check_motion_output, outputs.check_file]
 )
 def test_a_folder_in_the_place_of_a_file_is_refused(check, tmp_path):
     name = tmp_path / ("a.mp4" if check is check_output else "a.png")
@@ -114,7 +114,7 @@ def test_tensorflow_takes_no_name_that_is_not_utf8(tmp_path):
     with pytest.raises(InputError, match="TensorFlow cannot take the name .*caf"):
         Trainer(tiny_run.settings(tmp_path / "data", tmp_path / LATIN1))
     with pytest.raises(InputError, match="TensorFlow cannot take the name .*caf"):
-        versions.publish(tmp_path / LATIN1, "saved_model", lambda _: 1 / 0)
+        exporting.publish(tmp_path / LATIN1, "saved_model", lambda _: 1 / 0)
     run, export = tmp_path / LATIN1, tmp_path / f"{LATIN1}2"
     for folder, file in ((run, "config.json"), (export, "saved_model.pb")):
         folder.mkdir()

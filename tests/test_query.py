@@ -8,7 +8,7 @@ from motionflow import cli
 from motionflow.commands import query
 from motionflow.errors import InputError
 from motionflow.media import picture, video
-from motionflow.serving import asking
+from motionflow.serving.query import file_bytes
 from tests import served, serving_server
 
 pytestmark = pytest.mark.slow
@@ -165,11 +165,11 @@ def test_the_benchmark_counts_its_requests(ask, address, server, photo, capsys):
 
 def test_a_file_is_sent_as_it_is_where_the_server_can_read_it(photo, tmp_path):
     frame = picture.read_image(photo)
-    assert asking.file_bytes(photo, frame) == photo.read_bytes()
+    assert file_bytes(photo, frame) == photo.read_bytes()
     other = tmp_path / "a.bmp"
     Image.fromarray(frame).save(other)
     for path, sent in ((other, frame), (photo, frame[::2, ::2])):
-        data = asking.file_bytes(path, sent)
+        data = file_bytes(path, sent)
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         assert data.startswith(b"\x89PNG")
         np.testing.assert_array_equal(decoded[..., ::-1], sent)

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from motionflow.films.model import Model
 from motionflow.generate import picture_flow, rollout
 from motionflow.media import video
-from motionflow.models import predictor
+from motionflow.models import predictor, spatial_softmax
+from motionflow.serving.signatures import forecast
 from tests import served, tiny_run
 
 pytestmark = pytest.mark.slow
@@ -258,3 +260,38 @@ def test_nothing_need_be_said(guided, told_model, wide):
     film = guided["guided_rollout"](image=wide, **nothing, **numbers(2, 1))["frames"]
     own = told_model.animate(wide[1], num_predictions=2, frames_per_prediction=1)
     np.testing.assert_allclose(film[1], np.int32(list(own)[1:]), atol=1)
+
+
+# --- by hand ----------------------------------------------------------------------
+
+HAND_CENTERS = np.float32([[0, 0], [3, 4], [-8, 0]])
+
+
+def one_cell_each():
+    """A network of 2 x 2 cells that scores what the corners' colours say."""
+
+    def predict(frames):
+        return spatial_softmax.predictions(frames[:, tf.newaxis], HAND_CENTERS, 2)
+
+    return predictor.Predictor(predict, 2, 2, HAND_CENTERS, None)
+
+
+def test_the_parts_of_a_forecast_by_hand():
+    frames = np.zeros((1, 2, 2, 3), np.uint8)
+    frames[0, 0, 1] = 0, 200, 0  # surely the second vector
+    frames[0, 1, 0] = 200, 0, 200  # the first or the third, none sooner
+    found = forecast(one_cell_each(), frames)
+    assert "steps" not in found
+    np.testing.assert_allclose(found["flow"][0, 0, 1], [3, 4], atol=1e-6)
+    np.testing.assert_allclose(found["flow"][0, 1, 0], [-4, 0], atol=1e-6)
+    mean = HAND_CENTERS.mean(axis=0)
+    np.testing.assert_allclose(found["flow"][0, 0, 0], mean, atol=1e-6)
+    np.testing.assert_allclose(
+        found["speed"][0], [[np.hypot(*mean), 5], [4, np.hypot(*mean)]], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        found["confidence"][0], [[1 / 3, 1], [0.5, 1 / 3]], atol=1e-6
+    )
+    assert found["codes"][0, 0, 1] == 1 and found["codes"][0, 1, 0] in (0, 2)
+    assert found["probabilities"].shape == (1, 2, 2, 3)
+    np.testing.assert_allclose(tf.reduce_sum(found["probabilities"], -1), 1, atol=1e-6)

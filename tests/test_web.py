@@ -19,9 +19,9 @@ from motionflow.films.model import Model
 from motionflow.generate import rollout
 from motionflow.media import video
 from motionflow.models import predictor
-from motionflow.web import answer, upload
-from motionflow.web.turns import BusyError, GoneError, Turns
-from motionflow.web.wishes import Wishes
+from motionflow.web import answer
+from motionflow.web.request import MAX_BYTES, FilmRequest
+from motionflow.web.server import BusyError, GoneError, Turns
 from tests import served, tiny_run
 from tests.fake_predictor import FakePredictor
 from tests.told_predictor import ToldPredictor
@@ -240,7 +240,7 @@ def test_a_gif(told_client):
 
 def test_a_still_picture_looks_still_and_is_said_to_be():
     still = answer.film(
-        Model(FakePredictor(probability=0)), SQUARE, None, Wishes(length=1), False
+        Model(FakePredictor(probability=0)), SQUARE, None, FilmRequest(length=1), False
     )
     assert still["farthest"] == still["moving_share"] == 0
     assert still["mean_confidence"] == 1
@@ -249,10 +249,12 @@ def test_a_still_picture_looks_still_and_is_said_to_be():
     assert shown.shape == (800, 800, 3)
     plain = np.asarray(Image.fromarray(SQUARE).resize((800, 800), Image.BICUBIC))
     assert np.abs(shown.astype(int) - plain).mean() < 4
-    told = answer.film(Model(ToldPredictor()), SQUARE, None, Wishes(length=1), True)
+    told = answer.film(
+        Model(ToldPredictor()), SQUARE, None, FilmRequest(length=1), True
+    )
     assert "drag an arrow" in told["remarks"][0]
     shy = Model(FakePredictor((9, 0), probability=0.3))
-    said = answer.film(shy, SQUARE, None, Wishes(length=1), False)
+    said = answer.film(shy, SQUARE, None, FilmRequest(length=1), False)
     assert "rest most probable everywhere" in said["remarks"][0]
 
 
@@ -373,7 +375,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(fake_client, monkey
 
 
 def test_too_many_bytes(fake_client):
-    least = b"\x89PNG\r\n\x1a\n" + bytes(upload.MAX_BYTES - 8)
+    least = b"\x89PNG\r\n\x1a\n" + bytes(MAX_BYTES - 8)
     assert fake_client.post("/picture", data=least).status_code == 400
     found = fake_client.post("/picture", data=least + b"\0")
     assert found.status_code == 413

@@ -10,7 +10,7 @@ model before it appears.
 from absl import flags
 
 from motionflow.flag_groups import FlagGroups
-from motionflow.serving.versions import MAIN_FILES
+from motionflow.serving import FORMATS
 
 WORDS = "run_dir"
 
@@ -21,7 +21,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define.text("run_dir", "runs/allconv", "Run directory of a training.")
     define.text("export_dir", "exported", "Folder of versions.")
     text = "What to write; a folder of versions holds one format."
-    define.choice("format", "saved_model", MAIN_FILES, text)
+    define.choice("format", "saved_model", FORMATS, text)
     text = "Delete all but so many of the newest versions; 0: none."
     define.number("keep_versions", 0, text, at_least=0)
     define.text(

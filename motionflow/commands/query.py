@@ -15,14 +15,14 @@ of the whole picture.
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from motionflow import cli
 from motionflow.commands.control_flags import define_told, read_told
 from motionflow.errors import InputError
-from motionflow.files.outputs import check_replaceable
+from motionflow.files.outputs import check_file, check_replaceable
 from motionflow.flag_groups import FlagGroups
 
 if TYPE_CHECKING:
@@ -91,47 +91,36 @@ def make_client(values: flags.FlagValues) -> "Client":
         raise InputError(
             f"{error.name} is missing: pip install 'motionflow[serving]'"
         ) from error
-    kind, address = (
-        (GrpcClient, values.grpc) if values.grpc else (RestClient, values.rest)
-    )
+    kind = GrpcClient if values.grpc else RestClient
+    address = values.grpc or values.rest
     return kind(address, values.model_name, values.version, values.deadline)
 
 
 def _ask(values: flags.FlagValues, client: "Client", outputs: list[Path]) -> None:
     from motionflow.generate.control import Control
-    from motionflow.media import still
-    from motionflow.serving import asking, told
+    from motionflow.serving.query import SUFFIXES, Query, measure
 
     if not values.benchmark:
         for output in outputs:
-            asking.check_output(output)
+            check_file(output, SUFFIXES)
             check_replaceable(output, MARK, values.overwrite)
-    whole = still.read_still(values.input)
-    frame = still.bound_size(whole, values.max_size)
-    control = Control(**read_told(values)).fitted(whole.shape[:2], frame.shape[:2])
-    said = told.inputs(control) if control.is_told else {}
-    data = asking.file_bytes(Path(values.input), frame)
-    if values.benchmark:
-        total, threads = values.benchmark, values.concurrency
-        table = asking.measure(lambda: make_client(values), data, total, threads)
-        print(
-            f"{total} requests of {len(data):,} bytes, {threads} at a time, "
-            f"{os.cpu_count()} cores here",
-            file=sys.stderr,
-        )
-        print(table)
+    names = ("frame_size", "num_predictions", "frames_per_prediction", "fps")
+    query = Query.about(
+        Path(values.input),
+        values.max_size,
+        Control(**read_told(values)),
+        mark=MARK,
+        **{name: values[name].value for name in names},
+    )
+    if not values.benchmark:
+        for output in outputs:
+            print(f"wrote {output}: {query.write(client, output)}")
         return
-    names = ("num_predictions", "frames_per_prediction")
-    numbers: dict[str, Any] = {name: values[name].value for name in names}
-    for output in outputs:
-        if output.suffix == ".png":
-            if said:
-                text = asking.write_told_flow(client, frame, said, output, MARK)
-            else:
-                size = values.frame_size
-                text = asking.write_flow(client, data, frame, output, size, MARK)
-            print(f"wrote {output}: {text}")
-        else:
-            fps = values.fps
-            count = asking.write_film(client, frame, said, output, fps, MARK, **numbers)
-            print(f"wrote {output}: {count} frames, the first is the input")
+    total, threads = values.benchmark, values.concurrency
+    table = measure(lambda: make_client(values), query.data, total, threads)
+    print(
+        f"{total} requests of {len(query.data):,} bytes, {threads} at a time, "
+        f"{os.cpu_count()} cores here",
+        file=sys.stderr,
+    )
+    print(table)

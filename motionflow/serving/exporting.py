@@ -1,38 +1,28 @@
-"""Run directory -> a model that others can run.
+"""Run directory -> a model that others can run: the next version in a folder of them.
 
-    saved_model   R/ -> X/<version>/   for TensorFlow Serving, see `signatures` for what
-                                       it answers
-    tflite        R/ -> X/<version>/model.tflite, model-dynamic.tflite,
-                        model-float16.tflite, for phones and small computers
-    onnx          R/ -> X/<version>/model.onnx
-    packed        R/ -> X/<version>/model.npz, half the size, for this package alone
+    R/ --export_model--> X/1/, X/2/, ...
+
+    saved_model   for TensorFlow Serving, see `signatures` for what it answers
+    tflite, onnx, packed   see `portable`
 
 Each version has its codebook and, in assets.extra, a model card. The server polls the
-folder, so a version appears by one rename and only after it was loaded back and
-compared with the Keras model; nothing is written over.
+folder each second, so a version is written under another name and appears by one
+rename, only after it was loaded back and compared with the Keras model: complete or not
+at all. Nothing that is there is ever written over.
 """
 
 import logging
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from motionflow.compat import keras
-from motionflow.models import packed
-from motionflow.models.network import Network
+from motionflow.errors import InputError
+from motionflow.files import drafts, outputs
+from motionflow.files.lock import alone
+from motionflow.models.model_path import versions
 from motionflow.models.run_dir import RunDir
-from motionflow.serving import (
-    folding,
-    model_card,
-    onnx,
-    portable,
-    saved_model,
-    tflite,
-    versions,
-)
-
-_PACKED_BOUND = 0.02  # of a probability, as of TensorFlow Lite's float16
+from motionflow.serving import FORMATS, model_card, portable, saved_model
 
 
 def export_model(
@@ -60,53 +50,81 @@ def export_model(
       RuntimeError: the exported model does not answer like the Keras model.
     """
     run_dir, export_dir = RunDir.open(run_dir), Path(export_dir)
-    versions.check_folder(export_dir, format_name)
+    check_folder(export_dir, format_name)
     model = run_dir.load_model()
 
     def write(folder: Path) -> None:
-        _WRITERS[format_name](folder, model, run_dir)
+        if format_name == "saved_model":
+            served = saved_model.fold(run_dir.load_model())
+            saved_model.write(folder, served, model, run_dir.codebook)
+        else:
+            written = portable.WRITERS[format_name](folder, model, run_dir)
+            logging.getLogger(__name__).info(portable.format_table(written))
         card = model_card.make(run_dir, model, data_licence)
         model_card.write(folder / "assets.extra", card)
 
-    return versions.publish(export_dir, format_name, write, keep_versions)
+    return publish(export_dir, format_name, write, keep_versions)
 
 
-def _write_saved_model(folder: Path, model: keras.Model, run_dir: RunDir) -> None:
-    served = folding.fold(run_dir.load_model())
-    saved_model.write(folder, served, model, run_dir.codebook)
+def publish(
+    export_dir: str | os.PathLike,
+    format_name: str,
+    write: Callable[[Path], None],
+    keep_versions: int = 0,
+) -> Path:
+    """Lets `write` fill a folder and makes it the next version.
+
+    Args:
+      export_dir: see `export_model`.
+      format_name: of `FORMATS`; a folder of versions holds one format.
+      write: fills an empty folder; what it raises leaves no version behind.
+      keep_versions: see `export_model`.
+
+    Returns:
+      The new folder.
+
+    Raises:
+      InputError: `export_dir` is a version itself, holds another format, cannot be
+        written to, or is being written by another process.
+    """
+    export_dir = Path(export_dir)
+    check_folder(export_dir, format_name)
+    with alone(export_dir):
+        numbers = [int(version.name) for version in versions(export_dir)]
+        version = export_dir / str(max(numbers, default=0) + 1)
+        with drafts.drafts(export_dir, version.name) as work:
+            written = work / version.name
+            written.mkdir()
+            write(written)
+            os.rename(written, version)  # where no lock holds, another may be faster
+        if keep_versions:
+            for old in versions(export_dir)[:-keep_versions]:
+                # Out of the server's sight first: it would read half a version.
+                hidden = old.with_name(f".removed-{old.name}")
+                os.rename(old, hidden)
+                shutil.rmtree(hidden)
+    return version
 
 
-def _write_tflite(folder: Path, model: keras.Model, run_dir: RunDir) -> None:
-    _finish(folder, run_dir, tflite.write(folder, model, run_dir.codebook.centers))
+def check_folder(export_dir: Path, format_name: str) -> None:
+    """Refuses a folder that no version of a format may lie in.
 
-
-def _write_onnx(folder: Path, model: keras.Model, run_dir: RunDir) -> None:
-    _finish(folder, run_dir, onnx.write(folder, model, run_dir.codebook.centers))
-
-
-def _write_packed(folder: Path, model: Network, run_dir: RunDir) -> None:
-    path, codebook = folder / versions.MAIN_FILES["packed"], run_dir.codebook
-    packed.write(path, model, run_dir.model_config, codebook)
-    back, truth = (
-        portable.graph(network, codebook.centers)
-        for network in (packed.read(path)[0], model)
-    )
-
-    def run(*inputs: np.ndarray) -> dict[str, np.ndarray]:
-        return {key: value.numpy() for key, value in back(*inputs).items()}
-
-    written = portable.measure(path, run, truth, _PACKED_BOUND)
-    logging.getLogger(__name__).info(portable.format_table([written]))
-
-
-def _finish(folder: Path, run_dir: RunDir, written: list[portable.Written]) -> None:
-    run_dir.codebook.save(folder / "codebook.npz")
-    logging.getLogger(__name__).info(portable.format_table(written))
-
-
-_WRITERS = {
-    "saved_model": _write_saved_model,
-    "tflite": _write_tflite,
-    "onnx": _write_onnx,
-    "packed": _write_packed,
-}
+    Raises:
+      InputError: see `publish`.
+    """
+    outputs.check_name(export_dir)
+    outputs.check_folder(export_dir)
+    for name, main_file in FORMATS.items():
+        if (export_dir / main_file).exists():
+            raise InputError(
+                f"export_dir {export_dir} holds {main_file}: it is a version itself, "
+                f"expected the folder of versions above it"
+            )
+        if name == format_name:
+            continue
+        for version in versions(export_dir):
+            if (version / main_file).exists():
+                raise InputError(
+                    f"{version} has the format {name}; give {format_name} a folder of "
+                    f"its own"
+                )

@@ -5,24 +5,31 @@
                        V/assets.extra/tf_serving_warmup_requests
 
 labels.txt has a line for each code: its number, dx and dy in pixels.
+
+Batch normalisation is put into the convolutions before it: the same answers, sooner.
+
+    w <- w gamma / sqrt(variance + epsilon)
+    b <- (b - mean) gamma / sqrt(variance + epsilon) + beta
+
+TensorFlow merges the two by itself where the convolution has no bias, and only there.
+The report's have one.
 """
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.films.model import predict_motion
-from motionflow.generate import picture_flow, rollout
-from motionflow.generate.animation import Animation
+from motionflow.films.model import Model
 from motionflow.generate.control import Control
 from motionflow.labels.codebook import Codebook
-from motionflow.models import predictor
-from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE, Predictor
-from motionflow.serving import gate, portable, told, warmup
-from motionflow.serving.signatures import make_signatures
+from motionflow.models import blocks, predictor
+from motionflow.models.predictor import KNOWN_SIGNATURE
+from motionflow.serving import inputs, tf_serving
+from motionflow.serving.signatures import forecast, make_signatures
 
 TOLERANCE = 1e-5
 
@@ -35,7 +42,7 @@ def write(
     Args:
       folder: exists and is empty.
       served: from frames [B, S, S, 3] to logits; what is written.
-      model: what it is compared with, before `folding`.
+      model: what it is compared with, before `fold`.
       codebook: that it was trained with.
 
     Raises:
@@ -53,8 +60,37 @@ def write(
         signatures = make_signatures(served, codebook.centers)
         tf.saved_model.save(module, str(folder), signatures=signatures)
     grid_size = model.grid_size if KNOWN_SIGNATURE in signatures else None
-    warmup.write(folder, model.input_shape[1], grid_size)
+    tf_serving.write_warmup(folder, model.input_shape[1], grid_size)
     check(folder, model, codebook.centers)
+
+
+def fold(model: keras.Model) -> keras.Model:
+    """Folds batch normalisation in place, for predictions only.
+
+    Args:
+      model: a copy that nothing else uses; training it on makes no sense.
+
+    Returns:
+      The model.
+    """
+    for norm in model.layers:
+        if not isinstance(norm, keras.layers.BatchNormalization):
+            continue
+        layer = norm.inbound_nodes[0].inbound_layers
+        kinds = keras.layers.Conv2D, blocks.PaddedConv2D
+        if type(layer) not in kinds or not layer.use_bias:
+            continue  # TensorFlow's to merge, or a kernel of another layout
+        gamma, beta, mean, variance = map(np.float64, norm.get_weights())
+        factor = gamma / np.sqrt(variance + norm.epsilon)
+        kernel, bias = layer.get_weights()
+        layer.set_weights([kernel * factor, (bias - mean) * factor + beta])
+        norm.call = _identity
+    return model
+
+
+def _identity(inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+    del training
+    return inputs
 
 
 def labels(centers: np.ndarray) -> str:
@@ -69,42 +105,32 @@ def check(folder: Path, model: keras.Model, centers: np.ndarray) -> None:
       RuntimeError: an output differs by more than 1e-5 (relative, for large flows), a
         frame by more than 1 of 255, or the server would refuse it.
     """
-    if found := gate.violations(folder):
+    if found := tf_serving.violations(folder):
         raise RuntimeError(f"TensorFlow Serving would refuse it: {'; '.join(found)}")
     exported = tf.saved_model.load(str(folder))
+    network = Model(predictor.of_model(model, centers))
     side = model.input_shape[1]
     frames = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), np.uint8)
-    files = [tf.io.encode_png(frame) for frame in frames]
-    image, floats = tf.constant(frames), tf.constant(frames, tf.float32)
-    numbers = {"num_predictions": [2, 2], "frames_per_prediction": [2, 2]}
-    known = portable.example_known(2, model.grid_size)
+    files = [tf.io.encode_png(frame).numpy() for frame in frames]
+    known = inputs.example_known(2, model.grid_size)
     arrow = (side / 4, side / 4), (side / 2, side / 3)
     control = Control([arrow], [(3 * side / 4, side / 2)])
-    said = {k: np.repeat(v, 2, axis=0) for k, v in told.inputs(control).items()}
-    inputs = {
-        "serving_default": {"image": image},
-        "predict_bytes": {"image_bytes": tf.stack(files)},
-        "probabilities": {"image": image},
-        "steps": {"image": image},
-        "rollout": {"image": image} | numbers,
-        FRAMES_SIGNATURE: {"image": floats},
-        KNOWN_SIGNATURE: {"image": floats, "known": known},
-        "guided": {"image": image} | said,
-        "guided_rollout": {"image": image} | said | numbers,
-    }
-    predict = predictor.of_model(model, centers)
-    expected = dict.fromkeys(inputs, _expected(predict, frames))
-    if predict.takes_known:
-        expected[KNOWN_SIGNATURE] = _expected(predict, frames, known)
-        said_so = _expected_of_said(predict, frames, control)
-        expected |= dict.fromkeys(("guided", "guided_rollout"), said_so)
+    hints = inputs.hints_of(control)
+    hints = inputs.Hints(*(np.repeat(values, 2, axis=0) for values in hints))
+    expected = dict.fromkeys(exported.signatures, _expected(network, frames))
+    if network.predictor.takes_known:
+        expected[KNOWN_SIGNATURE] = _expected(network, frames, known)
+        told = _expected_of_hints(network, frames, control)
+        expected |= dict.fromkeys(("guided", "guided_rollout"), told)
+    asked = inputs.requests(frames, files, 2, known, hints)
     for name, signature in exported.signatures.items():
-        fed = {key: tf.constant(value) for key, value in inputs[name].items()}
+        fed = {key: tf.constant(value) for key, value in asked[name].items()}
         for key, answer in signature(**fed).items():
             place, answer, truth = f"{name}: {key}", answer.numpy(), expected[name]
             if key == "codes":
                 # Of two classes that are equally probable, either will do.
-                picked = _picked(truth["probabilities"], answer)
+                chances, answer = truth["probabilities"], answer[..., np.newaxis]
+                picked = np.take_along_axis(chances, answer, axis=-1)[..., 0]
                 _compare(place, picked, truth["confidence"])
             else:
                 tolerance = 1 if key == "frames" else TOLERANCE
@@ -112,42 +138,30 @@ def check(folder: Path, model: keras.Model, centers: np.ndarray) -> None:
 
 
 def _expected(
-    predict: Predictor, frames: np.ndarray, known: np.ndarray | None = None
+    network: Model, frames: np.ndarray, known: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """What the Keras model says, by the names of the outputs."""
-    found = {key: value.numpy() for key, value in predict(frames, known).items()}
-    flow, steps = picture_flow.flow_function(predict), found["step_probabilities"]
-    mode = "composed"
-    if predict.num_steps > 1:
-        flow, mode = picture_flow.sequence_function(predict), "sequence"
-    return {
-        "flow": found["flow"],
-        "speed": np.hypot(found["flow"][..., 0], found["flow"][..., 1]),
-        "confidence": found["probabilities"].max(axis=-1),
-        "probabilities": found["probabilities"],
-        "step_probabilities": steps.reshape(*steps.shape[:2], -1, steps.shape[-1]),
-        "steps": steps @ predict.centers,
-        "frames": rollout.generate(flow, frames, 2, 2, mode).numpy(),
-    }
+    found = forecast(network.predictor, frames, known)
+    found.setdefault("steps", found["flow"][:, tf.newaxis])
+    mode = "sequence" if network.predictor.num_steps > 1 else "composed"
+    films = _films(network, frames, mode=mode)
+    return {key: value.numpy() for key, value in found.items()} | {"frames": films}
 
 
-def _expected_of_said(
-    predict: Predictor, frames: np.ndarray, control: Control
+def _expected_of_hints(
+    network: Model, frames: np.ndarray, control: Control
 ) -> dict[str, np.ndarray]:
     """The same where somebody said how each picture moves."""
-    flow = np.stack([predict_motion(predict, frame, control).flow for frame in frames])
-    film = Animation(2, 2, control=control)
-    films = [[shot.frame for (shot,) in film.play(predict, frame)] for frame in frames]
-    return {
-        "flow": flow,
-        "speed": np.linalg.norm(flow, axis=-1),
-        "frames": np.array(films, np.float32)[:, 1:],
-    }
+    said: dict[str, Any] = {"arrows": control.arrows, "pins": control.pins}
+    flow = np.stack([network.flow(frame, **said).flow for frame in frames])
+    speed = np.linalg.norm(flow, axis=-1)
+    return {"flow": flow, "speed": speed, "frames": _films(network, frames, **said)}
 
 
-def _picked(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Probabilities of some codes: [..., K], [...] -> [...]."""
-    return np.take_along_axis(probabilities, codes[..., np.newaxis], -1)[..., 0]
+def _films(network: Model, frames: np.ndarray, **options: Any) -> np.ndarray:
+    options |= {"num_predictions": 2, "frames_per_prediction": 2}
+    films = [network.animate(frame, **options) for frame in frames]
+    return np.array([list(film)[1:] for film in films], np.float32)
 
 
 def _compare(

@@ -57,7 +57,7 @@ the row format of REST need one; roll-outs take their two numbers once an image,
 in all of them. What does not fit is an InvalidArgumentError, never a silent answer.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -66,13 +66,11 @@ from motionflow.compat import keras
 from motionflow.data.known import NUM_KNOWN
 from motionflow.generate import fitting, picture_flow, rollout, steering
 from motionflow.models import predictor
-from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE
-from motionflow.serving import picture_bytes, told
-from motionflow.serving.forecast import Forecast, forecast_function
+from motionflow.models.predictor import FRAMES_SIGNATURE, KNOWN_SIGNATURE, Predictor
+from motionflow.serving import inputs, picture_bytes
+from motionflow.serving.inputs import HINTS, NUMBERS, PICTURE, Hints
 
-MAX_FRAMES = 1000  # of a roll-out
-MAX_BYTES = 1 << 30  # of its answer; a protocol buffer ends at 2 GiB
-_PICTURE = tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")
+Answer = dict[str, tf.Tensor]
 
 
 def make_signatures(
@@ -87,55 +85,79 @@ def make_signatures(
     Returns:
       Concrete functions by their names, as `tf.saved_model.save` takes them.
     """
-    functions = _Functions(model, centers)
-    numbers = [
-        tf.TensorSpec([None], tf.int32, name=name)
-        for name in ("num_predictions", "frames_per_prediction")
-    ]
-    size = functions.predictor.frame_size
-    frames = tf.TensorSpec([None, size, size, 3], tf.float32, name="image")
-    bytes_spec = tf.TensorSpec([None], tf.string, name="image_bytes")
-    traced: dict[str, tuple[Callable, list[tf.TensorSpec]]] = {
-        "serving_default": (functions.predict, [_PICTURE]),
-        "predict_bytes": (functions.predict_bytes, [bytes_spec]),
-        "probabilities": (functions.probabilities, [_PICTURE]),
-        "steps": (functions.steps, [_PICTURE]),
-        "rollout": (functions.rollout, [_PICTURE, *numbers]),
-        FRAMES_SIGNATURE: (functions.frames, [frames]),
+    predict = predictor.of_model(model, centers)
+    side, grid = [predict.frame_size] * 2, [predict.grid_size] * 2
+    frames = tf.TensorSpec([None, *side, 3], tf.float32, name="image")
+    known = tf.TensorSpec([None, *grid, NUM_KNOWN], tf.float32, name="known")
+    # The name of an input is that of its TensorSpec.
+    specs = {
+        "serving_default": [PICTURE],
+        "predict_bytes": [tf.TensorSpec([None], tf.string, name="image_bytes")],
+        "probabilities": [PICTURE],
+        "steps": [PICTURE],
+        "rollout": [PICTURE, *NUMBERS],
+        FRAMES_SIGNATURE: [frames],
     }
-    if functions.predictor.takes_known:
-        shape = [None, *2 * [functions.predictor.grid_size], NUM_KNOWN]
-        known = tf.TensorSpec(shape, tf.float32, name="known")
-        traced |= {
-            KNOWN_SIGNATURE: (functions.known, [frames, known]),
-            "guided": (functions.guided, [_PICTURE, *told.SPECS]),
-            "guided_rollout": (
-                functions.guided_rollout,
-                [_PICTURE, *told.SPECS, *numbers],
-            ),
-        }
+    if predict.takes_known:
+        specs[KNOWN_SIGNATURE] = [frames, known]
+        specs["guided"] = [PICTURE, *HINTS]
+        specs["guided_rollout"] = [PICTURE, *NUMBERS, *HINTS]
+    signatures = _Signatures(predict)
     return {
-        name: tf.function(function, autograph=False).get_concrete_function(*specs)
-        for name, (function, specs) in traced.items()
+        name: tf.function(
+            getattr(signatures, name), autograph=False
+        ).get_concrete_function(*taken)
+        for name, taken in specs.items()
     }
 
 
-class _Functions:
-    """The functions, for one model and its codebook."""
+def forecast(
+    predict: Predictor, frames: tf.Tensor, known: tf.Tensor | None = None
+) -> Answer:
+    """All that an export says about frames, whatever its format.
 
-    def __init__(self, model: keras.Model, centers: np.ndarray):
-        frames = tf.TensorSpec(model.input_shape, tf.uint8)
-        # One graph of the network, whoever calls it.
-        self._forecast = tf.function(
-            forecast_function(model, centers), [frames], autograph=False
-        )
-        self.predictor = predictor.of_model(model, centers)
+    Args:
+      predict: the network.
+      frames: [B, S, S, 3] in 0..255.
+      known: float32 [B, g, g, 7], see `data.known`, of a network that can be told.
 
-    def predict(self, image: tf.Tensor) -> Forecast:
+    Returns:
+      flow, speed, codes, confidence, probabilities as above; and where the network says
+      more than `flow`: steps, and step_probabilities float32 [B, T, s * s, K].
+    """
+    found = predict(frames, known)
+    flow, chances = found["flow"], found["step_probabilities"]
+    answer = {
+        "flow": flow,
+        "speed": tf.sqrt(tf.reduce_sum(flow**2, axis=-1)),
+        "codes": found["codes"],
+        "confidence": tf.reduce_max(found["probabilities"], axis=-1),
+        "probabilities": found["probabilities"],
+    }
+    if (predict.num_steps, predict.fine_size) == (1, predict.grid_size):
+        return answer
+    flat = [-1, predict.num_steps, predict.fine_size**2, len(predict.centers)]
+    return answer | {
+        "steps": chances @ predict.centers,
+        "step_probabilities": tf.reshape(chances, flat),
+    }
+
+
+def _picked(answer: Answer, *names: str) -> Answer:
+    return {name: answer[name] for name in names if name in answer}
+
+
+class _Signatures:
+    """A method for each signature, of its name."""
+
+    def __init__(self, predict: Predictor):
+        self._predictor = predict
+
+    def serving_default(self, image: tf.Tensor) -> Answer:
         return self._answer(self._fit(image))
 
-    def predict_bytes(self, image_bytes: tf.Tensor) -> Forecast:
-        size = self.predictor.frame_size
+    def predict_bytes(self, image_bytes: tf.Tensor) -> Answer:
+        size = self._predictor.frame_size
 
         def decode(data: tf.Tensor) -> tf.Tensor:
             return fitting.fit(picture_bytes.decode(data)[tf.newaxis], size)[0]
@@ -147,150 +169,57 @@ class _Functions:
         )
         return self._answer(squares)
 
-    def probabilities(self, image: tf.Tensor) -> Forecast:
-        return {"probabilities": self._forecast(self._fit(image))["probabilities"]}
+    def probabilities(self, image: tf.Tensor) -> Answer:
+        return _picked(forecast(self._predictor, self._fit(image)), "probabilities")
 
-    def steps(self, image: tf.Tensor) -> Forecast:
-        found = self._forecast(self._fit(image))
+    def steps(self, image: tf.Tensor) -> Answer:
+        found = forecast(self._predictor, self._fit(image))
         return {"steps": found.get("steps", found["flow"][:, tf.newaxis])}
 
-    def frames(self, image: tf.Tensor) -> Forecast:
-        size = self.predictor.frame_size
-        found = self.predictor(tf.ensure_shape(image, [None, size, size, 3]))
-        answer, steps = _on_grid(found), found["step_probabilities"]
-        if steps.shape[1:3] == [1, self.predictor.grid_size]:
-            return answer
-        flat = [-1, steps.shape[1], self.predictor.fine_size**2, steps.shape[-1]]
-        return answer | {"step_probabilities": tf.reshape(steps, flat)}
-
-    def known(self, image: tf.Tensor, known: tf.Tensor) -> Forecast:
-        size = self.predictor.frame_size
+    def frames(self, image: tf.Tensor, known: tf.Tensor | None = None) -> Answer:
+        size = self._predictor.frame_size
         image = tf.ensure_shape(image, [None, size, size, 3])
-        return _on_grid(self.predictor(image, known))
+        found = forecast(self._predictor, image, known)
+        return _picked(found, "flow", "probabilities", "codes", "step_probabilities")
 
-    def rollout(
-        self,
-        image: tf.Tensor,
-        num_predictions: tf.Tensor,
-        frames_per_prediction: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
-        image, n, m = _checked_film(image, num_predictions, frames_per_prediction)
-        predict = picture_flow.sequence_function(self.predictor)
+    known = frames
+
+    def rollout(self, image: tf.Tensor, *numbers: tf.Tensor) -> Answer:
+        image, n, m = inputs.film(image, *numbers)
+        predict = picture_flow.sequence_function(self._predictor)
         film = rollout.generate_in_graph(
             lambda frames, memory: (predict(frames), memory), image, n, m
         )
         return {"frames": film}
 
-    def guided(
-        self,
-        image: tf.Tensor,
-        arrows: tf.Tensor,
-        num_arrows: tf.Tensor,
-        pins: tf.Tensor,
-        num_pins: tf.Tensor,
-    ) -> Forecast:
-        image = _checked_whole(image)
-        said = arrows, num_arrows, pins, num_pins
-        course = told.course(self.predictor, image, *said)
-        flow = steering.cell_flow(self.predictor, image, course, 1)[:, 0]
+    def guided(self, image: tf.Tensor, *hints: tf.Tensor) -> Answer:
+        image = inputs.whole_picture(image)
+        course = inputs.course(self._predictor, image, Hints(*hints))
+        flow = steering.cell_flow(self._predictor, image, course, 1)[:, 0]
         return {"flow": flow, "speed": tf.norm(flow, axis=-1)}
 
     def guided_rollout(
         self,
         image: tf.Tensor,
-        arrows: tf.Tensor,
-        num_arrows: tf.Tensor,
-        pins: tf.Tensor,
-        num_pins: tf.Tensor,
         num_predictions: tf.Tensor,
         frames_per_prediction: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
-        image, n, m = _checked_film(image, num_predictions, frames_per_prediction)
-        said = arrows, num_arrows, pins, num_pins
-        course = told.course(self.predictor, image, *said)
+        *hints: tf.Tensor,
+    ) -> Answer:
+        image, n, m = inputs.film(image, num_predictions, frames_per_prediction)
+        course = inputs.course(self._predictor, image, Hints(*hints))
 
-        def predict(
-            frames: tf.Tensor, memory: tuple[steering.Course, tf.Tensor]
-        ) -> tuple[tf.Tensor, tuple[steering.Course, tf.Tensor]]:
+        def predict(frames: tf.Tensor, memory: Any) -> tuple[tf.Tensor, Any]:
             course, num_left = memory
-            flow = steering.predict(self.predictor, frames, course, num_left)
-            course = steering.advance(self.predictor, course, flow[:, 0])
+            flow = steering.predict(self._predictor, frames, course, num_left)
+            course = steering.advance(self._predictor, course, flow[:, 0])
             return flow, (course, num_left - 1)
 
         film = rollout.generate_in_graph(predict, image, n, m, (course, n))
         return {"frames": film}
 
-    def _answer(self, frames: tf.Tensor) -> Forecast:
-        found = self._forecast(frames)
-        return {key: found[key] for key in ("flow", "speed", "codes", "confidence")}
+    def _answer(self, frames: tf.Tensor) -> Answer:
+        found = forecast(self._predictor, frames)
+        return _picked(found, "flow", "speed", "codes", "confidence")
 
     def _fit(self, image: tf.Tensor) -> tf.Tensor:
-        return fitting.fit(_checked_picture(image), self.predictor.frame_size)
-
-
-def _on_grid(found: Forecast) -> Forecast:
-    return {key: found[key] for key in ("flow", "probabilities", "codes")}
-
-
-def _checked_picture(image: tf.Tensor) -> tf.Tensor:
-    # The server looks at the type only: the graph must refuse shapes by itself.
-    image = tf.ensure_shape(image, _PICTURE.shape)
-    holds_pixels = tf.debugging.Assert(
-        tf.reduce_all(tf.shape(image)[1:3] > 0),
-        ["image holds no pixels; its shape:", tf.shape(image)],
-    )
-    with tf.control_dependencies([holds_pixels]):
-        return tf.identity(image)
-
-
-def _checked_whole(image: tf.Tensor) -> tf.Tensor:
-    """A picture that is answered for as a whole."""
-    image = _checked_picture(image)
-    height, width = tf.unstack(tf.shape(image)[1:3])
-    aspect = picture_flow.MAX_ASPECT
-    is_no_strip = tf.debugging.Assert(
-        tf.maximum(height, width) <= aspect * tf.minimum(height, width),
-        [f"image has a side of more than {aspect} others:", height, width],
-    )
-    with tf.control_dependencies([is_no_strip]):
-        return tf.identity(image)
-
-
-def _checked_film(
-    image: tf.Tensor, num_predictions: tf.Tensor, frames_per_prediction: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The picture, and the two numbers as scalars."""
-    image = _checked_whole(image)
-    n, m = (
-        _common_number(values, name, tf.shape(image)[0])
-        for values, name in (
-            (num_predictions, "num_predictions"),
-            (frames_per_prediction, "frames_per_prediction"),
-        )
-    )
-    total = tf.cast(n, tf.int64) * tf.cast(m, tf.int64)
-    num_bytes = tf.cast(tf.size(image), tf.int64) * total
-    checks = [
-        tf.debugging.Assert(
-            total <= MAX_FRAMES, [f"more than {MAX_FRAMES} frames:", total]
-        ),
-        tf.debugging.Assert(
-            num_bytes <= MAX_BYTES, [f"more than {MAX_BYTES} bytes:", num_bytes]
-        ),
-    ]
-    with tf.control_dependencies(checks):
-        return tf.identity(image), n, m
-
-
-def _common_number(values: tf.Tensor, name: str, batch: tf.Tensor) -> tf.Tensor:
-    """The one number that all rows of a request hold, scalar."""
-    values = tf.ensure_shape(values, [None])
-    is_one_number = tf.debugging.Assert(
-        (tf.size(values) == batch) & (batch > 0) & tf.reduce_all(values == values[:1]),
-        [f"{name} must hold one number an image, the same for all:", values],
-    )
-    with tf.control_dependencies([is_one_number]):
-        number = values[0]
-    positive = tf.debugging.Assert(number >= 1, [f"{name} is below 1:", number])
-    with tf.control_dependencies([positive]):
-        return tf.identity(number)
+        return fitting.fit(inputs.picture(image), self._predictor.frame_size)

@@ -1,15 +1,15 @@
 """A picture and what is wished of it -> what the page shows.
 
-    bytes          --picture--> the picture as the page shows it
-    frame, Wishes  --film-----> {"videos", numbers, remarks, "flow", "confidence"}
-    frame, Wishes  --gif------> bytes
+    bytes                     --picture--> the picture as the page shows it
+    frame, mask, FilmRequest  --film-----> {"videos", numbers, remarks, "flow", ...}
+    frame, mask, FilmRequest  --gif------> bytes
 
 Pictures and films are data URIs: nothing has to be kept for a later request.
 """
 
 import io
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import matplotlib
@@ -23,15 +23,13 @@ from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation
 from motionflow.generate.control import Control
 from motionflow.media import still
-from motionflow.web import upload
-from motionflow.web.turns import GoneError
-from motionflow.web.wishes import Wishes
+from motionflow.web.request import LONGEST_SIDE, FilmRequest, read_frame
+from motionflow.web.server import GoneError
 
 FPS = 10.0
 FRAMES_PER_PREDICTION = 5
 PREVIEW_SIDE, FUTURE_SIDE, GIF_SIDE = 320, 512, 480  # pixels, the longer side
 _PREVIEW_FUTURE_SIDE = 192
-# A preview predicts less often; what moves goes as far in it as in the film.
 _PREVIEW_PREDICTIONS, _PREVIEW_FRAMES = 2, 4
 _TEMPERATURES = {"calm": 1.0, "lively": 0.38}
 _MODES = {"open": "composed", "loop": "loop"}
@@ -44,7 +42,7 @@ def picture(model: Model, data: bytes) -> dict[str, Any]:
 
     Args:
       model: what will predict.
-      data: a file, see `upload.read_frame`.
+      data: a file, see `request.read_frame`.
 
     Returns:
       JSON values. `picture`: data URI of a PNG; `width`, `height`: its pixels;
@@ -53,7 +51,7 @@ def picture(model: Model, data: bytes) -> dict[str, Any]:
     Raises:
       InputError: the picture cannot be read, or is too long and narrow.
     """
-    frame, original = upload.read_frame(data)
+    frame, original = read_frame(data)
     height, width = frame.shape[:2]
     picture_flow.grid_shape(model.predictor, height, width)
     quick = [cv2.IMWRITE_PNG_COMPRESSION, 2]
@@ -70,7 +68,7 @@ def film(
     model: Model,
     frame: np.ndarray,
     mask: np.ndarray | None,
-    wishes: Wishes,
+    request: FilmRequest,
     is_preview: bool,
     is_gone: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
@@ -78,9 +76,9 @@ def film(
 
     Args:
       model: what predicts.
-      frame: uint8 [H, W, 3], from `upload.read_frame`.
+      frame: uint8 [H, W, 3], from `request.read_frame`.
       mask: of the same size; only where it is white may anything move.
-      wishes: how it is played; one film, or one for each seed.
+      request: how it is played; one film, or one for each seed.
       is_preview: small and of few frames; as long as the film.
       is_gone: whether who asked has left.
 
@@ -93,26 +91,26 @@ def film(
       `mean_confidence`: probability of the most probable class, mean over cells.
 
     Raises:
-      InputError: the wishes do not fit the picture or the model, or the picture is too
-        long and narrow.
+      InputError: the request does not fit the picture or the model, or the picture is
+        too long and narrow.
       GoneError: nobody waits for the answer.
     """
-    num_frames, fps = _pace(wishes, is_preview)
+    pace = _pace(request, is_preview)
     side = _PREVIEW_FUTURE_SIDE if is_preview else FUTURE_SIDE
-    if len(wishes.seeds) < 2:
-        side = PREVIEW_SIDE if is_preview else upload.LONGEST_SIDE
-    films = _films(model, frame, mask, wishes, side, is_preview)
-    videos = [pictures.video_uri(_watched(film, is_gone), fps) for film in films]
+    if len(request.seeds) < 2:
+        side = PREVIEW_SIDE if is_preview else LONGEST_SIDE
     small = still.bound_size(frame, side)
-    ways = [film.largest_motion or 0.0 for film in films]
-    farthest = max(ways) * max(frame.shape[:2]) / max(small.shape[:2])
+    films = _films(model, frame, mask, request, small, pace)
+    videos = [pictures.video_uri(_watched(film, is_gone), pace.fps) for film in films]
+    longest = max(film.largest_motion or 0.0 for film in films)
+    farthest = longest * max(frame.shape[:2]) / max(small.shape[:2])
     found = {
         "videos": videos,
         "width": small.shape[1],
         "height": small.shape[0],
-        "seconds": num_frames / fps,
+        "seconds": (pace.num_frames + (request.ending == "open")) / pace.fps,
         "farthest": farthest,
-        "remarks": _remarks(model, films[0], wishes, farthest),
+        "remarks": _remarks(model, films[0], request, farthest),
     }
     if is_preview or len(films) > 1:
         return found
@@ -123,11 +121,12 @@ def gif(
     model: Model,
     frame: np.ndarray,
     mask: np.ndarray | None,
-    wishes: Wishes,
+    request: FilmRequest,
     is_gone: Callable[[], bool] = lambda: False,
 ) -> bytes:
     """The film as a GIF of `GIF_SIDE`; see `film`."""
-    film = _films(model, frame, mask, wishes, GIF_SIDE, is_preview=False)[0]
+    small = still.bound_size(frame, GIF_SIDE)
+    film = _films(model, frame, mask, request, small, _pace(request, False))[0]
     frames = [Image.fromarray(frame) for frame in _watched(film, is_gone)]
     # All colours are those of the picture: one palette, found once.
     first = frames[0].quantize()
@@ -144,8 +143,8 @@ def warm_up(model: Model) -> None:
     for shape, ending in (((48, 64, 3), "open"), ((64, 48, 3), "loop")):
         arrows = [((9.0, 9.0), (12.0, 9.0))] if model.predictor.takes_known else []
         frame = np.zeros(shape, np.uint8)
-        film(model, frame, None, Wishes(arrows, ending="open"), is_preview=True)
-        film(model, frame, None, Wishes(ending=ending), is_preview=True)
+        film(model, frame, None, FilmRequest(arrows, ending="open"), is_preview=True)
+        film(model, frame, None, FilmRequest(ending=ending), is_preview=True)
 
 
 def draw_confidence(frame: np.ndarray, confidence: np.ndarray) -> np.ndarray:
@@ -167,9 +166,7 @@ def draw_confidence(frame: np.ndarray, confidence: np.ndarray) -> np.ndarray:
 
 def confidence_scale(height: int = 16, width: int = 256) -> np.ndarray:
     """The legend: 0 at the left, 1 at the right, over mid grey; uint8 RGB."""
-    values = np.broadcast_to(
-        np.linspace(0, 1, width, dtype=np.float32), (height, width)
-    )
+    values = np.tile(np.linspace(0, 1, width, dtype=np.float32), (height, 1))
     return _heat(values, np.full((height, width), 128, np.uint8))
 
 
@@ -180,53 +177,52 @@ def _heat(values: np.ndarray, gray: np.ndarray) -> np.ndarray:
     return np.rint(mixed).astype(np.uint8)
 
 
-def _pace(wishes: Wishes, is_preview: bool) -> tuple[int, float]:
-    """How many frames a film has, and how many a second."""
-    whole = wishes.length * FRAMES_PER_PREDICTION
-    num_frames = whole
-    if is_preview:
-        num_frames = min(wishes.length, _PREVIEW_PREDICTIONS) * _PREVIEW_FRAMES
-    fps = FPS * num_frames / whole
-    return num_frames + (wishes.ending == "open"), fps
+class _Pace(NamedTuple):
+    num_predictions: int
+    frames_per_prediction: int
+    fps: float
+
+    @property
+    def num_frames(self) -> int:
+        return self.num_predictions * self.frames_per_prediction
+
+
+def _pace(request: FilmRequest, is_preview: bool) -> _Pace:
+    """A preview predicts less often, and lasts as long as the film."""
+    whole = _Pace(request.length, FRAMES_PER_PREDICTION, FPS)
+    if not is_preview:
+        return whole
+    pace = _Pace(min(request.length, _PREVIEW_PREDICTIONS), _PREVIEW_FRAMES, FPS)
+    return pace._replace(fps=FPS * pace.num_frames / whole.num_frames)
 
 
 def _films(
     model: Model,
     frame: np.ndarray,
     mask: np.ndarray | None,
-    wishes: Wishes,
-    side: int,
-    is_preview: bool,
+    request: FilmRequest,
+    small: np.ndarray,
+    pace: _Pace,
 ) -> list[Film]:
-    num_predictions, num_frames = wishes.length, FRAMES_PER_PREDICTION
-    if is_preview:
-        num_predictions = min(wishes.length, _PREVIEW_PREDICTIONS)
-        num_frames = _PREVIEW_FRAMES
+    """What is asked of `frame`, played on `small`."""
     # Fewer predictions go as far: each moves more, but what is told is there already.
-    share = num_predictions / wishes.length
+    share = pace.num_predictions / request.length
     arrows = [
         ((x, y), (x + share * (x2 - x), y + share * (y2 - y)))
-        for (x, y), (x2, y2) in wishes.arrows
+        for (x, y), (x2, y2) in request.arrows
     ]
-
     white = None if mask is None else mask.max(axis=-1)
-    control = Control(arrows, wishes.pins, white, wishes.strength / share)
-    small = still.bound_size(frame, side)
+    control = Control(arrows, request.pins, white, request.strength / share)
     control = control.fitted(frame.shape[:2], small.shape[:2])
 
     def make(**chosen: Any) -> Film:
-        animation = Animation(
-            num_predictions,
-            num_frames,
-            _MODES[wishes.ending],
-            control=control,
-            **chosen,
-        )
+        numbers, mode = pace[:2], _MODES[request.ending]
+        animation = Animation(*numbers, mode, control=control, **chosen)
         return Film(model.predictor, small, animation)
 
-    if not wishes.seeds:
-        return [make(temperature=_TEMPERATURES[wishes.mood])]
-    return [make(num_futures=1, seed=seed) for seed in wishes.seeds]
+    if not request.seeds:
+        return [make(temperature=_TEMPERATURES[request.mood])]
+    return [make(num_futures=1, seed=seed) for seed in request.seeds]
 
 
 def _watched(film: Film, is_gone: Callable[[], bool]) -> Iterator[np.ndarray]:
@@ -242,9 +238,8 @@ def _drawn(model: Model, frame: np.ndarray, film: Film) -> dict[str, Any]:
     flow, found = film.first.flow, film.first.probabilities
     confidence, codes = found.max(axis=-1), found.argmax(axis=-1)
     still_code = np.linalg.norm(model.predictor.centers, axis=-1).argmin()
-    drawn = flow_drawing.draw_motion(frame, flow)
     return {
-        "flow": _jpeg(drawn),
+        "flow": _jpeg(flow_drawing.draw_motion(frame, flow)),
         "confidence": _jpeg(draw_confidence(frame, confidence)),
         "moving_share": float(np.mean(codes != still_code)),
         "mean_confidence": float(confidence.mean()),
@@ -257,7 +252,9 @@ def _jpeg(pixels: np.ndarray) -> str:
     return pictures.data_uri(data, "image/jpeg")
 
 
-def _remarks(model: Model, film: Film, wishes: Wishes, farthest: float) -> list[str]:
+def _remarks(
+    model: Model, film: Film, request: FilmRequest, farthest: float
+) -> list[str]:
     """What `Film.remarks` says, in the words of the page."""
     futures = "choose three possible futures"
     if farthest < LEAST_MOTION:
@@ -265,7 +262,7 @@ def _remarks(model: Model, film: Film, wishes: Wishes, farthest: float) -> list[
             return [f"Nothing moves here. To see what is possible, {futures}."]
         way = "drag an arrow from what should move"
         return [f"Nothing moves here: {way}, or {futures}."]
-    if not wishes.is_told and film.remarks():
+    if not request.is_told and film.remarks():
         return [
             "The model finds rest most probable everywhere. What moves here is the "
             f"average of all that may happen; to see single ones, {futures}."

@@ -26,8 +26,8 @@ from motionflow.drawing import flow_color
 from motionflow.errors import InputError
 from motionflow.films.model import Model
 from motionflow.media.drawn import make_clip
-from motionflow.web import answer, upload, wishes
-from motionflow.web.turns import BusyError, GoneError, Turns
+from motionflow.web import answer, request
+from motionflow.web.server import BusyError, GoneError, Turns
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 MAX_WAITING = 3
@@ -69,7 +69,7 @@ def make_app(model: Model, local_only: bool = True) -> flask.Flask:
     """
     app = flask.Flask(__name__, template_folder=".")
     app.request_class = _Request
-    app.config["MAX_CONTENT_LENGTH"] = upload.MAX_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = request.MAX_BYTES
     app.jinja_env.autoescape = True  # Flask's own choice looks at the suffix
     app.jinja_env.undefined = jinja2.StrictUndefined
     _add_guards(app, local_only)
@@ -105,12 +105,12 @@ def _add_page(app: flask.Flask, model: Model) -> None:
             "page.html.jinja",
             can_be_told=model.predictor.takes_known,
             remarks=model.remarks(),
-            max_megabytes=upload.MAX_BYTES // 2**20,
-            longest_side=upload.LONGEST_SIDE,
+            max_megabytes=request.MAX_BYTES // 2**20,
+            longest_side=request.LONGEST_SIDE,
             gif_side=answer.GIF_SIDE,
             seconds_per_prediction=answer.FRAMES_PER_PREDICTION / answer.FPS,
-            wishes=wishes,
-            defaults=wishes.Wishes(),
+            limits=request,
+            defaults=request.FilmRequest(),
         )
 
     @app.get("/example.png")
@@ -144,11 +144,11 @@ def _add_answers(app: flask.Flask, model: Model) -> None:
         kind = flask.request.form.get("kind", "film")
         if kind not in KINDS:
             raise InputError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
-        wished = wishes.read(flask.request.form.get("wishes", "{}"))
+        wished = request.read_request(flask.request.form.get("wishes", "{}"))
         files = {name: file.read() for name, file in flask.request.files.items()}
         with films.take(is_gone):
-            frame, _ = upload.read_frame(files.get("picture", b""))
-            mask = upload.read_frame(files["mask"])[0] if "mask" in files else None
+            frame, _ = request.read_frame(files.get("picture", b""))
+            mask = request.read_frame(files["mask"])[0] if "mask" in files else None
             asked = model, frame, mask, wished
             if kind == "gif":
                 found = answer.gif(*asked, is_gone)
@@ -190,5 +190,5 @@ def _add_refusals(app: flask.Flask) -> None:
     def http_error(error: HTTPException) -> tuple[dict, int]:
         text = error.description
         if error.code == 413:
-            text = f"This file is too large: at most {upload.MAX_BYTES // 2**20} MB."
+            text = f"This file is too large: at most {request.MAX_BYTES // 2**20} MB."
         return {"error": text}, error.code or 500

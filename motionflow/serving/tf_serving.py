@@ -1,18 +1,29 @@
-"""What TensorFlow Serving would refuse, or silently get wrong, read off the file.
+"""What TensorFlow Serving needs of a version: nothing that it refuses, and warm-up.
 
-    X/<version>/saved_model.pb --violations--> sentences, none if all is well
+    <version>/saved_model.pb --violations--> sentences, none if all is well
+    <version> --write_warmup--> assets.extra/tf_serving_warmup_requests
 
 The server holds TensorFlow's own operations, without Python and without XLA. Batching
 and the row format of REST need a leading dimension of any size on each input and
 output, and REST knows no 16-bit floats (TensorFlow Serving, `json_tensor.cc`).
+
+Warm-up is a TFRecord of PredictionLogs that the server sends itself before a version
+answers others: the first real request does not pay for what is made lazily, and a
+version that cannot answer them does not load. Pictures are grey: only their size costs
+time, and a tensor of one value takes a few bytes of file.
 """
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import graph_pb2, node_def_pb2
+from tensorflow.core.framework import graph_pb2, node_def_pb2, tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from motionflow.data.known import NUM_KNOWN
+from motionflow.serving.inputs import Hints, requests
 
 # In every server these need a Python or an XLA that is not there.
 FORBIDDEN = (
@@ -20,6 +31,8 @@ FORBIDDEN = (
     *("XlaLaunch", "XlaCallModule", "_XlaCompile", "_XlaRun"),
 )
 _HALF = (tf.float16, tf.bfloat16)
+_BATCH_SIZES = (1, 8)  # of warm-up
+_GREY = 128
 
 
 def violations(version: Path) -> list[str]:
@@ -29,7 +42,7 @@ def violations(version: Path) -> list[str]:
       version: the folder that holds saved_model.pb.
 
     Returns:
-      One sentence a violation.
+      One sentence for each thing that the server would refuse, or silently get wrong.
     """
     proto = saved_model_pb2.SavedModel.FromString(
         (version / "saved_model.pb").read_bytes()
@@ -82,3 +95,53 @@ def _node_violations(
         # Operations of libraries that are loaded later are not in raw_ops.
         elif not hasattr(tf.raw_ops, node.op) and node.op not in functions:
             yield f"the operation {node.op} is not one of TensorFlow's own"
+
+
+def write_warmup(version: Path, frame_size: int, grid_size: int | None = None) -> None:
+    """Writes a request to each signature at batch 1 and 8.
+
+    Args:
+      version: folder of the SavedModel.
+      frame_size: S; pictures are of this size, those of `predict_bytes` larger.
+      grid_size: g, of a network that can be told.
+    """
+    path = version / "assets.extra" / "tf_serving_warmup_requests"
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for batch in _BATCH_SIZES:
+            image = np.full((batch, frame_size, frame_size, 3), _GREY, np.uint8)
+            files = [_file(i, frame_size) for i in range(batch)]
+            told: dict = {}
+            if grid_size:
+                shape, ones = (batch, grid_size, grid_size), np.ones(batch, np.int32)
+                arrows, pins = np.zeros((batch, 1, 4)), np.ones((batch, 1, 2))
+                marks = np.float32(arrows), ones, np.float32(pins), ones
+                known = np.zeros((*shape, NUM_KNOWN), np.float32)
+                told = {"known": known, "hints": Hints(*marks)}
+            for signature, inputs in requests(image, files, 1, **told).items():
+                writer.write(_log(signature, inputs).SerializeToString())
+
+
+def _file(index: int, frame_size: int) -> bytes:
+    """JPEG and PNG by turns; a wide picture, so that resizing is warmed up too."""
+    grey = tf.fill([frame_size + 40, 2 * frame_size, 3], tf.constant(_GREY, tf.uint8))
+    encode = (tf.io.encode_jpeg, tf.io.encode_png)[index % 2]
+    return encode(grey).numpy()
+
+
+def _log(
+    signature: str, inputs: dict[str, np.ndarray]
+) -> prediction_log_pb2.PredictionLog:
+    log = prediction_log_pb2.PredictionLog()
+    request = log.predict_log.request
+    # The server puts the name of the model in itself.
+    request.model_spec.signature_name = signature
+    for name, values in inputs.items():
+        request.inputs[name].CopyFrom(_tensor(values))
+    return log
+
+
+def _tensor(values: np.ndarray) -> tensor_pb2.TensorProto:
+    if values.dtype == object or np.ptp(values):
+        return tf.make_tensor_proto(values)
+    return tf.make_tensor_proto(values.flat[0], values.dtype, values.shape)
