@@ -1,6 +1,6 @@
 """A data directory on one page of Markdown, to read in a terminal or paste into docs.
 
-Inspection --> where it came from, clips, splits, actions, codes, flow, verdicts
+Inspection --> where it came from, clips, splits, actions, codes, verdicts
 """
 
 import collections
@@ -16,7 +16,6 @@ from motionflow.inspection.promises import PROMISES
 from motionflow.labels.clip_status import LEFT_OUT
 from motionflow.labels.codebook import Codebook
 
-PERCENTS = (50, 75, 90, 95, 99)
 # Flags of `motionflow split`, where it puts data sets together.
 _BY_SPLIT = ("split", "num_clusters", "seed", "codebook", "test_sets")
 _BAR = 24  # characters of the longest bar
@@ -38,7 +37,6 @@ def format_card(found: Inspection) -> str:
         ["## Splits", "", *_splits(found)],
         *([["## Data sets", "", *_data_sets(found)]] if has_sets else []),
         ["## Actions", "", *_actions(found)],
-        ["## Flow", "", *_flow(found)],
         ["## Codes", "", *_codes(found, found.codebook)],
         ["## Verified", "", *_verdicts(found)],
     ]
@@ -137,18 +135,20 @@ def _clips(found: Inspection) -> list[str]:
 
 
 def _splits(found: Inspection) -> list[str]:
-    rows, has_past = [], found.manifest["flags"].get("past_frames", 0) > 0
+    rows, has_past = [], found.labels.past_frames > 0
     for split, census in found.censuses.items():
         shards = found.manifest["splits"][split]["shards"]
         counts = census.num_samples, census.num_clips, len(census.sources), len(shards)
         size = sum(shard["bytes"] for shard in shards) / 1e6
-        rows.append([split, *(f"{n:,}" for n in counts), f"{size:,.1f}"])
         still = census.still_share
-        rows[-1].append("-" if still is None else f"{still:.1%}")
-        if has_past:
-            rows[-1].append(f"{census.num_with_past:,}")
+        row = [split, *(f"{n:,}" for n in counts), f"{size:,.1f}"]
+        row += (
+            ["-", "-"] if still is None else [f"{still:.1%}", _pixels(census.longest)]
+        )
+        rows.append([*row, f"{census.num_with_past:,}"] if has_past else row)
     head = ["Split", "Samples", "Clips", "Sources", "Shards", "MB", "Still cells"]
-    return tables.markdown_table([*head, "Past known"][: len(rows[0])], rows)
+    head += ["Longest flow, px", "Past known"] if has_past else ["Longest flow, px"]
+    return tables.markdown_table(head, rows)
 
 
 def _data_sets(found: Inspection) -> list[str]:
@@ -181,26 +181,6 @@ def _shares(
 def _name(group: str) -> str:
     """A folder's name as a cell: one line, no bar, whatever it holds."""
     return repr(group)[1:-1].replace("|", r"\|") or "(none)"
-
-
-def _flow(found: Inspection) -> list[str]:
-    rows = []
-    for split, census in found.censuses.items():
-        for name, counts in (
-            ("all", census.lengths),
-            ("moving", census.moving_lengths),
-        ):
-            values = [counts.percentile(percent) for percent in PERCENTS]
-            values.append(counts.longest if counts.num_counted else None)
-            rows.append([split, name, f"{counts.num_counted:,}"])
-            rows[-1] += map(_pixels, values)
-    head = ["Split", "Cells", "Number", *(f"{p} %" for p in PERCENTS), "Longest"]
-    return [
-        "Percentiles of the length of the unquantised flow, in pixels. A cell moves",
-        "where its code is not the still one.",
-        "",
-        *tables.markdown_table(head, rows, num_names=2),
-    ]
 
 
 def _codes(found: Inspection, codebook: Codebook) -> list[str]:

@@ -1,58 +1,17 @@
-"""What the records of one split hold, counted while they stream by.
-
-    sample, sample, ... --> samples of each clip, codes, lengths of the flow
-
-However many samples there are, a census stays small. The report's 48,000 samples have
-19 million flow vectors; their lengths are counted to the hundredth of a pixel instead
-of being kept, so a percentile is exact as far as it is printed.
-"""
+"""What the records of one split hold, counted while they stream by."""
 
 import collections
 
 import numpy as np
 
-LONGEST = 1000.0  # pixels; five frames of 200 pixels. Longer vectors count as this
-STEP = 0.01  # pixels
-
-
-class LengthCounts:
-    """How many flow vectors have which length."""
-
-    def __init__(self) -> None:
-        """Nothing counted yet."""
-        self.counts = np.zeros(round(LONGEST / STEP) + 1, np.int64)
-        self.longest = 0.0
-
-    def add(self, lengths: np.ndarray) -> None:
-        """Counts float [N] lengths in pixels."""
-        bins = np.rint(np.minimum(lengths, LONGEST) / STEP).astype(np.int64)
-        np.add.at(self.counts, bins, 1)
-        self.longest = max(self.longest, float(lengths.max(initial=0)))
-
-    @property
-    def num_counted(self) -> int:
-        """Vectors counted."""
-        return int(self.counts.sum())
-
-    def percentile(self, percent: int) -> float | None:
-        """Returns the least length that `percent` of the vectors do not exceed.
-
-        In pixels, rounded to STEP; None where nothing was counted.
-        """
-        sums = np.cumsum(self.counts)
-        if not sums[-1]:
-            return None
-        return float(np.searchsorted(sums, percent * sums[-1] / 100) * STEP)
-
 
 class Census:
-    """Counts over the samples of one split.
+    """Counts over the samples of one split; it stays small, however many there are.
 
     Attributes:
       samples: (clip, action, source) -> number of its samples.
       code_counts: int64 [K], cells of each code.
-      lengths: of the flow in all cells.
-      moving_lengths: of the flow in the cells whose code is not the still one.
+      longest: pixels, of the flow in any cell.
       frame_sum: float64 [S, S, 3], sum of the frames.
       num_with_past: samples whose flow just before is known.
     """
@@ -61,10 +20,10 @@ class Census:
         """Takes the codebook's size K and still code, and the frame's side S."""
         self.samples: collections.Counter[tuple[str, str, str]] = collections.Counter()
         self.code_counts = np.zeros(num_clusters, np.int64)
-        self.zero_index = zero_index
-        self.lengths, self.moving_lengths = LengthCounts(), LengthCounts()
+        self.longest = 0.0
         self.frame_sum = np.zeros((frame_size, frame_size, 3))
         self.num_with_past = 0
+        self._zero_index = zero_index
 
     def add_sample(self, origin: tuple[str, str, str], frame: np.ndarray) -> None:
         """Counts a sample of a clip, action and source; frame is uint8 [S, S, 3]."""
@@ -74,9 +33,7 @@ class Census:
     def add_motion(self, flow: np.ndarray, codes: np.ndarray) -> None:
         """Counts finite flow float32 [g, g, 2] and its codes, int [g * g] below K."""
         self.code_counts += np.bincount(codes, minlength=len(self.code_counts))
-        lengths = np.linalg.norm(flow, axis=-1).ravel()
-        self.lengths.add(lengths)
-        self.moving_lengths.add(lengths[codes != self.zero_index])
+        self.longest = max(self.longest, float(np.linalg.norm(flow, axis=-1).max()))
 
     @property
     def num_samples(self) -> int:
@@ -102,4 +59,4 @@ class Census:
     def still_share(self) -> float | None:
         """Share of the cells that are still; None without a sample."""
         total = self.code_counts.sum()
-        return float(self.code_counts[self.zero_index] / total) if total else None
+        return float(self.code_counts[self._zero_index] / total) if total else None

@@ -1,7 +1,7 @@
 """Sample clips drawn by ourselves, with known flow.
 
 motions (how people move) -> figure (skeleton, parts) -> clip (frames, true flow)
-part, scenery: the textures of cloth, skin and background
+textures: parts in cloth and skin, background
 """
 
 from motionflow.media.drawn.clip import (

@@ -29,9 +29,9 @@ import numpy as np
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import make_folder
-from motionflow.media.drawn import motions, scenery
+from motionflow.media.drawn import motions
 from motionflow.media.drawn.figure import Figure
-from motionflow.media.drawn.part import make_parts
+from motionflow.media.drawn.textures import background, make_parts
 
 HEIGHT, WIDTH, NUM_FRAMES, FPS = 200, 266, 40, 30
 SOURCES_PER_ROUND, CLIPS_PER_ROUND = 12, 30
@@ -128,7 +128,7 @@ def make_clip(index: int, seed: int = 0) -> DrawnClip:
     passing = np.random.default_rng([seed, source, repeat])  # when, how fast
     num_people = 2 if action.pair and (source // len(ACTIONS)) % 2 else 1
     horizon = int(persistent.uniform(120, 150))
-    background = scenery.background(persistent, HEIGHT, WIDTH, horizon)
+    scenery = background(persistent, HEIGHT, WIDTH, horizon)
     facing = 1 if (turn + repeat) % 2 == 0 else -1
     figures = []
     for person in range(num_people):
@@ -139,12 +139,12 @@ def make_clip(index: int, seed: int = 0) -> DrawnClip:
         figures.append(figure)
         facing = -facing
     if action.name == "pullup":
-        _draw_bar(background, figures[0])
+        _draw_bar(scenery, figures[0])
     view = "fr" if action.front else {1: "ri", -1: "le"}[figures[-1].facing]
     label = f"drawn{seed}x{source:03d}"
     tail = f"{action.body}_nm_np{num_people}_{view}_goo_{repeat}.avi"
     return DrawnClip(
-        f"{label}_{action.name}_{tail}", action.name, label, background, figures
+        f"{label}_{action.name}_{tail}", action.name, label, scenery, figures
     )
 
 

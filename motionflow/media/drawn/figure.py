@@ -26,7 +26,7 @@ import numpy as np
 
 from motionflow.media.drawn import motions
 from motionflow.media.drawn.motions import FOREARM, SHIN, THIGH, UPPER_ARM, Motion, Pose
-from motionflow.media.drawn.part import ARM, LEG, TEXELS, Part
+from motionflow.media.drawn.textures import ARM, LEG, TEXELS, Part
 
 
 def _limb(
