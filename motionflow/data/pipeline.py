@@ -28,11 +28,7 @@ _INTERLEAVED_SHARDS = 10
 
 
 def steps_per_epoch(data_dir: DataDir, batch_size: int) -> int:
-    """Number of whole batches in the training split.
-
-    Raises:
-      InputError: the split is smaller than one batch.
-    """
+    """Number of whole batches in the training split; InputError where there is none."""
     num_samples = data_dir.num_samples("train")
     if num_samples < batch_size:
         raise InputError(
@@ -220,13 +216,7 @@ def evaluation_batches(
 def chosen_samples(
     data_dir: DataDir, split: str, is_chosen: np.ndarray
 ) -> tf.data.Dataset:
-    """Some samples of a split, one by one, in its order; only these are decoded.
-
-    Args:
-      data_dir: an opened data directory.
-      split: which one.
-      is_chosen: bool [N].
-    """
+    """The samples of a split where bool [N] says so, one by one; only these decoded."""
     chosen = tf.constant(is_chosen)
     records = tf.data.TFRecordDataset(data_dir.shards(split)).enumerate()
     return records.filter(lambda index, _: chosen[index]).map(
@@ -245,14 +235,10 @@ def read_samples(
 ) -> dict[str, np.ndarray]:
     """Reads a few samples by their place in the split; only these are decoded.
 
-    Args:
-      data_dir: an opened data directory.
-      split: which one.
-      indices: places in the order of `evaluation_batches`, each once.
-
     Returns:
-      what `evaluation_batches` gives, [len(indices), ...], in the order of `indices`;
-      and what the directory keeps of `LabelOptions.kept_shapes`, float32.
+      what `evaluation_batches` gives, [len(indices), ...], in the order of `indices`,
+      each of which is there once; and what the directory keeps of
+      `LabelOptions.kept_shapes`, float32.
     """
 
     def read(_: tf.Tensor, record: tf.Tensor) -> dict:

@@ -49,11 +49,7 @@ def write(path: str | Path, content: str | bytes) -> None:
 
 
 def write_array(path: str | Path, array: np.ndarray) -> None:
-    """Writes an .npy. `np.save` may lose the end of one: C's buffer, silently.
-
-    Raises:
-      NotWritten: as `write`.
-    """
+    """Writes an .npy. `np.save` may lose the end of one: C's buffer, silently."""
     with draft(path) as one, one.open("wb") as file:
         np.save(_Plain(file), array)
 
@@ -61,11 +57,7 @@ def write_array(path: str | Path, array: np.ndarray) -> None:
 def write_arrays(
     path: str | Path, arrays: Mapping[str, Any], compress: bool = False
 ) -> None:
-    """Writes an .npz; in memory first, for `np.savez` leaves half a file open.
-
-    Raises:
-      NotWritten: as `write`.
-    """
+    """Writes an .npz; in memory first, for `np.savez` leaves half a file open."""
     file = io.BytesIO()
     (np.savez_compressed if compress else np.savez)(file, **arrays)
     write(path, file.getvalue())
@@ -126,7 +118,9 @@ def drafts(
 
 
 def _move(work: Path, folder: Path, last: str | None) -> None:
-    for file in work.rglob("*"):
+    # What lies in another draft is flushed with that.
+    is_inner = any(part.startswith(_PREFIX) for part in folder.parts)
+    for file in () if is_inner else work.rglob("*"):
         if file.is_file():
             with file.open("rb+") as written:
                 os.fsync(written.fileno())
@@ -139,11 +133,7 @@ def _move(work: Path, folder: Path, last: str | None) -> None:
 
 @contextlib.contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Inside, `path` is written by somebody whose errors do not name it.
-
-    Raises:
-      NotWritten: it could not be.
-    """
+    """Inside, `path` is written by somebody whose errors do not name it: NotWritten."""
     try:
         yield
     except Exception as error:

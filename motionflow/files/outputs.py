@@ -22,11 +22,7 @@ _REACH = 2**16  # bytes at both ends of a file that are searched
 
 
 def check_folder(path: str | os.PathLike) -> None:
-    """Refuses a folder that cannot be written to, or could not be made.
-
-    Raises:
-      InputError: says why.
-    """
+    """Refuses a folder that cannot be written to, or could not be made."""
     place = Path(path)
     try:
         while not _is_there(place):
@@ -38,11 +34,7 @@ def check_folder(path: str | os.PathLike) -> None:
 
 
 def make_folder(path: str | os.PathLike) -> Path:
-    """Makes a folder for results, with those above it.
-
-    Raises:
-      InputError: see `check_folder`.
-    """
+    """Makes a folder for results, with those above it; or says why not."""
     check_folder(path)
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
@@ -104,11 +96,7 @@ def check_replaceable(
 
 
 def check_name(path: str | os.PathLike) -> None:
-    """Refuses a name that TensorFlow cannot take: checkpoints and exports are its own.
-
-    Raises:
-      InputError: a byte of it is no UTF-8.
-    """
+    """Refuses a name that is no UTF-8: TensorFlow writes checkpoints and exports."""
     try:
         os.fspath(path).encode()
     except UnicodeEncodeError as error:

@@ -71,12 +71,7 @@ def extract_clips(
 ) -> dict[str, Failure]:
     """Makes the samples of all clips, on the runner that the pipeline's options name.
 
-    Args:
-      clips: what to extract.
-      work: where the samples go; finished clips are found there.
-      limits: what one clip may cost.
-      pipeline_args: Beam's options, as on a command line, and those above.
-      progress: called with (clips done, clips in all) now and then.
+    Those are Beam's, as on a command line, and the two above.
 
     Returns:
       clip path -> what is wrong with it, for the clips that gave nothing.

@@ -86,7 +86,7 @@ def clip_status(
       clip: the clip.
       file: its samples, read where it is not excluded and did not fail.
       labels: how they were made.
-      failure: why there are none.
+      failure: why there are none, if so.
     """
     status = ClipStatus(
         clip=clip.path,

@@ -43,11 +43,7 @@ class Clip:
 
 
 def video_files(video_dir: str | Path) -> list[Path]:
-    """Lists every video below `video_dir`, as sorted relative paths.
-
-    Raises:
-      InputError: the directory is missing or holds no video.
-    """
+    """Every video below `video_dir`, as sorted relative paths; InputError if none."""
     return [path for path in _visible_files(video_dir) if is_video(path.name)]
 
 
@@ -101,16 +97,10 @@ def find_folder_clips(video_dir: str | Path) -> list[Clip]:
 def find_named_clips(
     video_dir: str | Path, parse: Callable[[Path], Clip]
 ) -> list[Clip]:
-    """Lists a folder whose file names tell action and source.
+    """All files of a folder but the hidden ones, as clips.
 
-    Args:
-      video_dir: folder of videos.
-      parse: from a video's relative path to the clip, whose `path` may be anything;
-        ValueError where the name is another, which excludes the clip.
-
-    Returns:
-      all files but the hidden ones; those that are no videos by their names are
-      excluded.
+    What is no video by its name is excluded, as are names that `parse` refuses by a
+    ValueError. It makes a clip, whose `path` may be anything, of a relative path.
     """
     clips = []
     for path in _visible_files(video_dir):

@@ -29,6 +29,8 @@ _SAMPLE_SIZE = 1 << 17  # vectors that the first centres are found from
 _BATCH_SIZE = 1 << 16  # smaller ones pull the centres about: 4096 ends 1 % worse
 _BUFFER_SIZE = 4 * _BATCH_SIZE  # vectors shuffled together
 _NUM_PASSES = 2  # a third would lower the quantisation error by 0.1 %
+# EOFError: an empty file; TypeError: an .npy of one array.
+_NO_CODEBOOK = (OSError, EOFError, LookupError, TypeError, ValueError, BadZipFile)
 _REMEDY = "choose fewer num_clusters, another seed, or a codebook that exists"
 
 
@@ -105,15 +107,11 @@ class Codebook:
         return codes.reshape(np.shape(flow)[:-1])
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Returns the centres of int [...] codes, float32 [..., 2]."""
+        """The centres of int [...] codes, float32 [..., 2]."""
         return self.centers[codes]
 
     def counted(self, batches: Iterable[np.ndarray]) -> "Codebook":
-        """Returns the same centres with the counts of these vectors.
-
-        Args:
-          batches: float32 [n, 2] each; read once.
-        """
+        """The same centres with the counts of these vectors, float32 [n, 2] each."""
         counts = np.zeros(self.num_clusters, np.int64)
         for batch in _joined(batches):
             counts += np.bincount(self.encode(batch), minlength=self.num_clusters)
@@ -135,15 +133,7 @@ class Codebook:
             with np.load(path) as file:
                 settings = json.loads(str(file.get("settings", "{}")))
                 return cls(file["centers"], file.get("counts"), settings)
-        # EOFError: an empty file; TypeError: an .npy of one array.
-        except (
-            OSError,
-            EOFError,
-            LookupError,
-            TypeError,
-            ValueError,
-            BadZipFile,
-        ) as error:
+        except _NO_CODEBOOK as error:
             raise InputError(f"{path} is no codebook: {error}") from error
 
 
@@ -232,12 +222,10 @@ def _fit_centers(
 def _sample(
     batches: Iterable[np.ndarray], rng: np.random.Generator
 ) -> tuple[np.ndarray, int]:
-    """Draws from a stream, every vector with the same chance.
+    """Draws up to _SAMPLE_SIZE vectors from a stream, each with the same chance.
 
-    Each vector gets a random key, and those with the smallest keys are kept.
-
-    Returns:
-      float32 [_SAMPLE_SIZE, 2], or all vectors if there are fewer; how many came by.
+    Each gets a random key, and those with the smallest keys are kept. Returns how many
+    came by, too.
     """
     keys, held = np.zeros(0), np.zeros((0, 2), np.float32)
     num_vectors, bound = 0, 1.0

@@ -40,12 +40,7 @@ if sys.platform != "win32":  # which has no memory limits for processes
 
 
 class ClipLimits(NamedTuple):
-    """What one clip may cost.
-
-    Attributes:
-      seconds: of time; 0 sets no limit.
-      megabytes: of memory that its process takes; 0 sets no limit.
-    """
+    """What one clip may cost of time and of its process' memory; 0 sets no limit."""
 
     seconds: float = 1800
     megabytes: int = 2048
@@ -109,14 +104,7 @@ def extract_clips(
     limits: ClipLimits = DEFAULT_LIMITS,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Failure]:
-    """Makes the samples of all clips, in processes of this machine.
-
-    Args:
-      clips: what to extract.
-      work: where the samples go; finished clips are found there.
-      num_workers: processes that decode and compute flow.
-      limits: what one clip may cost.
-      progress: called with (clips done, clips in all) after each clip.
+    """Makes the samples of all clips in a work folder, in processes of this machine.
 
     Returns:
       clip path -> what is wrong with it, for the clips that gave nothing.

@@ -69,7 +69,7 @@ def average_flow(
     Args:
       frames: n + 1 gray frames, uint8 [H, W]: the frame itself and the next n.
       compute: from `make_flow_function`.
-      average: one of FLOW_AVERAGES, see the module's text.
+      average: one of FLOW_AVERAGES, see above.
 
     Returns:
       float32 [H, W, 2], pixels.

@@ -133,12 +133,7 @@ def _flow_function(method: str) -> FlowFunction:
 def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
     """Decodes a clip and labels every `frame_stride`-th frame that has a future.
 
-    Args:
-      path: the video file.
-      options: sizes and methods.
-
-    Returns:
-      the clip's samples, none where it has fewer than `options.window_frames` frames.
+    A clip of fewer than `options.window_frames` frames gives no sample.
 
     Raises:
       InputError: the file is no video that can be decoded.

@@ -31,18 +31,11 @@ HELD_OUT = 0.1  # share of the clips for validation, and again for test
 def split_by_source(
     clips: Sequence[Clip], held_out: Iterable[str], seed: int
 ) -> dict[str, str]:
-    """Splits clips so that all clips of a source stay together.
+    """Clip path -> split, all clips of a source together.
 
     Sources are taken in an order that depends on their name and the seed only; each
-    goes to the first held-out split that it does not overfill, else to training.
-
-    Args:
-      clips: the clips to split.
-      held_out: names of the splits to fill with HELD_OUT of the clips each.
-      seed: another seed, another order.
-
-    Returns:
-      clip path -> split.
+    goes to the first of `held_out`, splits of HELD_OUT of the clips each, that it does
+    not overfill, else to training.
 
     Raises:
       InputError: too few sources to give each split one.
@@ -74,20 +67,12 @@ def split_by_source(
 def source_folds(
     clips: Sequence[Clip], num_folds: int, seed: int
 ) -> list[dict[str, str]]:
-    """Splits clips several times, so that each source is tested exactly once.
+    """For each fold, clip path -> split: each source is tested in exactly one.
 
     Sources with many clips are dealt first, each to the fold with the fewest test clips
     so far; which of equally large ones comes first depends on names and seed only. So
-    folds differ by a clip or two where there are many sources.
-
-    Args:
-      clips: the clips to split.
-      num_folds: how many splits to draw; 3 or more.
-      seed: another seed, other folds.
-
-    Returns:
-      for each fold, clip path -> split. A tenth of the clips that a fold does not test
-      are for its validation, chosen by `split_by_source`.
+    folds differ by a clip or two where there are many sources. A tenth of the clips
+    that a fold does not test are for its validation, chosen by `split_by_source`.
 
     Raises:
       InputError: fewer than three folds, or fewer sources than folds.
@@ -124,12 +109,7 @@ def drawn_order(sources: Iterable[str], seed: int | str) -> list[str]:
 def official_split(
     protocol: str, dataset: str, split_dir: str | Path | None
 ) -> Mapping[str, str] | None:
-    """Reads the published lists that a protocol follows.
-
-    Args:
-      protocol: one of PROTOCOLS.
-      dataset: whose lists to read, "hmdb51" or "ucf101".
-      split_dir: folder of the lists.
+    """Reads the published lists of a data set that a protocol follows.
 
     Returns:
       file name -> "train", "test" or "" (in neither); None for the other protocols.
@@ -148,14 +128,9 @@ def official_split(
 
 
 def listed_splits(clips: Iterable[Clip], official: Mapping[str, str]) -> dict[str, str]:
-    """Finds clips in the published lists, by names without suffix, in any case.
+    """Clip path -> "train", "test" or "": in neither of the published lists.
 
-    Args:
-      clips: the clips.
-      official: from `official_split`.
-
-    Returns:
-      clip path -> "train", "test" or "": in neither, or not listed.
+    Clips are found there by their names without suffix, in any case.
     """
     splits = {video_stem(name).casefold(): split for name, split in official.items()}
     return {c.path: splits.get(video_stem(c.path).casefold(), "") for c in clips}
@@ -164,15 +139,12 @@ def listed_splits(clips: Iterable[Clip], official: Mapping[str, str]) -> dict[st
 def split_clips(
     clips: Sequence[Clip], official: Mapping[str, str] | None, seed: int
 ) -> Mapping[str, str]:
-    """Gives each clip its split.
+    """Clip path -> one of SPLITS, or "" for a clip that the official split leaves out.
 
     Args:
       clips: usable clips.
       official: from `official_split`; None splits by source.
       seed: of the source order.
-
-    Returns:
-      clip path -> one of SPLITS, or "" for a clip that the official split leaves out.
 
     Raises:
       InputError: too few sources.
@@ -206,7 +178,7 @@ def split_samples(
     official: Mapping[str, str] | None,
     seed: int,
 ) -> dict[str, list[str]]:
-    """Gives each sample its split.
+    """Clip path -> the split of each of its samples.
 
     Args:
       clips: the clips that gave samples, in their order.
@@ -214,10 +186,6 @@ def split_samples(
       protocol: one of PROTOCOLS.
       official: from `official_split`.
       seed: of the source order, or of the frames' shuffling.
-
-    Returns:
-      clip path -> the split of each of its samples, as `split_clips` or `split_frames`
-      draws it.
 
     Raises:
       InputError: too few sources or samples.

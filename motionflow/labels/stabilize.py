@@ -77,15 +77,10 @@ class CameraMotion:
 
 
 def estimate_camera(first: np.ndarray, second: np.ndarray) -> CameraMotion:
-    """Estimates the background's homography between two frames, people left out.
+    """The background's motion between two gray frames uint8 [H, W], people left out.
 
-    Args:
-      first: uint8 [H, W], gray.
-      second: uint8 [H, W], gray.
-
-    Returns:
-      the motion; not `trusted` where too few points or too little of the border follow
-      it, or where it turns over, zooms more than twice or leaves the frame.
+    It is not `trusted` where too few points or too little of the border follow it, or
+    where it turns over, zooms more than twice or leaves the frame.
     """
     still = np.eye(3)
     before, after = _track(first, second, _corners(first))
@@ -122,15 +117,9 @@ class StabilizedFlow:
         self.estimates: list[CameraMotion] = []
 
     def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Returns the flow of `first` as a camera that stands still would see it.
+        """The flow of a gray frame uint8 [H, W] as a camera at rest would see it.
 
-        Args:
-          first: uint8 [H, W], gray.
-          second: uint8 [H, W], gray.
-
-        Returns:
-          float32 [H, W, 2], pixels of the first frame; where the camera is still,
-          exactly what the wrapped function gives.
+        Where the camera is still, it is exactly what the wrapped function gives.
 
         Raises:
           UnstableCamera: the estimate cannot be trusted.
@@ -150,7 +139,7 @@ class StabilizedFlow:
 def _corners(gray: np.ndarray) -> np.ndarray:
     """The sharpest corners of each cell, float32 [N, 2]; flat cells have none."""
     rows, columns = (
-        np.linspace(0, side, NUM_CELLS + 1).astype(int) for side in gray.shape
+        np.linspace(0, side, NUM_CELLS + 1, dtype=int) for side in gray.shape
     )
     found: list[np.ndarray] = [np.zeros((0, 2), np.float32)]
     for top, bottom in itertools.pairwise(rows):

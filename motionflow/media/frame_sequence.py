@@ -62,11 +62,9 @@ class FrameSequence:
         return self.lacking([])
 
     def lacking(self, missing: list[int], first: int | None = None) -> "FrameSequence":
-        """The same frames, numbered so that these numbers are left free.
+        """The same frames, numbered so that these ascending numbers are left free.
 
-        Args:
-          missing: ascending.
-          first: number of the first frame of the whole; the smallest, if None.
+        The whole begins with `first`; with the smallest number, if None.
 
         Raises:
           InputError: a number lies behind the end.
@@ -159,11 +157,7 @@ def _open_video(path: Path) -> FrameSequence:
 
 
 def find_pictures(folder: str | Path) -> tuple[list[Path], list[Path]]:
-    """Finds the pictures in a folder, by the suffixes of their names.
-
-    Returns:
-      pictures and other files, in the order of their names; hidden files and folders
-      are in neither.
+    """The pictures in a folder, by their names, and its other files that one sees.
 
     Raises:
       InputError: the folder holds no picture.
@@ -180,10 +174,7 @@ def find_pictures(folder: str | Path) -> tuple[list[Path], list[Path]]:
 
 
 def number_pictures(pictures: Sequence[Path]) -> tuple[list[int] | None, list[Path]]:
-    """Numbers pictures by their names, or puts them in order at least.
-
-    Args:
-      pictures: of one folder, one at least.
+    """Numbers pictures of a folder by their names, or puts them in order at least.
 
     Returns:
       the numbers of the frames, ascending, None where names are rather times; and the

@@ -50,26 +50,12 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def decode_image(data: bytes) -> np.ndarray:
-    """Decodes a picture file that is held in memory, as `read_image` does.
-
-    Returns:
-      uint8 [H, W, 3] RGB.
-
-    Raises:
-      InputError: as `read_image`.
-    """
+    """Decodes a picture file that is held in memory, as `read_image` does."""
     return _read(io.BytesIO(data), "the data")
 
 
 def from_image(image: Image.Image) -> np.ndarray:
-    """A PIL image as `read_image` gives a file's.
-
-    Returns:
-      uint8 [H, W, 3] RGB.
-
-    Raises:
-      InputError: its numbers do not tell what is white.
-    """
+    """A PIL image as `read_image` gives a file's, with the same refusals."""
     try:
         return _to_rgb(*_upright(image))
     except ValueError as error:
@@ -121,15 +107,8 @@ def write_frames(
 ) -> None:
     """Writes a folder of PNGs, `frame-0000.png` on; it appears whole or not at all.
 
-    An empty folder, or one of such frames only, is replaced.
-
-    Args:
-      folder: of the new files; its parent must exist.
-      frames: uint8 [H, W, 3] RGB each.
-      mark: who made them, see `files.outputs`.
-
-    Raises:
-      InputError: see `check_frames_folder`.
+    Frames are uint8 [H, W, 3] RGB. An empty folder, or one of such frames only, is
+    replaced; see `check_frames_folder` for what is refused.
     """
     check_frames_folder(folder)
     folder = Path(folder).resolve()

@@ -101,15 +101,9 @@ def as_moment(source: Picture) -> Moment:
 
 
 def bound_size(frame: np.ndarray, max_size: int) -> np.ndarray:
-    """Shrinks a frame whose longer side is above a bound, averaging areas.
+    """Shrinks a frame, uint8 [H, W, 3], to `max_size` pixels as its longer side.
 
-    Args:
-      frame: uint8 [H, W, 3].
-      max_size: bound in pixels; 0 for none.
-
-    Returns:
-      uint8; the frame itself if it is small enough, else with `max_size` as its longer
-      side and its aspect kept, up to rounding.
+    Its aspect is kept, up to rounding. What is small enough stays; 0 sets no bound.
     """
     height, width = frame.shape[:2]
     scale = max_size / max(height, width)

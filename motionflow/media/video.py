@@ -6,6 +6,10 @@
 
 PyAV decodes. What it refuses is left out, and so are the frames behind it up to the
 next that needs no other: they may be built on what is lost.
+
+A frame is shown by the filters that the program ffmpeg uses: `transpose`, `hflip`,
+`vflip` or `rotate` by the display matrix, `scale` by the shape of the pixels, and to
+RGB by the colour matrix and range that the frame is tagged with.
 """
 
 import collections
@@ -117,9 +121,7 @@ def _num_fewer(stamps: Sequence[Fraction | None], timing: Timing, tally: Tally) 
 def iter_frames(path: str | Path, decoder: str = "pyav") -> Iterator[np.ndarray]:
     """Yields a video's frames, uint8 [H, W, 3] RGB.
 
-    Args:
-      path: the video file.
-      decoder: of callers of 0.7, which had two; all names mean the only one now.
+    `decoder` is of callers of 0.7, which had two; all names mean the only one now.
 
     Raises:
       InputError: see `open_video`.
@@ -132,12 +134,7 @@ def decode(
 ) -> Iterator[tuple[Fraction | None, Callable[[], np.ndarray]]]:
     """Yields of each frame its time stamp, and a function that gives the frame.
 
-    Args:
-      path: the video file.
-      tally: is filled on the way.
-
-    Raises:
-      InputError: see `open_video`.
+    The tally is filled on the way. Raises InputError as `open_video` does.
     """
     tally = tally or Tally()
     with open_container(path) as container:
@@ -159,11 +156,7 @@ def decode(
 
 @contextlib.contextmanager
 def open_container(path: str | Path) -> Iterator[Any]:
-    """Opens a video file by PyAV.
-
-    Raises:
-      InputError: there is no such file, or it is no video.
-    """
+    """Opens a video file by PyAV; InputError where it is none."""
     import av
 
     check_file(path)
@@ -182,11 +175,7 @@ def open_container(path: str | Path) -> Iterator[Any]:
 
 
 def check_file(path: str | Path) -> None:
-    """Refuses what FFmpeg should not be asked to open.
-
-    Raises:
-      InputError: no file that can be read, a list of other files, or a HEIC photo.
-    """
+    """Refuses a file that cannot be read, a list of other files, a HEIC photo."""
     if not Path(path).is_file():  # a pipe would be waited for
         raise InputError(f"there is no file {path}")
     try:
@@ -233,15 +222,8 @@ def _good_frames(container: Any, stream: Any, tally: Tally) -> Iterator[Any]:
 def fit_frame(frame: np.ndarray, size: int) -> np.ndarray:
     """Resizes to height `size` and takes the centre crop, as the report does.
 
-    A frame that is taller than wide is resized to width `size` instead, so that there
-    is always a square to crop.
-
-    Args:
-      frame: uint8 [H, W, 3].
-      size: side of the square, pixels.
-
-    Returns:
-      uint8 [size, size, 3].
+    A frame uint8 [H, W, 3] that is taller than wide is resized to width `size` instead,
+    so that there is always a square to crop: uint8 [size, size, 3].
     """
     side = 4 * min(frame.shape[:2])
     top, left = (max(0, (n - side) // 2) for n in frame.shape[:2])
@@ -258,13 +240,10 @@ def fit_frame(frame: np.ndarray, size: int) -> np.ndarray:
 
 
 class Display:
-    """Shows the frames of one video, all in the size of the first.
-
-    Args:
-      pixel_aspect: width of a pixel over its height, by the container or the codec.
-    """
+    """Shows the frames of one video, all in the size of the first."""
 
     def __init__(self, pixel_aspect: Fraction | None):
+        """Takes the width of a pixel over its height."""
         self._pixel_aspect = pixel_aspect or Fraction(1)
         self._key: tuple | None = None
         self._graph: Any = None
@@ -319,8 +298,7 @@ def _display_matrix(frame: Any) -> tuple[int, ...]:
 def turns(matrix: tuple[int, ...]) -> Iterator[str]:
     """The filters that ffmpeg turns a frame with (fftools, `insert_filter`s).
 
-    Args:
-      matrix: [a, b, u, c, d, v, x, y, w] of a display matrix, 1 is 1 << 16; or ().
+    A display matrix is [a, b, u, c, d, v, x, y, w], 1 is 1 << 16; or ().
     """
     if not matrix:
         return

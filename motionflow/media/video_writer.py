@@ -160,24 +160,14 @@ def _gif_frames(frames: Iterable[np.ndarray], fps: float) -> Iterator[Image.Imag
 
 
 def has_sound(path: str | Path) -> bool:
-    """Whether a video file has sound.
-
-    Raises:
-      InputError: it is no video.
-    """
+    """Whether a video file has sound; InputError where it is no video."""
     with open_container(path) as container:
         return bool(container.streams.audio)
 
 
 @contextlib.contextmanager
 def open_sound(path: str | Path, output: Any) -> Iterator["Sound | None"]:
-    """Opens the sound of a video, if it has any, for an output container.
-
-    In the end it says what is not kept.
-
-    Raises:
-      InputError: it is no video.
-    """
+    """Opens the sound of a video, if it has any; says in the end what is not kept."""
     with open_container(path) as container:
         num_tracks = len(container.streams.audio)
         if not num_tracks:
@@ -198,16 +188,13 @@ def open_sound(path: str | Path, output: Any) -> Iterator["Sound | None"]:
 class Sound:
     """Sound that goes into an output container beside its frames.
 
-    Args:
-      source: the container that has it; its video's first frame is second 0.
-      output: the container that gets it.
-
     Attributes:
       num_packets: what was put out.
       num_lost: packets that could not be decoded.
     """
 
     def __init__(self, source: Any, output: Any):
+        """Takes two containers; the first frame of the source's video is second 0."""
         self.num_packets = self.num_lost = 0
         self._source, self._output = source, output
         video = source.streams.best("video")

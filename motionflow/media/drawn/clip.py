@@ -184,22 +184,14 @@ def write_clips(
 ) -> list[str]:
     """Writes clips 0 .. num_clips - 1 as `<output_dir>/<action>/<name>.avi`.
 
-    The files depend on `seed` and on the machine's ffmpeg only, not on `num_workers`.
-    Other files of the folder stay as they are.
-
-    Args:
-      output_dir: made where missing.
-      num_clips: at least 1.
-      seed: at least 0; another seed gives other people and places.
-      num_workers: processes; 1 draws in this one.
-      progress: called with (clips done, clips in all).
+    The files depend on `seed` and on the machine's ffmpeg only, not on `num_workers`,
+    processes of which one is this. Other files of the folder stay as they are.
 
     Returns:
       The paths of the written files, in the order of the clips.
 
     Raises:
       InputError: a number is too small, or `output_dir` cannot be written to.
-      NotWritten: the disk is full.
     """
     for name, value, least in (
         ("num_clips", num_clips, 1), ("seed", seed, 0), ("num_workers", num_workers, 1)

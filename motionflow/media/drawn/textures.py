@@ -164,8 +164,7 @@ def noise(
 ) -> np.ndarray:
     """Smooth noise with detail at each of `scales` (in pixels).
 
-    Returns:
-      float32 [height, width], mean 0, standard deviation 1.
+    float32 [height, width], mean 0, standard deviation 1.
     """
     total = np.zeros((height, width), np.float32)
     for scale in scales:
@@ -185,18 +184,10 @@ def cloth(
     pattern: str,
     step: float,
 ) -> np.ndarray:
-    """One piece of cloth, skin or hair.
+    """One piece of cloth, skin or hair, float32 [height, width, 3], not clipped.
 
-    Args:
-      rng: draws the noise.
-      height: texels.
-      width: texels.
-      colors: ground and pattern colour, each float32 [3].
-      pattern: "rings", "checks", "dots" or "plain".
-      step: texels from one ring, check or dot to the next.
-
-    Returns:
-      float32 [height, width, 3], not clipped.
+    Colours of ground and pattern are float32 [3]; patterns are "rings", "checks",
+    "dots" and "plain", `step` texels from one ring, check or dot to the next.
     """
     y, x = np.mgrid[:height, :width].astype(np.float32) * np.float32(2 * np.pi / step)
     waves = {
