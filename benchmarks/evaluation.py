@@ -11,16 +11,15 @@ more frames. Nearest neighbours and the forest have a pass of their own over the
 training frames and are no part of it; nor are the figures.
 """
 
+import argparse
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
 from common import machine, print_table, seconds
 
 from motionflow import baselines
@@ -35,11 +34,6 @@ from motionflow.scoring.rows import ModelRows, all_rows
 from motionflow.scoring.scores import MODEL
 from motionflow.scoring.summary import summarize
 
-FLAGS = flags.FLAGS
-flags.DEFINE_string("data_dir", "data/tfrecords", "Data directory.")
-flags.DEFINE_list("widths", ["1.0", "0.25"], "Widths of the all-convolutional network.")
-flags.DEFINE_integer("num_rounds", 3, "Turns; the fastest of each counts.")
-flags.DEFINE_integer("batch_size", 32, "Frames at a time.")
 SPLIT = "train"
 
 
@@ -59,11 +53,11 @@ def untrained(data: DataDir, width: float, folder: Path) -> predictor.Predictor:
     return predictor.load(folder)
 
 
-def compare(data: DataDir, width: float) -> list[str]:
+def compare(data: DataDir, width: float, batch_size: int, num_rounds: int) -> list[str]:
     """One row: milliseconds a frame of the forward pass and of the scoring."""
     with tempfile.TemporaryDirectory() as folder:
         model = untrained(data, width, Path(folder))
-    batches = evaluation_batches(data, SPLIT, FLAGS.batch_size)
+    batches = evaluation_batches(data, SPLIT, batch_size)
     frames = [batch["frames"] for batch in batches.as_numpy_iterator()]
     rows = ModelRows(MODEL, model, data, decodings=True)
     predict = all_rows([rows], baselines.constant_baselines(data), data)
@@ -73,12 +67,10 @@ def compare(data: DataDir, width: float) -> list[str]:
             model(batch)["flow"].numpy()
 
     def scored() -> Evaluation:
-        return evaluate(predict, data, SPLIT, FLAGS.batch_size)
+        return evaluate(predict, data, SPLIT, batch_size)
 
     model(frames[0]), model(frames[-1])  # traced before the clock runs
-    turns = np.array(
-        [[seconds(forward), seconds(scored)] for _ in range(FLAGS.num_rounds)]
-    )
+    turns = np.array([[seconds(forward), seconds(scored)] for _ in range(num_rounds)])
     bare, whole = 1000 * turns.min(axis=0) / data.num_samples(SPLIT)
     evaluation = scored()
     summary = seconds(lambda: summarize(evaluation))
@@ -86,16 +78,22 @@ def compare(data: DataDir, width: float) -> list[str]:
     return [*cells, f"{whole - bare:.1f}", f"{summary:.1f}"]
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
     """Prints one row a width."""
-    del argv
-    data = open_data_dir(FLAGS.data_dir)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", default="data/tfrecords")
+    parser.add_argument("--widths", default="1.0,0.25", help="of allconv")
+    parser.add_argument("--num_rounds", type=int, default=3, help="turns of each")
+    parser.add_argument("--batch_size", type=int, default=32)
+    args = parser.parse_args()
+    data = open_data_dir(args.data_dir)
     print(f"{machine(TensorFlow=tf.__version__)}, {data.num_samples(SPLIT):,} frames")
     head = ["Width", "Forward, ms", "Scoring, ms", "Ratio", "Difference, ms"]
     head.append("Summary, s")
-    rows = [compare(data, float(width)) for width in FLAGS.widths]
+    options = args.batch_size, args.num_rounds
+    rows = [compare(data, float(width), *options) for width in args.widths.split(",")]
     print_table(head, rows)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main()

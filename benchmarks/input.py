@@ -10,27 +10,21 @@ noise of the size of real ones. One row an encoding; the limit and the pipelines
 alternate, and the fastest round of each counts.
 """
 
+import argparse
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
-from absl import app, flags
 from common import machine, print_table, seconds
 from noise_data import write_noise_data
 
 from motionflow.data import pipeline, records
 from motionflow.data.augmentation import Augmentation
 from motionflow.data.data_dir import DataDir
-
-FLAGS = flags.FLAGS
-flags.DEFINE_list("encodings", ["png", "jpeg", "raw"], "How frames are stored.")
-flags.DEFINE_integer("num_samples", 4000, "Records.", lower_bound=1)
-flags.DEFINE_integer("batch_size", 125, "Images a batch.", lower_bound=1)
-flags.DEFINE_integer("num_rounds", 5, "Turns; the fastest of each counts.")
 
 PIPELINES = {
     "plain": Augmentation(),
@@ -85,18 +79,23 @@ def measure(data: DataDir, batch_size: int, num_rounds: int) -> list[str]:
     return cells
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
     """Runs the benchmark."""
-    del argv
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--encodings", default="png,jpeg,raw", help="of frames")
+    parser.add_argument("--num_samples", type=int, default=4000)
+    parser.add_argument("--batch_size", type=int, default=125)
+    parser.add_argument("--num_rounds", type=int, default=5, help="turns of each")
+    args = parser.parse_args()
     rows = []
-    for encoding in FLAGS.encodings:
+    for encoding in args.encodings.split(","):
         with tempfile.TemporaryDirectory() as folder:
-            data = write_noise_data(Path(folder) / "data", FLAGS.num_samples, encoding)
-            cells = measure(data, FLAGS.batch_size, FLAGS.num_rounds)
+            data = write_noise_data(Path(folder) / "data", args.num_samples, encoding)
+            cells = measure(data, args.batch_size, args.num_rounds)
             rows.append([encoding, *cells])
     print(machine(TensorFlow=tf.__version__))
     print_table(["images/s (of limit)", "limit", *PIPELINES], rows)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main()

@@ -17,18 +17,18 @@ the fastest product of two large matrices in either library. Operations are coun
 the layers' shapes (step_results.py).
 """
 
+import argparse
 import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
 from noise_data import write_noise_data
 from step_results import (
     BARE,
@@ -54,7 +54,6 @@ from motionflow.data.data_dir import DataDir
 from motionflow.models import blocks
 from motionflow.training.settings import Settings
 
-FLAGS = flags.FLAGS
 # As configs/allconv.flags and configs/alexnet.flags have it.
 RECIPES = {
     "allconv": {"learning_rate": 1e-3, "l2": 1e-5, "dropout": 0.3},
@@ -70,21 +69,19 @@ NUM_COMPARED = 2
 MATRIX_SIZE = 2048
 
 
-def define_flags(flag_values: flags.FlagValues) -> None:
-    """Defines this command's flags on a registry."""
-    here, positive = {"flag_values": flag_values}, {"lower_bound": 1}
-    flags.DEFINE_list("model", list(RECIPES), "Networks.", **here)
-    flags.DEFINE_float("width", 1.0, "Factor on filters and units.", **here)
-    flags.DEFINE_integer("batch_size", 32, "Images a step.", **positive, **here)
-    flags.DEFINE_integer("num_steps", 3, "Steps a turn.", **positive, **here)
-    flags.DEFINE_integer("num_rounds", 3, "Turns of each.", **positive, **here)
-    flags.DEFINE_enum("precision", "float32", list(TOLERANCES), "Of both.", **here)
-    cores = os.cpu_count()
-    flags.DEFINE_integer("num_threads", cores, "Of either.", **positive, **here)
-    text = (
-        "Python with PyTorch, perhaps of another environment; left out if it has none."
-    )
-    flags.DEFINE_string("torch_python", sys.executable, text, **here)
+def parse() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default=",".join(RECIPES), help="networks")
+    parser.add_argument("--width", type=float, default=1.0, help="factor on filters")
+    parser.add_argument("--batch_size", type=int, default=32, help="images a step")
+    parser.add_argument("--num_steps", type=int, default=3, help="steps a turn")
+    parser.add_argument("--num_rounds", type=int, default=3, help="turns of each")
+    parser.add_argument("--precision", default="float32", choices=TOLERANCES)
+    parser.add_argument("--num_threads", type=int, default=os.cpu_count())
+    text = "Python with PyTorch, of any environment; left out if it has none"
+    parser.add_argument("--torch_python", default=sys.executable, help=text)
+    return parser.parse_args()
 
 
 class Turns:
@@ -92,34 +89,36 @@ class Turns:
 
     Args:
       contestants: functions of a number of steps that return seconds.
+      num_steps: of a turn.
 
     Attributes:
       seconds: of each contestant's turns, without the first, which is one step.
     """
 
-    def __init__(self, contestants: dict[str, Callable[[int], float]]):
+    def __init__(self, contestants: dict[str, Callable[[int], float]], num_steps: int):
         self._contestants, self._is_warm = contestants, False
+        self._num_steps = num_steps
         self.seconds: dict[str, list[float]] = {name: [] for name in contestants}
 
     def __call__(self) -> None:
         """Lets each have its turn."""
         for name, run in self._contestants.items():
-            seconds = run(FLAGS.num_steps if self._is_warm else 1)
+            seconds = run(self._num_steps if self._is_warm else 1)
             if self._is_warm:
                 self.seconds[name].append(seconds)
         self._is_warm = True
 
 
-def compare(name: str, data: DataDir, folder: Path) -> None:
+def compare(args: argparse.Namespace, name: str, data: DataDir, folder: Path) -> None:
     """Measures one network and prints what was found."""
     settings = Settings(
         data_dir=str(data.path),
         run_dir=str(folder / "run"),
         model=name,
-        width=FLAGS.width,
-        batch_size=FLAGS.batch_size,
-        epochs=FLAGS.num_rounds + 1,
-        precision=FLAGS.precision,
+        width=args.width,
+        batch_size=args.batch_size,
+        epochs=args.num_rounds + 1,
+        precision=args.precision,
         **RECIPES[name],
     )
     bare = BareStep(settings, data)
@@ -131,23 +130,26 @@ def compare(name: str, data: DataDir, folder: Path) -> None:
         TENSORFLOW: lambda _: product_seconds(MATRIX_SIZE, settings.precision),
     }
     with contextlib.ExitStack() as stack:
-        peer = start_peer(settings, data.codebook.num_clusters)
+        peer = start_peer(args, settings, data.codebook.num_clusters)
         if peer:
             stack.enter_context(peer)
-            check_peer(peer, bare.model, frames.numpy(), codes.numpy(), folder)
+            batch = frames.numpy(), codes.numpy()
+            check_peer(peer, bare.model, *batch, folder, settings.precision)
             contestants |= {
                 EAGER: lambda num_steps: peer.ask("eager", num_steps)[0],
                 COMPILED: lambda num_steps: peer.ask("compiled", num_steps)[0],
                 PYTORCH: lambda _: peer.ask("multiply", MATRIX_SIZE),
             }
-        turns, training = Turns(contestants), WholeTraining(settings)
+        turns = Turns(contestants, args.num_steps)
+        training = WholeTraining(settings)
         training.run(turns)
-        print_results(bare.model, settings, turns.seconds, training)
+        print_results(args, bare.model, settings, turns.seconds, training)
         if peer:
             print(f"The waiting process used {peer.waiting_share:.1%} of a processor.")
 
 
 def print_results(
+    args: argparse.Namespace,
     model: keras.Model,
     settings: Settings,
     turns: dict[str, list[float]],
@@ -157,7 +159,7 @@ def print_results(
     libraries = [library for library in (TENSORFLOW, PYTORCH) if library in turns]
     results = Results(
         batch_size=settings.batch_size,
-        num_steps=FLAGS.num_steps,
+        num_steps=args.num_steps,
         flops=training_flops(model),
         products={
             library: [2 * MATRIX_SIZE**3 / seconds for seconds in turns.pop(library)]
@@ -172,7 +174,7 @@ def print_results(
     head = f"{settings.model}, width {settings.width:g}, batch {settings.batch_size}"
     print(
         f"\n## {head}, {settings.precision}\n\n"
-        f"{blocks.count_parameters(model):,} parameters, {FLAGS.num_threads} threads, "
+        f"{blocks.count_parameters(model):,} parameters, {args.num_threads} threads, "
         f"TensorFlow {tf.__version__}"
     )
     print("\n".join(results.lines()))
@@ -182,14 +184,16 @@ def print_results(
     )
 
 
-def start_peer(settings: Settings, num_clusters: int) -> Peer | None:
+def start_peer(
+    args: argparse.Namespace, settings: Settings, num_clusters: int
+) -> Peer | None:
     """Starts PyTorch, if there is one."""
-    if not has_torch(FLAGS.torch_python):
-        print(f"PyTorch left out: {FLAGS.torch_python} has none; see --torch_python")
+    if not has_torch(args.torch_python):
+        print(f"PyTorch left out: {args.torch_python} has none; see --torch_python")
         return None
     return Peer(
-        FLAGS.torch_python,
-        FLAGS.num_threads,
+        args.torch_python,
+        args.num_threads,
         name=settings.model,
         width=settings.width,
         num_clusters=num_clusters,
@@ -206,28 +210,28 @@ def check_peer(
     frames: np.ndarray,
     codes: np.ndarray,
     folder: Path,
+    precision: str,
 ) -> None:
     """Gives PyTorch our weights and the batch, and insists on the same logits."""
     np.savez(folder / "batch.npz", frames=frames, codes=codes)
     peer.ask("batch", str(folder / "batch.npz"))
     difference = compare_networks(model, peer, frames[:NUM_COMPARED], folder)
     print(f"PyTorch {peer.version}: same weights, logits differ by {difference:.1e}")
-    if difference > TOLERANCES[FLAGS.precision]:
+    if difference > TOLERANCES[precision]:
         raise RuntimeError("PyTorch's network is another one")
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
     """Prints a table a network."""
-    del argv
-    tf.config.threading.set_intra_op_parallelism_threads(FLAGS.num_threads)
-    tf.config.threading.set_inter_op_parallelism_threads(FLAGS.num_threads)
-    for name in FLAGS.model:
+    args = parse()
+    tf.config.threading.set_intra_op_parallelism_threads(args.num_threads)
+    tf.config.threading.set_inter_op_parallelism_threads(args.num_threads)
+    for name in args.model.split(","):
         with tempfile.TemporaryDirectory() as folder:
-            num_samples = FLAGS.batch_size * FLAGS.num_steps
+            num_samples = args.batch_size * args.num_steps
             data = write_noise_data(Path(folder, "data"), num_samples)
-            compare(name, data, Path(folder))
+            compare(args, name, data, Path(folder))
 
 
 if __name__ == "__main__":
-    define_flags(FLAGS)
-    app.run(main)
+    main()

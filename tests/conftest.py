@@ -106,55 +106,42 @@ def short_trunk(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def run_dir(tmp_path_factory) -> Path:
-    """The run of a small allconv with random weights; read it only."""
+def data(tmp_path_factory):
+    """What `tiny_run.write_data` writes, opened; read it only."""
+    from motionflow.data.data_dir import open_data_dir
     from tests import tiny_run
 
-    return tiny_run.write_run(tmp_path_factory.mktemp("session") / "run")
+    return open_data_dir(tiny_run.write_data(tmp_path_factory.mktemp("noise") / "d"))
 
 
-@pytest.fixture(scope="session")
-def steps_run_dir(tmp_path_factory) -> Path:
-    """That of a dense_sequence."""
-    from tests import tiny_run
+def run_of(network: str):
+    """A fixture: the run of a small network with random weights; read it only."""
 
-    folder = tmp_path_factory.mktemp("session") / "run"
-    return tiny_run.write_run(folder, "dense_sequence")
+    @pytest.fixture(scope="session")
+    def run(tmp_path_factory) -> Path:
+        from tests import tiny_run
 
+        return tiny_run.write_run(tmp_path_factory.mktemp("session") / "run", network)
 
-@pytest.fixture(scope="session")
-def guided_run_dir(tmp_path_factory) -> Path:
-    """That of a guided network."""
-    from tests import tiny_run
-
-    folder = tmp_path_factory.mktemp("session") / "run"
-    return tiny_run.write_run(folder, "guided")
+    return run
 
 
-@pytest.fixture(scope="session")
-def version(run_dir, tmp_path_factory) -> Path:
-    """Version 1 of the export of `run_dir`; read it only."""
-    from motionflow.serving.exporting import export_model
+def version_of(run: str):
+    """A fixture: version 1 of the export of a run; read it only."""
 
-    return export_model(run_dir, tmp_path_factory.mktemp("session") / "exported")
+    @pytest.fixture(scope="session")
+    def version(request, tmp_path_factory) -> Path:
+        from motionflow.serving.exporting import export_model
 
+        folder = tmp_path_factory.mktemp("session") / "exported"
+        return export_model(request.getfixturevalue(run), folder)
 
-@pytest.fixture(scope="session")
-def steps_version(steps_run_dir, tmp_path_factory) -> Path:
-    """That of `steps_run_dir`."""
-    from motionflow.serving.exporting import export_model
-
-    folder = tmp_path_factory.mktemp("session") / "exported"
-    return export_model(steps_run_dir, folder)
+    return version
 
 
-@pytest.fixture(scope="session")
-def guided_version(guided_run_dir, tmp_path_factory) -> Path:
-    """That of `guided_run_dir`."""
-    from motionflow.serving.exporting import export_model
-
-    folder = tmp_path_factory.mktemp("session") / "exported"
-    return export_model(guided_run_dir, folder)
+run_dir, version = run_of("allconv"), version_of("run_dir")
+steps_run_dir, steps_version = run_of("dense_sequence"), version_of("steps_run_dir")
+guided_run_dir, guided_version = run_of("guided"), version_of("guided_run_dir")
 
 
 class Done(NamedTuple):

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from motionflow import runtime
 from motionflow.data import pipeline
-from motionflow.data.data_dir import open_data_dir
 from motionflow.training import preparation
 from tests import tiny_run
 
@@ -18,9 +17,8 @@ NUM_STEPS = 24
 
 
 @pytest.fixture(scope="module")
-def losses(tmp_path_factory):
+def losses(data):
     """Precision, seed -> the loss of each of the first steps, and the trained model."""
-    data = open_data_dir(tiny_run.write_data(tmp_path_factory.mktemp("data") / "data"))
 
     @functools.cache
     def train(precision, seed=0):

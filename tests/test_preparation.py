@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.augmentation import Augmentation
-from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models.losses import LossOptions
 from motionflow.training import preparation
@@ -12,11 +11,6 @@ from motionflow.training.settings import Settings
 from tests import tiny_run
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return open_data_dir(tiny_run.write_data(tmp_path_factory.mktemp("data") / "d"))
 
 
 def test_the_reports_learning_rate_falls_after_the_third_epoch():

@@ -11,7 +11,6 @@ import pytest
 
 from motionflow import sweeps
 from motionflow.commands import sweep
-from tests import tiny_run
 
 pytestmark = pytest.mark.slow
 
@@ -19,17 +18,12 @@ ROOT = Path(__file__).parent.parent
 FAKE = [sys.executable, str(ROOT / "tests/fake_training.py")]
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return tiny_run.write_data(tmp_path_factory.mktemp("sweep") / "data")
-
-
 @pytest.fixture
 def run(call, monkeypatch, data):
     """Runs the command: exit code, lines of output, of errors."""
 
     def run_tool(output_dir, *arguments, base="--epochs=2", command=FAKE):
-        base = f"--base=--data_dir={data} {base}"
+        base = f"--base=--data_dir={data.path} {base}"
         monkeypatch.setattr(sweeps, "TRAIN", command)
         code, out, err = call(sweep, f"--output_dir={output_dir}", base, *arguments)
         return code, out.splitlines(), err.splitlines()

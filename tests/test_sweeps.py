@@ -9,14 +9,8 @@ import pytest
 from motionflow import sweeps
 from motionflow.commands.sweep import parse
 from motionflow.errors import InputError
-from tests import tiny_run
 
 FAKE = [sys.executable, str(Path(__file__).parent / "fake_training.py")]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return tiny_run.write_data(tmp_path_factory.mktemp("sweeps") / "data")
 
 
 @pytest.fixture
@@ -24,7 +18,7 @@ def make(data, tmp_path):
     """Makes the runs of a sweep in tmp_path."""
 
     def make_runs(grid=(), groups=(), base=""):
-        base = f"--data_dir={data} --epochs=2 {base}"
+        base = f"--data_dir={data.path} --epochs=2 {base}"
         return sweeps.make_runs(tmp_path, base, grid, groups, parse)
 
     return make_runs
@@ -61,7 +55,7 @@ def test_a_command_line_is_base_then_swept_flags_then_the_folder(make, data, tmp
     base = f"--flagfile={tmp_path / 'base.flags'} '--profile_steps=1, 2'"
     (run,) = make(["dropout=0.1"], base=base)
     assert run.arguments == [
-        f"--data_dir={data}",
+        f"--data_dir={data.path}",
         "--epochs=2",
         f"--flagfile={tmp_path / 'base.flags'}",
         "--profile_steps=1, 2",

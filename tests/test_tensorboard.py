@@ -26,12 +26,6 @@ ROW = {"loss": 3.5, "top1": 0.25, "val_loss": 4.5, "val_top1": 0.125, "seconds":
 STEPS, BATCH = 3, 4
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    path = tiny_run.write_data(tmp_path_factory.mktemp("board") / "data")
-    return open_data_dir(path)
-
-
 def make_network(kernel="glorot_uniform", bias="zeros"):
     """The smallest one with a grid of logits."""
     frames = keras.Input((SIZE, SIZE, 3), name="frames")

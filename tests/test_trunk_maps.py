@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from motionflow.data import pipeline
 from motionflow.data.augmentation import Augmentation, augment
-from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.models import predictor
 from motionflow.models.run_dir import RunDir
@@ -18,16 +17,9 @@ from motionflow.training import trainer, trunk_maps
 from motionflow.training.settings import Settings
 from motionflow.training.trainer import Trainer, train
 from motionflow.training.trunk_maps import TrunkMaps, View
-from tests import tiny_run
 
 CHANGED = Augmentation(mirror=True, min_crop=0.6, brightness=0.3)
 VIEWS = [View(number, CHANGED) for number in range(4)]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "d"
-    return open_data_dir(tiny_run.write_data(path))
 
 
 class Trunk:
