@@ -169,7 +169,7 @@ def test_frame_split_spreads_the_frames_of_a_clip(tmp_path):
 def test_nothing_usable(tmp_path):
     (tmp_path / "v").mkdir()
     for i in range(3):
-        (tmp_path / "v" / f"{i}.avi").write_text("no video")
+        (tmp_path / "v" / f"{i}.avi").write_text(f"no video {i}")
     with pytest.raises(InputError, match="none of the 3 videos"):
         builder.build_data_dir(tmp_path / "v", tmp_path / "d", options())
     with pytest.raises(InputError, match="no clip gave a sample; 0.avi: .* no frame"):

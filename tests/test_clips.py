@@ -56,3 +56,12 @@ def test_missing_and_empty_folders(tmp_path):
         video_files(tmp_path / "none")
     with pytest.raises(InputError, match="holds no video"):
         video_files(tmp_path)
+
+
+def test_copies_and_links_are_of_one_source(tmp_path, caplog):
+    for name, content in (("a.avi", b"123"), ("b.avi", b"124"), ("c.mp4", b"123")):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "d.avi").symlink_to("b.avi")
+    sources = {clip.path: clip.source for clip in find_folder_clips(tmp_path)}
+    assert sources == {"a.avi": "a", "b.avi": "b", "c.mp4": "a", "d.avi": "b"}
+    assert "2 videos are copies, such as 'c.mp4'" in caplog.text

@@ -102,7 +102,7 @@ def check_status(status):
 def test_damaged_clips_cost_one_line_each_and_good_ones_nothing(
     call, good, videos, tmp_path, num, seed
 ):
-    bad = damage.damaged(sorted(videos.glob("good/*")), videos / "bad", num, seed)
+    bad = damage.damaged(sorted(videos.glob("good/*")), videos / "worse", num, seed)
     codebook = good[1] / "codebook.npz"
     # What is not UTF-8 cannot be printed as it is: standard output is strict here.
     own = [f"--codebook={codebook}", "--max_failed_fraction=1"]
@@ -208,6 +208,8 @@ def test_a_hang_a_crash_and_a_memory_hog_cost_one_clip_each(good, videos, tmp_pa
     bad.mkdir()
     write_endless(bad / "crash.avi")
     write_endless(bad / "hang.avi")
+    with (bad / "hang.avi").open("ab") as file:
+        file.write(b"\0")  # it is no copy
     black = np.zeros((1, 10000, 10000, 3), np.uint8)
     damage.write_clip(bad / "hog.mp4", black, "libx264", "yuv420p")
     assert (bad / "hog.mp4").stat().st_size < 100_000
@@ -249,8 +251,8 @@ def test_no_file_makes_the_build_ask_a_server(videos, tmp_path):
 def test_names_that_ffmpeg_would_read_as_protocols(good, tmp_path, monkeypatch):
     (tmp_path / "v").mkdir()
     names = ("concat:a.avi", "http:a.avi", "subfile,,start,0,end,9,,:a.avi", "-i.avi")
-    for name in names:
-        shutil.copyfile(good[0] / "good" / "good00_mjpg.avi", tmp_path / "v" / name)
+    for name, clip in zip(names, sorted(good[0].glob("good/*.avi")), strict=False):
+        shutil.copyfile(clip, tmp_path / "v" / name)
     monkeypatch.chdir(tmp_path / "v")
     statuses = build(".", tmp_path / "d")
     assert {s.clip: s.status for s in statuses} == dict.fromkeys(names, "ok")

@@ -35,7 +35,7 @@ def hold(folder):
 def build(folder):
     videos = folder.with_name("videos")
     for i in range(5):
-        write_avi(videos / f"{i}.avi", np.zeros((4, 32, 32, 3), np.uint8))
+        write_avi(videos / f"{i}.avi", np.full((4, 32, 32, 3), 40 * i, np.uint8))
     options = BuildOptions(dataset="folder")
     build_data_dir(videos, folder, options, extract=lambda *_: 1 / 0)
 

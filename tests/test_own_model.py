@@ -12,7 +12,7 @@ import motionflow
 from motionflow import cli, own_model
 from motionflow.commands import train
 from motionflow.commands.training_flags import settings_from
-from motionflow.data import records
+from motionflow.data import data_dir
 from motionflow.errors import InputError
 from motionflow.media import video
 from motionflow.scoring import assessment
@@ -119,7 +119,7 @@ def started(call, videos, tmp_path, monkeypatch):
     def start(*words, num_samples=100):
         seen = []
         data = types.SimpleNamespace(num_samples=lambda split: num_samples)
-        monkeypatch.setattr(records, "open_data_dir", lambda path: data)
+        monkeypatch.setattr(data_dir, "open_data_dir", lambda path: data)
         monkeypatch.setattr(own_model, "build_data", lambda *a, **k: "built")
         monkeypatch.setattr(own_model, "make_model", lambda *a, **k: seen.append(a[1]))
         done = call(train, videos, "--run_dir=r", *words)

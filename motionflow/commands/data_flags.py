@@ -15,17 +15,25 @@ from motionflow.flag_groups import FlagGroups
 from motionflow.labels.codebook import Codebook
 from motionflow.labels.datasets import DATASETS
 from motionflow.labels.extraction import ClipLimits, extract_clips
-from motionflow.labels.flow import FLOW_AVERAGES, FLOW_METHODS, GRID_SAMPLINGS
-from motionflow.labels.options import (
-    DUPLICATES,
-    FRAME_ENCODINGS,
-    STABILIZERS,
-    BuildOptions,
-    LabelOptions,
-)
+from motionflow.labels.options import CHOICES, LEAST, BuildOptions, LabelOptions
 from motionflow.labels.splits import PROTOCOLS
 
 ENGINES = ("local", "beam")
+LABEL_TEXTS = {
+    "flow_method": "The teacher.",
+    "flow_frames": "Subsequent frames to average over.",
+    "flow_average": "How to average.",
+    "frame_stride": "A sample every so many frames.",
+    "frame_size": "Side of the square frame, pixels.",
+    "grid_size": "Side of the flow grid, cells.",
+    "grid_sampling": "Flow of a cell.",
+    "stabilize": "Take the camera's motion out.",
+    "duplicates": "What duplicated frames cause.",
+    "store_dense_flow": "Keep flow at N x N; 0: no.",
+    "sequence_length": "Steps whose flow is kept.",
+    "past_frames": "Keep the flow of so many frames before; 0: no.",
+    "frame_encoding": "In the records.",
+}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -36,30 +44,12 @@ def define_flags(values: flags.FlagValues) -> None:
     define.choice("split", build.split, PROTOCOLS, "What keeps the splits apart.")
     define.text("split_dir", None, "Folder of the official split files.")
     define.group("Labels")
-    define.choice("flow_method", labels.flow_method, FLOW_METHODS, "The teacher.")
-    text = "Subsequent frames to average over."
-    define.number("flow_frames", labels.flow_frames, text, at_least=1)
-    define.choice("flow_average", labels.flow_average, FLOW_AVERAGES, "How to average.")
-    text = "A sample every so many frames."
-    define.number("frame_stride", labels.frame_stride, text, at_least=1)
-    text = "Side of the square frame, pixels."
-    define.number("frame_size", labels.frame_size, text, at_least=1)
-    text = "Side of the flow grid, cells."
-    define.number("grid_size", labels.grid_size, text, at_least=1)
-    text = "Flow of a cell."
-    define.choice("grid_sampling", labels.grid_sampling, GRID_SAMPLINGS, text)
-    text = "Take the camera's motion out."
-    define.choice("stabilize", labels.stabilize, STABILIZERS, text)
-    text = "What duplicated frames cause."
-    define.choice("duplicates", labels.duplicates, DUPLICATES, text)
-    text = "Keep flow at N x N; 0: no."
-    define.number("store_dense_flow", labels.store_dense_flow, text, at_least=0)
-    text = "Steps whose flow is kept."
-    define.number("sequence_length", labels.sequence_length, text, at_least=1)
-    text = "Keep the flow of so many frames before; 0: no."
-    define.number("past_frames", labels.past_frames, text, at_least=0)
-    text = "In the records."
-    define.choice("frame_encoding", labels.frame_encoding, FRAME_ENCODINGS, text)
+    for name, text in LABEL_TEXTS.items():
+        default = getattr(labels, name)
+        if name in CHOICES:
+            define.choice(name, default, CHOICES[name], text)
+        else:
+            define.number(name, default, text, at_least=LEAST[name])
     define.group("Codebook")
     text = "Flow vectors in the codebook."
     define.number("num_clusters", build.num_clusters, text, at_least=1)

@@ -6,7 +6,6 @@ complete), `codebook.npz`, `mean_frame.npy`, `clips.jsonl` and the shards,
 """
 
 import dataclasses
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from motionflow.errors import InputError
+from motionflow.files.file_names import sha256_of
 from motionflow.labels.codebook import Codebook
 from motionflow.labels.options import LabelOptions
 from motionflow.labels.splits import SPLITS
@@ -172,15 +172,6 @@ def shard_problem(path: str | Path, shard: dict) -> str | None:
     if sha256_of(file) != shard["sha256"]:
         return f"{file} is damaged: its sha256 is not the manifest's"
     return None
-
-
-def sha256_of(file: Path) -> str:
-    """A file's sha256 in hex digits, read block by block."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _load_mean_frame(file: Path, size: int) -> np.ndarray:

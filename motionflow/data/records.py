@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from motionflow.data.data_dir import sha256_of
+from motionflow.files.file_names import sha256_of
 
 KEPT = {"dense_flow", "later_flow", "later_dense_flow", "past_flow"}
 

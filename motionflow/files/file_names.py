@@ -1,9 +1,10 @@
-"""What a file is by its name: hidden, a picture, a video.
+"""What a file is: by its name hidden, a picture, a video; by its content a digest.
 
 A list names what PyAV or Pillow decodes; a GIF is on both. Files that a Mac leaves
 beside others ("._a.avi", ".DS_Store") are hidden ones.
 """
 
+import hashlib
 from pathlib import Path
 
 PICTURE_SUFFIXES = (
@@ -44,3 +45,12 @@ def video_stem(path: str | Path) -> str:
     """A video's name without folder and suffix, which another encoder changes."""
     name = Path(path).name
     return Path(name).stem if is_video(name) else name
+
+
+def sha256_of(file: Path) -> str:
+    """A file's sha256 in hex digits, read block by block."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -20,9 +20,9 @@ import tensorflow as tf
 from motionflow.data.data_dir import read_manifest, shard_problem
 from motionflow.errors import InputError
 from motionflow.files.file_names import is_hidden
-from motionflow.inspection.census import Census
 from motionflow.inspection.promises import (
     PROMISES,
+    Census,
     clip_problems,
     codebook_problems,
     count_problems,

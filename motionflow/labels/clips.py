@@ -4,19 +4,22 @@
 
 `source` names the video that a clip was cut from: clips of one source look alike, so
 no source may lie in two splits. HMDB-51 and UCF-101 tell it in their file names; in a
-plain folder every file is its own source.
+plain folder every file is its own source, but copies of a file have one.
 """
 
+import collections
 import dataclasses
 import itertools
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from motionflow.errors import InputError
-from motionflow.files.file_names import VIDEO_SUFFIXES, is_hidden, is_video
+from motionflow.files.file_names import VIDEO_SUFFIXES, is_hidden, is_video, sha256_of
 
 NO_VIDEO = "not a video by its name"  # why a file is excluded
+_LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +90,30 @@ def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def find_folder_clips(video_dir: str | Path) -> list[Clip]:
-    """Lists a plain folder: action = parent folder, source = the file itself."""
-    return find_named_clips(
+    """Lists a plain folder: action = parent folder, source = the file itself.
+
+    A copy of a file, or a link to it, has the source of the first: else what trains
+    would be tested, too.
+    """
+    found = find_named_clips(
         video_dir,
         lambda path: Clip("", path.parent.name, path.with_suffix("").as_posix()),
     )
+    sizes = collections.Counter(clip.bytes for clip in found if not clip.excluded)
+    sources: dict[str, str] = {}
+    clips, copies = [], []
+    for clip in found:
+        if clip.bytes > 0 and sizes[clip.bytes] > 1 and not clip.excluded:
+            digest = sha256_of(Path(video_dir, clip.path))
+            source = sources.setdefault(digest, clip.source)
+            if source != clip.source:
+                copies.append(clip.path)
+                clip = dataclasses.replace(clip, source=source)
+        clips.append(clip)
+    if copies:
+        text = "remark: %d videos are copies, such as %r: each is of the other's source"
+        _LOG.warning(text, len(copies), copies[0])
+    return clips
 
 
 def find_named_clips(

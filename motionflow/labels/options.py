@@ -22,7 +22,7 @@ from motionflow.labels.flow import (
 FRAME_ENCODINGS = ("png", "jpeg", "raw")
 STABILIZERS = ("none", "homography")
 DUPLICATES = ("leave_out", "remove")
-_CHOICES = {
+CHOICES = {
     "flow_method": tuple(FLOW_METHODS),
     "flow_average": FLOW_AVERAGES,
     "grid_sampling": GRID_SAMPLINGS,
@@ -30,7 +30,7 @@ _CHOICES = {
     "stabilize": STABILIZERS,
     "duplicates": DUPLICATES,
 }
-_LEAST = {
+LEAST = {
     **dict.fromkeys(("flow_frames", "frame_stride", "frame_size", "grid_size"), 1),
     **{"sequence_length": 1, "past_frames": 0, "store_dense_flow": 0},
 }
@@ -65,10 +65,10 @@ class LabelOptions:
     past_frames: int = 0
 
     def __post_init__(self) -> None:
-        for name, allowed in _CHOICES.items():
+        for name, allowed in CHOICES.items():
             if (found := getattr(self, name)) not in allowed:
                 raise InputError(f"{name} {found!r} is none of {', '.join(allowed)}")
-        for name, least in _LEAST.items():
+        for name, least in LEAST.items():
             if (number := getattr(self, name)) < least:
                 raise InputError(f"{name} is {number}, expected {least} or more")
         if self.flow_method == "pcaflow" and self.frame_size < PCAFLOW_SIZE:
