@@ -268,7 +268,7 @@ def broken_clip(tmp_path_factory):
 
 
 def test_what_follows_a_frame(broken_clip):
-    found = samples.followings(broken_clip, [0, 3, 6, 9, 12], [1, 4], 64)
+    found = samples.real_frames(broken_clip, [0, 3, 6, 9, 12], [1, 4], 64)
     ends = {start: (film.num_frames, film.ended_by) for start, film in found.items()}
     assert ends == {
         0: (4, ""),  # all that was asked for
@@ -280,13 +280,13 @@ def test_what_follows_a_frame(broken_clip):
     assert set(found[0].frames) == {1, 4} and set(found[12].frames) == {1}
     moved = np.roll(texture(0, 64, 64), (0, 12), (0, 1))
     assert np.abs(found[0].frames[4].astype(int) - moved).mean() < 8  # JPEG
-    skipping = samples.followings(broken_clip, [3], [1, 4], 64, skip_duplicates=True)
+    skipping = samples.real_frames(broken_clip, [3], [1, 4], 64, skip_duplicates=True)
     assert (skipping[3].num_frames, skipping[3].ended_by) == (4, "")
     moved = np.roll(texture(0, 64, 64), (0, 18), (0, 1))  # frame 7, without frame 6
-    follower = samples.followings(broken_clip, [3], [1, 3], 64, skip_duplicates=True)
+    follower = samples.real_frames(broken_clip, [3], [1, 3], 64, skip_duplicates=True)
     assert np.abs(follower[3].frames[3].astype(int) - moved).mean() < 8
     with pytest.raises(InputError, match="has no frame 40 to start from"):
-        samples.followings(broken_clip, [0, 40], [1], 64)
+        samples.real_frames(broken_clip, [0, 40], [1], 64)
 
 
 def test_a_film_of_the_true_flow_is_the_video():
@@ -334,7 +334,7 @@ def add_films(broken_clip, models, starts, moving, **changes):
     """The film scores of some starts in the broken clip."""
     added = ClipSums(1)
     videos = samples.Videos(broken_clip.parent, 64, 2, **changes)
-    found = samples.followings(broken_clip, starts, [1], 64)
+    found = samples.real_frames(broken_clip, starts, [1], 64)
     colors = samples.mean_colors(np.stack([found[start].start for start in starts]))
     choice = choice_of(starts, broken_clip.name)
     frames = StartFrames(moving, np.ones(len(starts)), colors)
@@ -396,7 +396,7 @@ def test_films_are_scored_in_the_cells_that_move(broken_clip):
     moving[0, 1, 2] = True  # rows 16 to 31, columns 32 to 47
     models = {"still": StepModel(codes=(0,), size=(64, 4, 4))}
     _, _, scores = add_films(broken_clip, models, [0], moving)
-    film = samples.followings(broken_clip, [0], [1], 64)[0]
+    film = samples.real_frames(broken_clip, [0], [1], 64)[0]
     start, real = (np.float64(f[16:32, 32:48]) for f in (film.start, film.frames[1]))
     expected = 10 * np.log10(255**2 / np.mean((start - real) ** 2))
     found = scores["video_psnr"]["start frame repeated"]["value"][0]

@@ -141,13 +141,7 @@ def read_targets(data: DataDir, batch_size: int) -> tuple[np.ndarray, np.ndarray
 def read_training_set(
     data: DataDir, features: Describe | None, seed: int, batch_size: int
 ) -> TrainingSet:
-    """Reads the training split in one pass.
-
-    Args:
-      data: an opened data directory.
-      features: frames uint8 [B, S, S, 3] -> float32 [B, D], or None.
-      seed: of the draw of patches.
-      batch_size: frames at a time; does not change the result.
+    """Reads the training split in one pass; arguments as of `make_baselines`.
 
     Raises:
       InputError: no training sample, or another number than the manifest says.

@@ -120,15 +120,9 @@ def edge_cells(frames: np.ndarray, grid_size: int) -> np.ndarray:
 
 
 def describe(frame: np.ndarray, cells: np.ndarray, grid_size: int) -> np.ndarray:
-    """HOG of the grey 32x32 patches around the centres of some cells.
+    """HOG of the grey 32x32 patches around the centres of some cells [n]: [n, 324].
 
-    Args:
-      frame: uint8 RGB [S, S, 3]; its edge is repeated where a patch leaves it.
-      cells: int [n], row by row.
-      grid_size: cells along one side, g.
-
-    Returns:
-      float32 [n, 324].
+    The edge of the frame, uint8 RGB [S, S, 3], is repeated where a patch leaves it.
     """
     hog = cv2.HOGDescriptor(*_HOG)
     if not len(cells):
@@ -149,15 +143,9 @@ def describe(frame: np.ndarray, cells: np.ndarray, grid_size: int) -> np.ndarray
 
 
 def motion_patches(flow: np.ndarray, cells: np.ndarray, size: int) -> np.ndarray:
-    """The flow around some cells, the grid's edge repeated beyond it.
+    """The flow [g, g, 2] around some cells [n], p x p with p odd: [n, p, p, 2].
 
-    Args:
-      flow: float32 [g, g, 2], pixels per step.
-      cells: int [n], row by row.
-      size: p, odd.
-
-    Returns:
-      float32 [n, p, p, 2].
+    The grid's edge is repeated beyond it.
     """
     margin = size // 2
     padded = np.pad(flow, [(margin, margin), (margin, margin), (0, 0)], mode="edge")
@@ -172,8 +160,7 @@ def average_patches(
 ) -> np.ndarray:
     """Lays motion patches [n, p, p, 2] on the grid and averages where they overlap.
 
-    Returns:
-      float32 [g, g, 2]; zero where no patch lies.
+    float32 [g, g, 2], zero where no patch lies.
     """
     size = patches.shape[1]
     side = grid_size + size - 1

@@ -132,10 +132,8 @@ class NaiveMotion:
 def fit_naive(data: DataDir, seed: int, batch_size: int = 256) -> NaiveMotion:
     """Chooses factor and width on at most 2,000 training samples, the same each time.
 
-    Args:
-      data: an opened data directory; the factor is chosen where its view has the past.
-      seed: of the arrows.
-      batch_size: samples at a time; does not change the result.
+    The factor is chosen where the view of the data has the past; arrows are drawn by
+    the seed.
 
     Raises:
       InputError: no training sample.
@@ -151,29 +149,18 @@ def fit_naive(data: DataDir, seed: int, batch_size: int = 256) -> NaiveMotion:
 
 
 def fit_factor(past_flow: np.ndarray, flow: np.ndarray) -> float:
-    """The factor with the least EPE over all cells whose past is known.
+    """The one of FACTORS with the least EPE over all cells whose past is known.
 
-    Args:
-      past_flow: [N, g, g, 2], NaN where it is not known.
-      flow: [N, g, g, 2], the truth.
-
-    Returns:
-      one of FACTORS; 0 where no past is known.
+    Of [N, g, g, 2] twice, the past being NaN where it is not known; 0 where none is.
     """
     errors = [np.nansum(_epe(factor * past_flow, flow)) for factor in FACTORS]
     return FACTORS[int(np.argmin(errors))]
 
 
 def fit_width(known: np.ndarray, flow: np.ndarray, moving: np.ndarray) -> float:
-    """The width with the least EPE over the cells that move and have no arrow.
+    """The one of WIDTHS with the least EPE over cells that move and have no arrow.
 
-    Args:
-      known: float32 [N, g, g, 7], arrows.
-      flow: float32 [N, g, g, 2], the truth.
-      moving: bool [N, g, g].
-
-    Returns:
-      one of WIDTHS, cells.
+    Of arrows, known float32 [N, g, g, 7], the truth [N, g, g, 2], and bool [N, g, g].
     """
     counts = moving & (known[..., 0] == 0)
     errors = [

@@ -14,6 +14,7 @@ from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
 from motionflow.labels.clip_status import read_clips
 from motionflow.models.run_dir import RunDir
+from motionflow.scoring.summary import Summary
 
 # The flag says how clips are named, and the sample clips are named like HMDB-51's.
 _DATASETS = {
@@ -38,12 +39,9 @@ def find_origin(model_dir: str | Path) -> dict[str, Any] | None:
 
 
 def learned_from(origin: Mapping | None, data: DataDir) -> str:
-    """Frames, clips, sources, data and teacher of the training.
+    """Frames, clips, sources, data and teacher of the training, from `find_origin`.
 
-    Args:
-      origin: from `find_origin`.
-      data: what the model is judged on; its clips tell the sources of the training, if
-        that is where it was trained.
+    The clips of the data that it is judged on tell its sources, if it learned there.
     """
     if origin is None:
         return "What it learned from is not recorded."
@@ -71,14 +69,8 @@ def _where(flags: Mapping[str, Any]) -> str:
     return f"data sets {', '.join(sets)}: {where}" if sets else where
 
 
-def judged_on(summary: Mapping, origin: Mapping | None, data: DataDir) -> str:
-    """Split, frames, clips and sources, and whether the model knows them.
-
-    Args:
-      summary: what metrics.json holds.
-      origin: from `find_origin`.
-      data: what the model is judged on.
-    """
+def judged_on(summary: Summary, origin: Mapping | None, data: DataDir) -> str:
+    """Split, frames, clips and sources, and whether the model knows them."""
     counts = (
         f"It is judged on the {summary['split']} split: {summary['num_samples']:,} "
         f"frames of {summary['num_clips']:,} clips from {summary['num_sources']:,} "

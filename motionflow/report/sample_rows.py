@@ -92,12 +92,13 @@ def overlay_rows(samples: Samples, zero_index: int) -> list[Row]:
             note = (
                 f"EPE where it moves {error:.2f} px, of the zero flow {length:.2f} px"
             )
-        flows = {
-            f"true, {_longest(true):.1f} px": ("True flow", true),
-            f"predicted, {_longest(predicted):.1f} px": ("Predicted flow", predicted),
-        }
-        # On the scale of the truth, so that a timid prediction looks pale.
-        rows.append(_row(title, note, frame, _longest(true), flows))
+        panels = flow_color.flow_panels(frame, true, predicted)
+        what = ("true", "predicted")
+        captions = [
+            f"{one}, {panel.longest:.1f} px"
+            for one, panel in zip(what, panels, strict=True)
+        ]
+        rows.append(_row(title, note, frame, what, captions, panels))
     return rows
 
 
@@ -105,19 +106,16 @@ def _row(
     title: str,
     note: str,
     frame: np.ndarray,
-    scale: float,
-    flows: Mapping[str, tuple[str, np.ndarray]],
+    what: Sequence[str],
+    captions: Sequence[str],
+    panels: Sequence[flow_color.FlowPanel],
 ) -> Row:
-    """A frame and flows over it; flows: caption -> what it is, flow."""
+    """A frame and flows over it."""
     pictures = [picture(frame, f"Frame: {title}")]
-    for what, flow in flows.values():
-        overlay = flow_color.overlay_flow(frame, flow, scale)
-        pictures.append(picture(overlay, f"{what}: {title}"))
-    return Row(title, note, tuple(pictures), ("frame", *flows))
-
-
-def _longest(flow: np.ndarray) -> float:
-    return float(np.linalg.norm(flow, axis=-1).max())
+    for name, panel in zip(what, panels, strict=True):
+        alt = f"{name.capitalize()} flow: {title}"
+        pictures.append(picture(panel.picture, alt))
+    return Row(title, note, tuple(pictures), ("frame", *captions))
 
 
 def clustering_rows(samples: Samples, codebook: Codebook) -> list[Row]:
@@ -136,15 +134,14 @@ def clustering_rows(samples: Samples, codebook: Codebook) -> list[Row]:
         after = codebook.decode(codes).reshape(flow.shape)
         error = np.linalg.norm(after - flow, axis=-1).mean()
         note = f"codes are {error:.2f} px off, mean over all cells"
+        panels = flow_color.flow_panels(frame, before, after)
         side, cells = len(before), len(flow)
-        flows = {
-            f"flow, {side}x{side}": ("Flow before clustering", before),
-            f"{codebook.num_clusters} codes, {cells}x{cells}": (
-                "Flow of the codes",
-                after,
-            ),
-        }
-        rows.append(_row(title, note, frame, _longest(before), flows))
+        captions = (
+            f"flow, {side}x{side}",
+            f"{codebook.num_clusters} codes, {cells}x{cells}",
+        )
+        what = ("unclustered", "clustered")
+        rows.append(_row(title, note, frame, what, captions, panels))
     return rows
 
 

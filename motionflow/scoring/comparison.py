@@ -187,9 +187,9 @@ def add_films(
     pairs, done = videos.read_all(choice, usable, starts.colors, offsets), 0
     while batch := list(itertools.islice(pairs, options.batch_size)):
         numbers = np.array([number for number, _ in batch])
-        found = [following for _, following in batch]
-        reached[numbers] = [following.num_frames for following in found]
-        endings.update(following.ending(offsets[-1]) for following in found)
+        found = [real for _, real in batch]
+        reached[numbers] = [real.num_frames for real in found]
+        endings.update(real.ending(offsets[-1]) for real in found)
         mask = films.pixel_mask(starts.moving[numbers], videos.frame_size)
         for score, row, values in films.film_sums(models, found, mask, videos):
             sums.add(score, row, choice.rows[numbers], {"sums": values})

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from motionflow.data import pipeline
 from motionflow.data.data_dir import DataDir
-from motionflow.drawing import flow_color, plots
+from motionflow.drawing import plots
+from motionflow.drawing.flow_color import flow_panels
 from motionflow.drawing.flow_drawing import write_note
 from motionflow.drawing.plots import choose_examples
 from motionflow.scoring.cells import MASKS
@@ -168,24 +169,21 @@ def draw_known(
     samples = pipeline.first_step(pipeline.read_samples(data, split, chosen))
     frames, true, cells = samples["frames"], samples["flow"], known.draw(samples)
     model = next(iter(known.models.values()))
-    longest = np.linalg.norm(true, axis=-1).max(axis=(1, 2))
-
-    def panels(flow: np.ndarray) -> list[np.ndarray]:
-        columns = zip(frames, flow, longest, strict=True)
-        return [flow_color.overlay_flow(*one) for one in columns]
-
-    columns = []
+    predicted = []
     for kind in known.kinds:
         given = None
         if model.takes_known and not kind.is_empty:
             given = kind.of_batch(true, cells, samples.get("past_flow"))
-        drawn = panels(model.flow(frames, given))
-        for panel, own in zip(drawn, cells[:, : kind.num_arrows], strict=True):
-            ring(panel, own, data.grid_size)
-        columns.append([write_note(panel, kind.name) for panel in drawn])
-    columns.append([write_note(panel, "true") for panel in panels(true)])
-    rows = zip(*columns, strict=True)
-    return np.concatenate([np.concatenate(row, axis=1) for row in rows])
+        predicted.append(model.flow(frames, given))
+    rows = []
+    for frame, flow, own, *others in zip(frames, true, cells, *predicted, strict=True):
+        last, *panels = (one.picture for one in flow_panels(frame, flow, *others))
+        for panel, kind in zip(panels, known.kinds, strict=True):
+            ring(panel, own[: kind.num_arrows], data.grid_size)
+        names = [*(kind.name for kind in known.kinds), "true"]
+        noted = map(write_note, [*panels, last], names)
+        rows.append(np.concatenate(list(noted), axis=1))
+    return np.concatenate(rows)
 
 
 def ring(panel: np.ndarray, cells: np.ndarray, grid_size: int) -> None:

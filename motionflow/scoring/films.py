@@ -26,7 +26,7 @@ import tensorflow as tf
 from motionflow.generate import picture_flow, rollout
 from motionflow.generate.likeness import masked_mean, psnr
 from motionflow.models.predictor import Predictor
-from motionflow.scoring.samples import Following, Videos
+from motionflow.scoring.samples import RealFrames, Videos
 
 FRAMES_AHEAD = (1, 5, 25)
 REPEATED = "start frame repeated"
@@ -35,7 +35,7 @@ _MARGIN = 5  # pixels, half of SSIM's window
 
 def film_sums(
     models: Mapping[str, Predictor],
-    found: Sequence[Following],
+    found: Sequence[RealFrames],
     mask: np.ndarray,
     videos: Videos,
 ) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -78,7 +78,7 @@ def counted(sums: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
 
 def _films(
     models: Mapping[str, Predictor],
-    found: Sequence[Following],
+    found: Sequence[RealFrames],
     step_frames: int,
     offsets: Sequence[int],
 ) -> Iterator[tuple[str, dict[int, np.ndarray]]]:
@@ -96,7 +96,7 @@ def _films(
 
 def _film_scores(
     film: Mapping[int, np.ndarray],
-    found: Sequence[Following],
+    found: Sequence[RealFrames],
     mask: np.ndarray,
     offsets: Sequence[int],
 ) -> dict[str, np.ndarray]:
@@ -104,7 +104,7 @@ def _film_scores(
     shape = len(found), len(offsets)
     scores = {kind: np.full(shape, np.nan) for kind in ("psnr", "ssim")}
     for place, offset in enumerate(offsets):
-        there = [i for i, following in enumerate(found) if offset in following.frames]
+        there = [i for i, one in enumerate(found) if offset in one.frames]
         if there:
             real = np.stack([found[i].frames[offset] for i in there])
             compared = film[offset][there], real, mask[there]

@@ -98,7 +98,7 @@ def read_batches(
 
 
 @dataclasses.dataclass
-class Following:
+class RealFrames:
     """A start frame and what followed it.
 
     Attributes:
@@ -127,7 +127,7 @@ class Videos:
       frame_size: S.
       step_frames: frames that one label takes.
       num_steps: T, labels of a sample.
-      skip_duplicates: see `followings`.
+      skip_duplicates: see `real_frames`.
     """
 
     folder: Path
@@ -165,11 +165,11 @@ class Videos:
         choice: Choice,
         numbers: Sequence[int] | np.ndarray,
         offsets: Sequence[int],
-    ) -> dict[int, Following]:
+    ) -> dict[int, RealFrames]:
         """What follows samples of one clip, by their numbers in the choice."""
         starts = {int(choice.frame_indices[number]): number for number in numbers}
         clip = choice.clips[choice.rows[numbers[0]]]
-        found = followings(
+        found = real_frames(
             self.folder / clip, starts, offsets, self.frame_size, self.skip_duplicates
         )
         return {number: found[start] for start, number in starts.items()}
@@ -180,7 +180,7 @@ class Videos:
         usable: np.ndarray,
         colors: np.ndarray,
         offsets: Sequence[int],
-    ) -> Iterator[tuple[int, Following]]:
+    ) -> Iterator[tuple[int, RealFrames]]:
         """Numbers of usable samples, bool [N], and what follows them, clip by clip.
 
         Raises:
@@ -210,13 +210,13 @@ def mean_colors(frames: np.ndarray) -> np.ndarray:
     return sums / np.outer(sides, sides)[..., np.newaxis]
 
 
-def followings(
+def real_frames(
     path: str | Path,
     starts: Collection[int],
     offsets: Collection[int],
     frame_size: int,
     skip_duplicates: bool = False,
-) -> dict[int, Following]:
+) -> dict[int, RealFrames]:
     """Reads what follows some frames of a video, holding only what is asked for.
 
     Args:
@@ -231,8 +231,8 @@ def followings(
       InputError: no such video, or it has no such frame.
     """
     starts, last = set(starts), max(offsets)
-    found: dict[int, Following] = {}
-    running: list[Following] = []
+    found: dict[int, RealFrames] = {}
+    running: list[RealFrames] = []
     video = open_video(path)
     fitted = (fit_frame(frame, frame_size) for frame in video.read())
     for step in marked_steps(fitted, skip_duplicates, video.timing.gaps):
@@ -245,7 +245,7 @@ def followings(
                 film.frames[film.num_frames] = step.frame
         running = [f for f in running if not f.ended_by and f.num_frames < last]
         if step.index in starts:
-            found[step.index] = Following(step.frame)
+            found[step.index] = RealFrames(step.frame)
             running.append(found[step.index])
         if not running and len(found) == len(starts):
             break

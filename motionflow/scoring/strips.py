@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from motionflow.data import pipeline
 from motionflow.data.data_dir import DataDir
 from motionflow.drawing import flow_color, flow_drawing, plots
+from motionflow.drawing.plots import Panel
 from motionflow.models.predictor import Predictor
 from motionflow.scoring import films
 from motionflow.scoring.figures import example_titles
@@ -22,11 +22,8 @@ from motionflow.scoring.samples import Choice, Videos
 
 NUM_ROWS = 3
 FRAME_AHEAD = 10
-_PANEL = 2.6  # inches
 _LINE = 32  # letters above a panel
 _FULL = 99  # percentile of the true lengths that gets full brightness
-
-Panel = tuple[str, np.ndarray]
 
 
 def choose(motion: np.ndarray, reached: np.ndarray, sources: np.ndarray) -> list[int]:
@@ -71,10 +68,11 @@ def write(
     output_dir: Path,
 ) -> None:
     """Draws samples from `read` under every model: strip.png and strip_frames.png."""
-    rows = flow_rows(models, samples)
-    plots.save_figure(strip(rows), output_dir / "strip.png")
-    rows = frame_rows(models, samples, step_frames)
-    plots.save_figure(strip(rows), output_dir / "strip_frames.png")
+    for name, rows in (
+        ("strip", flow_rows(models, samples)),
+        ("strip_frames", frame_rows(models, samples, step_frames)),
+    ):
+        plots.save_figure(plots.picture_grid(rows), output_dir / f"{name}.png")
 
 
 def flow_rows(models: Mapping[str, Predictor], samples: Mapping) -> list[list[Panel]]:
@@ -85,16 +83,14 @@ def flow_rows(models: Mapping[str, Predictor], samples: Mapping) -> list[list[Pa
         for name, model in models.items()
     }
     rows = []
-    for i, frame in enumerate(frames):
-        true = samples["flow"][i]
+    for i, (title, frame, true) in enumerate(
+        zip(samples["titles"], frames, samples["flow"], strict=True)
+    ):
         longest = float(np.percentile(np.linalg.norm(true, axis=-1), _FULL))
-        row = [(samples["titles"][i], frame), _flow_panel("true flow", true, longest)]
-        row += [_flow_panel(n, flow[i], longest) for n, flow in predicted.items()]
-        wheel = (
-            f"full brightness:\n{longest:.2g} px a step",
-            flow_color.color_wheel(401),
-        )
-        rows.append([*row, wheel])
+        flows = {"true flow": true} | {n: flow[i] for n, flow in predicted.items()}
+        row = [_flow_panel(name, flow, longest) for name, flow in flows.items()]
+        scale = f"full brightness:\n{longest:.2g} px a step"
+        rows.append([(title, frame), *row, (scale, flow_color.color_wheel(401))])
     return rows
 
 
@@ -102,11 +98,7 @@ def _flow_panel(name: str, flow: np.ndarray, longest: float) -> Panel:
     side = len(flow)
     size = side * max(1, 200 // side)  # whole blocks
     panel = flow_drawing.flow_panel(flow, size, size, longest, legend=False)
-    return f"{_wrapped(name)}\n({side}x{side})", panel
-
-
-def _wrapped(name: str) -> str:
-    return textwrap.fill(name, _LINE)
+    return f"{textwrap.fill(name, _LINE)}\n({side}x{side})", panel
 
 
 def frame_rows(
@@ -117,27 +109,16 @@ def frame_rows(
     for name, model in models.items():
         mode = films.film_modes(model)[-1]
         film = films.rolled_out(model, frames, mode, step_frames, [FRAME_AHEAD])
-        columns[f"{_wrapped(name)}\n({mode}, +{FRAME_AHEAD})"] = film[FRAME_AHEAD]
+        columns[f"{textwrap.fill(name, _LINE)}\n({mode}, +{FRAME_AHEAD})"] = film[
+            FRAME_AHEAD
+        ]
     rows = []
-    for i, frame in enumerate(frames):
-        real = samples["real"][i]
+    for i, (title, frame, real) in enumerate(
+        zip(samples["titles"], frames, samples["real"], strict=True)
+    ):
         there = real is not None
-        shown = real if there else np.full_like(frame, 255)
         what = f"real, +{FRAME_AHEAD}" if there else f"no real frame +{FRAME_AHEAD}"
-        row = [(samples["titles"][i], frame), (what, shown)]
-        rows.append([*row, *((name, column[i]) for name, column in columns.items())])
+        shown = real if there else np.full_like(frame, 255)
+        films_then = [(name, column[i]) for name, column in columns.items()]
+        rows.append([(title, frame), (what, shown), *films_then])
     return rows
-
-
-def strip(rows: Sequence[Sequence[Panel]]) -> Figure:
-    """Rows of titled pictures."""
-    shape = len(rows), len(rows[0])
-    size = _PANEL * shape[1], (_PANEL + 0.4) * shape[0]
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(*shape, squeeze=False)
-    for place, panels in zip(axes, rows, strict=True):
-        for one, (title, picture) in zip(place, panels, strict=True):
-            one.imshow(picture, interpolation="nearest")
-            one.set_title(title, size=9)
-            one.set_axis_off()
-    return figure
