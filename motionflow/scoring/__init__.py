@@ -1,13 +1,14 @@
 """How good is a predictor? Cells -> sums of each clip -> scores with intervals.
 
     truth, prediction of a batch -> scores of each cell               cells.py
-      -> sums of each clip                                            clip_sums.py
+      -> sums of each sample, of each clip                            sums.py
       -> scores of any set of clips                                   scores.py
       -> 95 % intervals and differences, by drawing clips again       bootstrap.py
-      -> what metrics.json holds                                      summary.py
+      -> what metrics.json and comparison.json hold, and tables       summary.py, ...
 
 Every score is a function of sums that add up over clips. So the whole split, one
-action, a bootstrap draw and several evaluations together all go through the same code.
+action, a bootstrap draw, several evaluations together, known motion and the steps and
+films of a comparison all go through the same code.
 
 The names of what can be chosen stand here, where reading them imports nothing.
 """
