@@ -16,7 +16,6 @@ def found():
         "split": "test",
         "classes_agree": True,
         "decodings": [],
-        "chance": {"dir": 0.0, "ori": 0.63662, "recall": 0.125},
         **summary.summarize(measured, num_draws=500),
     }
 
@@ -91,7 +90,7 @@ def test_introduction(found):
     text = tables.introduction(found)
     assert "12 frames of 12 clips from 6 sources" in text
     assert "all 48, canny 0, nz 24" in text
-    assert "recall 12.50" in text and "Ori 0.637" in text
+    assert "recall 50.00" in text and "Ori 0.637" in text
     assert "flow space only" not in text
     text = tables.introduction(found | {"classes_agree": False})
     assert "flow space only" in text

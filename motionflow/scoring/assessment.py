@@ -29,7 +29,7 @@ from motionflow.models.model_path import DEFAULT, PACKED, is_export, versions
 from motionflow.models.predictor import Predictor
 from motionflow.scoring import figures
 from motionflow.scoring.cells import Prediction, Truth, cell_columns
-from motionflow.scoring.evaluation import Evaluation, KnownSums, pool
+from motionflow.scoring.evaluation import Evaluation, pool
 from motionflow.scoring.rows import (
     KnownRows,
     ModelRows,
@@ -37,7 +37,7 @@ from motionflow.scoring.rows import (
     load_models,
     row_name,
 )
-from motionflow.scoring.scores import MODEL, NUM_FUTURES, ZERO
+from motionflow.scoring.scores import MODEL, NUM_FUTURES
 from motionflow.scoring.summary import Summary, summarize
 from motionflow.scoring.sums import ClipSums, sample_sums
 from motionflow.scoring.tables import markdown
@@ -152,8 +152,7 @@ def assess(
     }
     examples = figures.read_examples(evaluation, data, split, rows[MODEL])
     with drafts.drafts(output_dir, last=_METRICS) as new:
-        evaluation.save(new)
-        write_summary(new, summary)
+        _write(new, evaluation, summary)
         figures.write_figures(new, summary, data, examples)
         if known is not None:
             moving = figures.num_moving(evaluation)
@@ -236,7 +235,7 @@ def evaluate(
         sample_clips=rows,
         codebook_fingerprint=data.codebook.fingerprint,
         rows=sums.rows(""),
-        known=_known_sums(known, sums, data) if known is not None else None,
+        known=known.kept(sums, data) if known is not None else None,
     )
 
 
@@ -249,18 +248,6 @@ def _read_index(data: DataDir, split: str) -> dict[str, np.ndarray]:
         key: np.array([value.decode(errors="backslashreplace") for value in column])
         for key, column in columns.items()
     }
-
-
-def _known_sums(known: KnownRows, sums: ClipSums, data: DataDir) -> KnownSums:
-    has_arrows = any(kind.num_arrows for kind in known.kinds)
-    unable = [name for name, model in known.models.items() if not model.takes_known]
-    return KnownSums(
-        rows={kind.name: sums.rows(kind.name) for kind in known.kinds},
-        data_sets=np.array(data.data_sets, str),
-        not_told=np.array(unable, str),
-        factors=np.array([known.naive.factor] * data.past),
-        widths=np.array([known.naive.width] * has_arrows),
-    )
 
 
 def assess_pooled(
@@ -307,19 +294,13 @@ def assess_pooled(
         **summarize(evaluation, interval_unit, seed=seed),
     }
     with drafts.drafts(output_dir, last=_METRICS) as new:
-        evaluation.save(new)
-        write_summary(new, summary)
+        _write(new, evaluation, summary)
     return summary
 
 
-def write_summary(output_dir: Path, summary: Summary) -> None:
-    """Adds the chance level to a summary and writes metrics.json and tables.md."""
-    num_classes = summary["results"][ZERO]["masks"]["all"]["num_classes_true"]
-    summary["chance"] = {
-        "dir": baselines.CHANCE_DIR,
-        "ori": baselines.CHANCE_ORI,
-        "recall": baselines.chance_recall(num_classes),
-    }
+def _write(folder: Path, evaluation: Evaluation, summary: Summary) -> None:
+    """scores.npz, known.npz, metrics.json, tables.md."""
+    evaluation.save(folder)
     text = json.dumps(summary, allow_nan=False)
-    drafts.write(output_dir / _METRICS, text + "\n")
-    drafts.write(output_dir / "tables.md", markdown(summary))
+    drafts.write(folder / _METRICS, text + "\n")
+    drafts.write(folder / "tables.md", markdown(summary))

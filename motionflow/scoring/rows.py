@@ -25,8 +25,9 @@ from motionflow.labels.codebook import Codebook
 from motionflow.models import decoding, predictor
 from motionflow.models.predictor import Predictor
 from motionflow.scoring.cells import MASKS, Prediction, Truth, cell_columns
-from motionflow.scoring.evaluation import KNOWN_MASKS
+from motionflow.scoring.evaluation import KNOWN_MASKS, KnownSums
 from motionflow.scoring.scores import PRIOR, ZERO
+from motionflow.scoring.sums import ClipSums
 
 _KNOWN_PLACES = [MASKS.index(mask) for mask in KNOWN_MASKS]
 
@@ -197,6 +198,18 @@ class KnownRows:
             for name in {**self.models, **columns, ZERO: None, PRIOR: None}:
                 found = columns[name] if name in columns else without[name]
                 yield kind.name, name, np.einsum("mbc,bcf->bmf", masks, found)
+
+    def kept(self, sums: ClipSums, data: DataDir) -> KnownSums:
+        """What was measured, once it was added up by kind."""
+        has_arrows = any(kind.num_arrows for kind in self.kinds)
+        unable = [name for name, model in self.models.items() if not model.takes_known]
+        return KnownSums(
+            rows={kind.name: sums.rows(kind.name) for kind in self.kinds},
+            data_sets=np.array(data.data_sets, str),
+            not_told=np.array(unable, str),
+            factors=np.array([self.naive.factor] * data.past),
+            widths=np.array([self.naive.width] * has_arrows),
+        )
 
     def _predict(
         self, frames: np.ndarray, known: np.ndarray, kind: Kind, codebook: Codebook

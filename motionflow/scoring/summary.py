@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from motionflow import baselines
 from motionflow.scoring import UNITS, bootstrap
 from motionflow.scoring.bootstrap import Estimate, plain
 from motionflow.scoring.cells import MASKS
@@ -82,7 +83,7 @@ def summarize(
       seed: of the bootstrap.
 
     Returns:
-      a summary, without what stands above num_samples, and without chance.
+      a summary, without what stands above num_samples.
     """
     weights = bootstrap.draw_weights(evaluation.groups(unit), num_draws, seed)
     found = estimates(evaluation.rows, weights, EVALUATED)
@@ -113,6 +114,12 @@ def summarize(
     }
     if evaluation.known is not None:
         summary["known"] = _known(evaluation, evaluation.known, num_draws, seed)
+    num_classes = summary["results"][ZERO]["masks"]["all"]["num_classes_true"]
+    summary["chance"] = {
+        "dir": baselines.CHANCE_DIR,
+        "ori": baselines.CHANCE_ORI,
+        "recall": baselines.chance_recall(num_classes),
+    }
     return summary
 
 
