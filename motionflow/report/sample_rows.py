@@ -93,11 +93,11 @@ def overlay_rows(samples: Samples, zero_index: int) -> list[Row]:
                 f"EPE where it moves {error:.2f} px, of the zero flow {length:.2f} px"
             )
         panels = flow_color.flow_panels(frame, true, predicted)
-        what = ("true", "predicted")
         captions = [
             f"{one}, {panel.longest:.1f} px"
-            for one, panel in zip(what, panels, strict=True)
+            for one, panel in zip(("true", "predicted"), panels, strict=True)
         ]
+        what = ("True flow", "Predicted flow")
         rows.append(_row(title, note, frame, what, captions, panels))
     return rows
 
@@ -113,8 +113,7 @@ def _row(
     """A frame and flows over it."""
     pictures = [picture(frame, f"Frame: {title}")]
     for name, panel in zip(what, panels, strict=True):
-        alt = f"{name.capitalize()} flow: {title}"
-        pictures.append(picture(panel.picture, alt))
+        pictures.append(picture(panel.picture, f"{name}: {title}"))
     return Row(title, note, tuple(pictures), ("frame", *captions))
 
 
@@ -140,7 +139,7 @@ def clustering_rows(samples: Samples, codebook: Codebook) -> list[Row]:
             f"flow, {side}x{side}",
             f"{codebook.num_clusters} codes, {cells}x{cells}",
         )
-        what = ("unclustered", "clustered")
+        what = ("Flow before clustering", "Flow of the codes")
         rows.append(_row(title, note, frame, what, captions, panels))
     return rows
 
