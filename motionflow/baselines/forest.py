@@ -96,18 +96,11 @@ def motion_size(frame_size: int, grid_size: int) -> int:
 
 
 def edge_cells(frames: np.ndarray, grid_size: int) -> np.ndarray:
-    """Which cells hold at least one pixel of a Canny edge of the frame.
+    """Which cells hold at least one pixel of a Canny edge: bool [B, g * g], row-major.
 
     `cv2.Canny` on the grey frame with hysteresis thresholds 100 and 200 on |dI/dx| +
     |dI/dy| (3x3 Sobel, grey levels 0-255), the values of OpenCV's own tutorial: the
-    papers that score this mask name none.
-
-    Args:
-      frames: uint8 RGB [B, H, W, 3].
-      grid_size: cells along one side, g.
-
-    Returns:
-      bool [B, g * g], row-major.
+    papers that score this mask name none. Frames are uint8 RGB [B, H, W, 3].
     """
     cells = np.zeros((len(frames), grid_size, grid_size), bool)
     for index, frame in enumerate(frames):

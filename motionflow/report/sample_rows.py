@@ -32,14 +32,7 @@ _GAP = 4  # pixels between its halves
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Pictures of one sample side by side.
-
-    Attributes:
-      title: which sample.
-      note: what there is to say about it.
-      pictures: from left to right.
-      captions: one a picture.
-    """
+    """Pictures of one sample side by side, a caption each, under title and note."""
 
     title: str
     note: str

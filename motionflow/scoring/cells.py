@@ -82,13 +82,9 @@ class Prediction:
         codebook: Codebook | None,
         is_decoding: bool = False,
     ) -> "Prediction":
-        """Prepares what a predictor says.
+        """Prepares flow [B, g, g, 2] and probabilities [B, cells, K], or None.
 
-        Args:
-          flow: [B, g, g, 2].
-          probabilities: [B, cells, K] or None.
-          codebook: of the data; None where the predictor's classes are not theirs.
-          is_decoding: see above.
+        The codebook is that of the data; None where the predictor has other classes.
 
         Raises:
           InputError: predictions that are not finite (a diverged model).
@@ -125,14 +121,9 @@ def _finite(values: np.ndarray, name: str) -> np.ndarray:
 def ranking_by_distance(flow: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """Minus half the squared distance to each centre, up to a constant of the cell.
 
-    |f - c|^2 = |f|^2 - 2 f.c + |c|^2, and |f|^2 does not change the order.
-
-    Args:
-      flow: [..., 2].
-      centers: [K, 2].
-
-    Returns:
-      [..., K], in float64: equal distances must not be told apart by rounding.
+    |f - c|^2 = |f|^2 - 2 f.c + |c|^2, and |f|^2 does not change the order. Flow [...,
+    2] and centers [K, 2] -> [..., K], in float64: equal distances must not be told
+    apart by rounding.
     """
     centers = np.asarray(centers, np.float64)
     return np.asarray(flow, np.float64) @ centers.T - (centers**2).sum(axis=-1) / 2
@@ -151,14 +142,7 @@ def true_class_ranks(scores: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
     Equal scores are ordered by index, as in a stable sort: the true class waits behind
     every equal one before it. So constant scores earn top-1 on class 0 only, and rank 0
-    is always what `argmax` picks.
-
-    Args:
-      scores: [..., K], larger is better.
-      codes: int [...], the true classes.
-
-    Returns:
-      int64 [...].
+    is always what `argmax` picks. Scores [..., K], codes int [...] -> int64 [...].
     """
     codes = codes[..., None].astype(np.intp)
     chosen = np.take_along_axis(scores, codes, axis=-1)
@@ -177,10 +161,9 @@ def negative_log_likelihood(probabilities: np.ndarray, codes: np.ndarray) -> np.
 
 
 def cell_columns(truth: Truth, prediction: Prediction) -> np.ndarray:
-    """All scores of each cell.
+    """All scores of each cell, float64 [B, cells, CELL_COLUMNS].
 
-    Returns:
-      float64 [B, cells, CELL_COLUMNS]; NaN what a predictor cannot say.
+    What a predictor cannot say is NaN.
     """
     scores = flow_scores(prediction.flow, truth.flow)
     found = {name: np.full(truth.codes.shape, np.nan) for name in CELL_COLUMNS}

@@ -36,12 +36,9 @@ def num_moving(evaluation: Evaluation) -> np.ndarray:
 def choose_extremes(
     gain: np.ndarray, clips: np.ndarray, num_examples: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the largest and of the smallest gains, one a clip.
+    """Indices of the largest and of the smallest gains [N], one a clip.
 
-    Args:
-      gain: [N]; NaN for samples that are not to be chosen.
-      clips: [N], the clip of each.
-      num_examples: of each kind; the two never share a sample.
+    NaN is not chosen, and the two never share a sample.
     """
     order = np.argsort(gain, kind="stable")[: np.count_nonzero(~np.isnan(gain))]
     both = []
@@ -87,12 +84,8 @@ def score_figures(
 ) -> dict[str, Figure]:
     """The report's Figures 9 and 11, the calibration and the codebook.
 
-    All but the codebook only where the model's classes are those of the data.
-
-    Args:
-      summary: of the data.
-      data: the data directory.
-      where: ends the titles.
+    All but the codebook only where the model's classes are those of the data. `where`
+    ends their titles.
     """
     result, codebook = summary["results"][MODEL], data.codebook
     figures = {"codebook": plots.codebook_figure(codebook.centers, codebook.counts)}

@@ -240,15 +240,10 @@ def _rolled(
 def step_sums(
     flow: np.ndarray, true: np.ndarray, mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """EPE and Dir of each step over the cells of a mask.
+    """EPE and Dir of each step over the cells of a mask, bool [B, T, h, w].
 
-    Args:
-      flow: [B, T, h, w, 2]; a step with NaN is not there.
-      true: the same shape.
-      mask: bool [B, T, h, w].
-
-    Returns:
-      of each [B, T, 2]: the sum, and how many cells it is of.
+    Of [B, T, h, w, 2] twice: a step of the flow with NaN is not there. Each is [B, T,
+    2], the sum and how many cells it is of.
     """
     scores = flow_scores(np.asarray(flow, np.float64), np.asarray(true, np.float64))
     count = mask.sum(axis=(2, 3)) * ~np.isnan(scores[..., 0]).any(axis=(2, 3))
@@ -263,17 +258,10 @@ def sampled_steps(
     noise: np.ndarray,
     num_steps: int,
 ) -> np.ndarray:
-    """Draws whole futures; a future keeps its noise through all of its steps.
+    """Draws whole futures, float32 [n, B, T, g, g, 2].
 
-    Args:
-      model: predicts these frames.
-      frames: uint8 [B, S, S, 3].
-      forecast: what it predicts of them.
-      noise: [n, g, g, K], see `decoding.future_noise`.
-      num_steps: T; a model of fewer steps repeats its last.
-
-    Returns:
-      float32 [n, B, T, g, g, 2].
+    A future keeps its noise, [n, g, g, K] of `decoding.future_noise`, through all of
+    its steps; a model of fewer steps repeats its last.
     """
     if model.num_steps > 1:
         steps = model.sample_steps(frames, noise)
@@ -289,15 +277,8 @@ def best_of_n(futures: np.ndarray, true: np.ndarray, mask: np.ndarray) -> np.nda
     """EPE of each sample's best future, chosen as a whole.
 
     A future's EPE is the mean over steps of each step's mean over the cells of the
-    mask; steps without such cells are left out.
-
-    Args:
-      futures: [n, B, T, h, w, 2].
-      true: [B, T, h, w, 2].
-      mask: bool [B, T, h, w].
-
-    Returns:
-      float64 [B, 1, 2]: the EPE, and whether the sample has a cell in the mask.
+    mask; steps without such cells are left out. Futures [n, B, T, h, w, 2], true [B, T,
+    h, w, 2] and mask bool [B, T, h, w] -> [B, 1, 2]: the EPE, and whether there is one.
     """
     epe = np.linalg.norm(futures - true, axis=-1)
     count = mask.sum(axis=(2, 3))

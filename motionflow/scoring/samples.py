@@ -120,14 +120,10 @@ class RealFrames:
 
 @dataclasses.dataclass(frozen=True)
 class Videos:
-    """Where films come from.
+    """Where films come from: a folder, S, and how its videos were labelled.
 
-    Attributes:
-      folder: of the videos.
-      frame_size: S.
-      step_frames: frames that one label takes.
-      num_steps: T, labels of a sample.
-      skip_duplicates: see `real_frames`.
+    A label takes `step_frames` frames, a sample has `num_steps` labels (T); for
+    `skip_duplicates` see `real_frames`.
     """
 
     folder: Path

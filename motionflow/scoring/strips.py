@@ -27,13 +27,9 @@ _FULL = 99  # percentile of the true lengths that gets full brightness
 
 
 def choose(motion: np.ndarray, reached: np.ndarray, sources: np.ndarray) -> list[int]:
-    """Numbers of the samples with the most motion, one a source.
+    """Numbers of the samples with the most motion [N], one a source.
 
-    Args:
-      motion: [N], mean length of the start label.
-      reached: int [N], frames that follow without a break; samples whose frame +10 is
-        there come first.
-      sources: str [N].
+    Those whose frame +10 is reached, int [N], come first.
     """
     order = np.lexsort((-motion, reached < FRAME_AHEAD))
     _, first = np.unique(sources[order], return_index=True)
