@@ -18,6 +18,11 @@ LEVEL = 0.95
 NUM_DRAWS = 1000
 
 
+def about(unit: str, seed: int, num_draws: int = NUM_DRAWS) -> dict[str, Any]:
+    """How intervals are made, for JSON."""
+    return {"level": LEVEL, "unit": unit, "num_draws": num_draws, "seed": seed}
+
+
 def draw_weights(groups: np.ndarray, num_draws: int, seed: int) -> np.ndarray:
     """Draws groups of clips with replacement.
 

@@ -105,11 +105,9 @@ def compare(
     sums = ClipSums(len(choice.clips))
     starts = add_forecasts(sums, models, data, split, choice, options)
     counts, reached = add_films(sums, models, videos, choice, starts, options)
-    summary: Comparison = {
-        **_about(models, data, split, choice, options),  # type: ignore[typeddict-item]
-        "films": counts,
-        "scores": summarize(sums, choice, videos, options),
-    }
+    summary = _about(models, data, split, choice, options)
+    summary["films"] = counts
+    summary["scores"] = summarize(sums, choice, videos, options)
     numbers = strips.choose(starts.motion, reached, choice.sources[choice.rows])
     samples = strips.read(data, videos, split, choice, numbers)
     with drafts.drafts(output_dir, last="comparison.json") as new:
@@ -205,7 +203,7 @@ def _about(
     split: str,
     choice: Choice,
     options: Options,
-) -> dict[str, Any]:
+) -> Comparison:
     flags = data.manifest["flags"]
     return {
         "models": {
@@ -227,12 +225,7 @@ def _about(
         "dense_flow": data.labels.store_dense_flow,
         "stabilized": flags.get("stabilize", "none") != "none",
         "codebook_fingerprint": data.codebook.fingerprint,
-        "intervals": {
-            "level": bootstrap.LEVEL,
-            "unit": options.interval_unit,
-            "num_draws": bootstrap.NUM_DRAWS,
-            "seed": options.seed,
-        },
+        "intervals": bootstrap.about(options.interval_unit, options.seed),
         "seed": options.seed,
         "command": options.command,
     }

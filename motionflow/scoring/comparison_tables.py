@@ -11,7 +11,7 @@ from motionflow.drawing.tables import Table
 from motionflow.scoring.scores import SCORES, Score
 
 
-class Comparison(TypedDict):
+class Comparison(TypedDict, total=False):
     """What comparison.json holds; None stands where nothing was counted.
 
     models: row -> num_parameters, num_steps, fine_size. films: how many samples were

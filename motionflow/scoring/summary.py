@@ -93,12 +93,7 @@ def summarize(
         "num_clips": len(evaluation.clips),
         "num_sources": len(set(evaluation.sources)),
         "codebook_fingerprint": evaluation.codebook_fingerprint,
-        "intervals": {
-            "level": bootstrap.LEVEL,
-            "unit": unit,
-            "num_draws": num_draws,
-            "seed": seed,
-        },
+        "intervals": bootstrap.about(unit, seed, num_draws),
         "results": {
             row: _result(one, potential[row], sums, len(evaluation.sample_clips))
             for (row, one), sums in zip(
