@@ -66,16 +66,13 @@ def pack_known(
     pins: np.ndarray | None = None,
     past: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Puts together what is known; what is left out is not.
+    """Puts together what is known; what is left out is not: float32 [B, g, g, 7].
 
     Args:
       shape: (B, g, g).
       arrows: [B, g, g, 2], pixels per step; NaN where there is none.
       pins: bool [B, g, g].
       past: [B, g, g, 2], pixels per step; NaN where it is not known.
-
-    Returns:
-      float32 [B, g, g, 7].
 
     Raises:
       InputError: another shape, or a cell with an arrow and a pin.

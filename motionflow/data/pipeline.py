@@ -41,12 +41,7 @@ def steps_per_epoch(data_dir: DataDir, batch_size: int) -> int:
 def assign_codes(flow: tf.Tensor, centers: np.ndarray) -> tf.Tensor:
     """Nearest centre of each vector, as `Codebook.encode` gives it.
 
-    Args:
-      flow: float32 [..., 2], pixels.
-      centers: float32 [K, 2].
-
-    Returns:
-      int32 [...].
+    Of flow float32 [..., 2], pixels, and centres float32 [K, 2] it is int32 [...].
     """
     # Not a sum over the last axis: over two numbers that is slow.
     dx, dy = flow[..., :1] - centers[:, 0], flow[..., 1:] - centers[:, 1]
@@ -56,12 +51,7 @@ def assign_codes(flow: tf.Tensor, centers: np.ndarray) -> tf.Tensor:
 def pack_targets(codes: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """Joins what a network is trained and judged by into one tensor, as Keras wants it.
 
-    Args:
-      codes: int32 [B, T, s, s].
-      flow: float32 [B, T, s, s, 2].
-
-    Returns:
-      float32 [B, T, s, s, 3]; codes are whole numbers.
+    Codes int32 [B, T, s, s], flow float32 [B, T, s, s, 2] -> float32 [B, T, s, s, 3].
     """
     return tf.concat([tf.cast(codes, tf.float32)[..., None], flow], axis=-1)
 
@@ -95,7 +85,7 @@ def training_batches(
     """The batches of one epoch, all of the same size.
 
     Args:
-      data_dir: an opened data directory.
+      data_dir: its training split.
       batch_size: samples in a step of all replicas; an epoch's rest is dropped.
       seed: of order and augmentation; the same epoch is always the same.
       epoch: which one, from 0.

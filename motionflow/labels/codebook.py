@@ -142,9 +142,8 @@ def fit_codebook(
 ) -> Codebook:
     """Clusters training flow by minibatch k-means (the report's section 3).
 
-    Memory is bounded however many vectors there are. Neighbouring batches, which come
-    from one clip, may look alike: the stream is shuffled in a bounded buffer, and the
-    first centres come from a sample of all of it.
+    Neighbouring batches, which come from one clip, may look alike: the stream is
+    shuffled in a bounded buffer, and the first centres come from a sample of all of it.
 
     Args:
       batches: starts a pass over the training split, which yields float32 [n, 2] in

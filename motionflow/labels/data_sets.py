@@ -41,7 +41,7 @@ REASONS = {
 
 
 def set_names(data_dirs: Sequence[Path]) -> list[str]:
-    """Names of data sets: those of their folders; none for a single one.
+    """Names of data sets, those of their folders; none for a single one.
 
     Raises:
       InputError: two have the same.
@@ -106,15 +106,7 @@ def joined_flags(flags_of: Mapping[str, Mapping]) -> dict[str, Any]:
 
 
 def check_options(options: ResplitOptions, names: Sequence[str]) -> None:
-    """Refuses what these data sets cannot be split by.
-
-    Args:
-      options: how to split.
-      names: of the data sets; none for a single one.
-
-    Raises:
-      InputError: options that exclude each other, or name no data set.
-    """
+    """Refuses options that exclude each other, or do not fit the data sets' names."""
     by_source = options.split == "source"
     if options.num_folds and not by_source:
         raise InputError(f"num_folds needs split=source, found {options.split}")

@@ -44,14 +44,10 @@ _TWO_WAYS = re.compile("HandstandPushups", re.IGNORECASE)
 
 
 def parse_hmdb51(name: str, folder: str = "") -> Clip:
-    """Reads one HMDB-51 file name.
+    """Reads one HMDB-51 file name; its suffix says nothing.
 
-    Args:
-      name: the file's name without its folder; its suffix says nothing.
-      folder: the folder's name; it tells the action where it is one of the 51.
-
-    Returns:
-      The clip with `path` = `name`; `excluded` says which tag the report leaves out.
+    The folder's name tells the action where it is one of the 51. `excluded` says which
+    tag the report leaves out.
 
     Raises:
       ValueError: the name does not end with HMDB-51's six tags, or no action of the 51
@@ -95,14 +91,10 @@ DATASETS: dict[str, Callable[[str | Path], list[Clip]]] = {
 
 
 def read_hmdb51_split(split_dir: str | Path, number: int) -> dict[str, str]:
-    """Reads `<action>_test_split<number>.txt` of all actions.
+    """Reads `<action>_test_split<number>.txt` of all actions, lines `name.avi 0|1|2`.
 
     Returns:
       clip name -> "train" (1), "test" (2) or "" (0: in neither).
-
-    Raises:
-      InputError: no such file, one that is no text, or a line that is not
-        `name.avi 0|1|2`.
     """
     found = sorted(Path(split_dir).glob(f"*_test_split{number}.txt"))
     files = [file for file in found if not is_hidden(file.name)]
@@ -124,9 +116,6 @@ def read_ucf101_split(split_dir: str | Path, number: int) -> dict[str, str]:
 
     Returns:
       clip name -> "train" or "test".
-
-    Raises:
-      InputError: one of the two lists is missing, or is no text.
     """
     splits = {}
     for split in ("train", "test"):

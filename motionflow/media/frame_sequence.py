@@ -110,9 +110,7 @@ def parse_numbers(text: str) -> list[int]:
 
 
 def open_sequence(path: str | Path) -> FrameSequence:
-    """Finds out which frames a video or a folder of pictures has.
-
-    A video is decoded once for that.
+    """Finds out which frames a video, which is decoded once, or a folder has.
 
     Raises:
       InputError: there is no such file or folder, or nothing to decode in it; pictures

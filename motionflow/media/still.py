@@ -47,11 +47,7 @@ def read_still(path: str | Path) -> np.ndarray:
 
 
 def read_moment(path: str | Path) -> Moment:
-    """Reads a picture, or the last frames of a video or animation.
-
-    Raises:
-      InputError: the file is missing, damaged or neither of the two.
-    """
+    """Reads a picture, or the last frames of a video; InputError where it is neither."""
     if not Path(path).is_file():
         raise InputError(f"there is no file {path}")
     # A picture that is damaged or too large is not tried as a video.
@@ -73,14 +69,10 @@ def read_moment(path: str | Path) -> Moment:
 
 
 def as_moment(source: Picture) -> Moment:
-    """A picture, in whatever form a caller has it.
+    """A picture as a file, see `read_moment`, a PIL image, or an array.
 
-    Args:
-      source: a file, see `read_moment`; a PIL image; or uint8 [H, W], [H, W, 3] (RGB)
-        or [H, W, 4] (transparency is laid over white).
-
-    Raises:
-      InputError: no picture, or an array of another shape or dtype.
+    Arrays are uint8 [H, W], [H, W, 3] (RGB) or [H, W, 4] (transparency is laid over
+    white); InputError for others.
     """
     if isinstance(source, Moment):
         return source

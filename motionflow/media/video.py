@@ -28,15 +28,13 @@ import numpy as np
 from motionflow.errors import InputError
 from motionflow.media.timing import Timing
 
-# FFmpeg would open the files that such a list names, whatever its suffix is; a tag of
-# music may stand before it.
+# FFmpeg would open the files that such a list names; a tag of music may stand before.
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"ID3")
 # Brands of HEIF: a large photo is many tiles, and FFmpeg would show one of them.
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1")
 # Frames; the last slot of an AVI may be empty, and containers round.
 _EMPTY_SLOT = 1.25
-# Of a pixel's width: encoders round it, and to stretch a frame by a column would only
-# blur it.
+# Of a pixel's width: encoders round it, and stretching by a column would only blur.
 _ROUNDED = 0.01
 _SQUARE = "scale=w='max(1,iw*sar)':h=ih"
 
@@ -69,10 +67,8 @@ class Tally:
     """What a pass over a video came across.
 
     Attributes:
-      announced: frames by the container, without those that a trim hides; 0 where it
-        does not say.
-      rate: frames a second by the container; None where it does not say.
-      end: seconds, where the container says that the video ends; 0 where it does not.
+      announced: frames, without those that a trim hides, rate: frames a second, and
+        end: seconds, by the container; 0, None, 0 where it does not say.
       lost: what could not be decoded -> how often.
     """
 

@@ -143,12 +143,9 @@ class Figure:
     ) -> None:
         """Draws all parts, in place.
 
-        Args:
-          canvas: float32 [3, H, W]: planes, which NumPy blends faster.
-          owner: int32 [H, W]; set to `first` + a part's place in `parts` where that
-            part covers the centre of a pixel.
-          frame: when.
-          first: number of the first part.
+        The canvas is float32 [3, H, W]: planes, which NumPy blends faster. The owner,
+        int32 [H, W], becomes `first` + a part's place in `parts` where that part covers
+        the centre of a pixel.
         """
         placements = self.place(frame)
         for index, part in enumerate(self.parts.values()):
