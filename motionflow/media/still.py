@@ -47,7 +47,7 @@ def read_still(path: str | Path) -> np.ndarray:
 
 
 def read_moment(path: str | Path) -> Moment:
-    """Reads a picture, or the last frames of a video; InputError where it is neither."""
+    """Reads a picture, or the last frames of a video; InputError if it is neither."""
     if not Path(path).is_file():
         raise InputError(f"there is no file {path}")
     # A picture that is damaged or too large is not tried as a video.
