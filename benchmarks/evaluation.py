@@ -26,7 +26,7 @@ from motionflow import baselines
 from motionflow.data.data_dir import DataDir, open_data_dir
 from motionflow.data.pipeline import evaluation_batches
 from motionflow.models import predictor
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.scoring.assessment import evaluate
 from motionflow.scoring.evaluation import Evaluation

@@ -28,7 +28,7 @@ from common import seconds as timed
 from motionflow.compat import keras
 from motionflow.labels.codebook import Codebook
 from motionflow.models import blocks
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.serving import saved_model
 

@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from motionflow import runtime
 from motionflow.compat import keras
 from motionflow.data import pipeline
 from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
-from motionflow.models import blocks, spatial_softmax
-from motionflow.models.building import build_model
+from motionflow.models import blocks
+from motionflow.models.losses import cross_entropy
+from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
+from motionflow.training import devices
 from motionflow.training.optimizers import make_optimizer
 from motionflow.training.settings import Settings
 from motionflow.training.trainer import Trainer, make_schedule
@@ -44,7 +45,7 @@ class BareStep:
     """
 
     def __init__(self, settings: Settings, data: DataDir):
-        runtime.set_precision(settings.precision)
+        devices.set_precision(settings.precision)
         self.model = build_model(
             settings.model,
             mean_frame=data.mean_frame,
@@ -64,12 +65,12 @@ class BareStep:
         """Trains on frames [B, S, S, 3], codes [B, 1, g, g]; their cross-entropy."""
         with tf.GradientTape() as tape:
             logits = self.model(frames, training=True)
-            cross_entropy = tf.reduce_mean(spatial_softmax.loss(codes, logits))
-            loss = tf.add_n([cross_entropy, *self.model.losses])
+            mean = tf.reduce_mean(cross_entropy(codes, logits))
+            loss = tf.add_n([mean, *self.model.losses])
         weights = self.model.trainable_variables
         gradients = tape.gradient(loss, weights)
         self._optimizer.apply_gradients(zip(gradients, weights, strict=True))
-        return cross_entropy
+        return mean
 
     def seconds(self, num_steps: int, frames: tf.Tensor, codes: tf.Tensor) -> float:
         """How long some steps take."""

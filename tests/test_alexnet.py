@@ -5,7 +5,7 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import blocks
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 
 
 def build(frame_size=200, grid_size=20, num_clusters=40, **options):

@@ -4,7 +4,7 @@ import tensorflow as tf
 from scipy.signal import correlate2d
 
 from motionflow.compat import keras
-from motionflow.models import blocks
+from motionflow.models import NetworkOptions, blocks
 
 
 @pytest.mark.parametrize("kernel,stride,pad", [(7, 4, 2), (3, 2, 1), (4, 1, 0)])
@@ -135,7 +135,7 @@ def test_the_gradient_of_the_penalty_is_l2_times_the_kernel():
     "num,width,expected", [(96, 1.0, 96), (96, 0.25, 24), (96, 0.001, 1), (10, 0.26, 3)]
 )
 def test_scaled(num, width, expected):
-    assert blocks.scaled(num, width) == expected
+    assert NetworkOptions(20, 40, width).scaled(num) == expected
 
 
 def test_the_tilt_is_taken_off_the_predictions_but_not_in_training():

@@ -7,7 +7,7 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.errors import InputError, Stopped
 from motionflow.training.callbacks import StepKeeper
-from motionflow.training.progress import Progress
+from motionflow.training.checkpoints import Progress
 
 
 @pytest.fixture

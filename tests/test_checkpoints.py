@@ -4,8 +4,7 @@ import pytest
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models.run_dir import RunDir
-from motionflow.training.checkpoints import Checkpoints
-from motionflow.training.progress import Progress
+from motionflow.training.checkpoints import Checkpoints, Progress
 
 
 class Run:
@@ -24,7 +23,7 @@ class Run:
     def set(self, value, step):
         self.model.weights[0].assign([[value]])
         self.progress.step = step
-        self.checkpoints.save(step)
+        self.checkpoints.save()
 
     def finish_epoch(self, cross_entropy):
         row = {"epoch": self.progress.epoch + 1}

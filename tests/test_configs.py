@@ -11,7 +11,7 @@ from motionflow import cli
 from motionflow.commands import train
 from motionflow.commands.training_flags import settings_from
 from motionflow.models import blocks
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 from motionflow.training.settings import Settings
 
 pytestmark = pytest.mark.slow

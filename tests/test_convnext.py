@@ -6,8 +6,8 @@ from scipy import stats
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import blocks
-from motionflow.models.building import build_model
 from motionflow.models.convnext import LayerScale
+from motionflow.models.network import build_model
 
 pytestmark = pytest.mark.slow
 

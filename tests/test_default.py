@@ -9,7 +9,7 @@ from PIL import Image
 
 import motionflow
 from motionflow.data.known import pack_known
-from motionflow.models import blocks, packed
+from motionflow.models import blocks, weights
 from motionflow.models.model_path import DEFAULT_DIGEST, DEFAULT_FILE
 
 FOLDER = DEFAULT_FILE.parent
@@ -37,7 +37,7 @@ def test_card_and_file_belong_together():
     assert hashlib.sha256(content).hexdigest() == DEFAULT_DIGEST
     files = [path for path in FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 12e6
-    network, codebook = packed.read(DEFAULT_FILE)
+    network, codebook = weights.unpack(DEFAULT_FILE)
     card = json.loads((FOLDER / "assets.extra" / "model_card.json").read_text())
     page = (FOLDER / "assets.extra" / "model_card.md").read_text()
     assert card["model"]["codebook_fingerprint"] == codebook.fingerprint

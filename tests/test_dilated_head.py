@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import blocks, choose_head, register_network
-from motionflow.models.building import build_model
-from motionflow.models.dilated_head import JOINED, join, look_around, start_at_prior
+from motionflow.models import NetworkOptions, blocks, choose_head, register_network
+from motionflow.models.dilated_head import JOINED, add_head, join, start_at_prior
+from motionflow.models.network import build_model
 
 pytestmark = pytest.mark.slow
 
@@ -14,9 +14,9 @@ pytestmark = pytest.mark.slow
 def head(*shapes, grid_size=4, width=1 / 16, dropout=0.0, **options):
     """A model of nothing but the head, with 4 scores a cell."""
     inputs = [keras.Input(shape) for shape in shapes]
-    given = {"width": width, "l2": 0.0, "dropout": dropout} | options
-    x = look_around(join(inputs, grid_size), **given)
-    return keras.Model(inputs, blocks.scores(x, 4, 0.0))
+    given = NetworkOptions(grid_size, 4, width, dropout=dropout, **options)
+    x = add_head(join(inputs, grid_size), given)
+    return keras.Model(inputs, blocks.scores(x, given))
 
 
 def build(name, frame_size, grid_size, **options):
@@ -101,8 +101,8 @@ def test_what_is_told_is_added_behind_the_first_block():
         seen.append(features)
         return keras.layers.Rescaling(-1.0)(features)
 
-    options = {"width": 1 / 16, "l2": 0.0, "dropout": 0.0}
-    model = keras.Model(inputs, look_around(inputs, **options, tell=take_away))
+    options = NetworkOptions(4, 4, width=1 / 16)
+    model = keras.Model(inputs, add_head(inputs, options, take_away))
     maps = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
     first = keras.Model(inputs, seen[0])
     assert np.abs(first(maps)).max() > 0.01 and seen[0].shape == (None, 4, 4, 16)
@@ -180,7 +180,7 @@ def test_a_builder_that_knows_no_head_goes_on_working(monkeypatch):
 
     def simple(inputs, grid_size, num_clusters, *, width, l2, dropout, literal_head):
         x = keras.layers.Resizing(grid_size, grid_size, name=blocks.FEATURES)(inputs)
-        return blocks.scores(x, num_clusters, l2)
+        return keras.layers.Conv2D(num_clusters, 1, name=blocks.SCORES)(x)
 
     register_network("simple", simple)
     assert build("simple", 40, 4, head="plain").output_shape == (None, 1, 4, 4, 5)

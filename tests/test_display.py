@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from motionflow.training import display
-from motionflow.training.progress import Progress
+from motionflow.training.checkpoints import Progress
 
 LOGS = {"loss": 612.34, "top1": 0.7612, "top5": 0.951, "top10": 1.0}
 LOGS |= {"mean_recall": 0.0512, "epe": 0.734, "epe_nz": 1.926}
@@ -58,12 +58,10 @@ def show(monkeypatch, is_terminal, is_chief=True):
     terminal = Terminal(is_terminal)
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setattr(display, "_SECONDS_BETWEEN", 0.0)
-    progress = Progress()
+    progress = Progress(steps_per_epoch=6, epochs=81, batch_size=100)
     progress.epoch, progress.step, progress.seconds = 2, 4, 1.0
     waited = iter([0.5, 0.25])
-    bar = display.ProgressBar(
-        progress, steps=6, epochs=81, batch_size=100, is_chief=is_chief
-    )
+    bar = display.ProgressBar(progress, is_chief)
     bar.close()  # there is none yet
     bar.model = types.SimpleNamespace(
         input_clock=types.SimpleNamespace(read=lambda: next(waited)),
@@ -98,7 +96,7 @@ def test_the_bar_goes_on_where_the_epoch_was_interrupted(monkeypatch):
 def test_between_two_pictures_the_bar_does_nothing(monkeypatch):
     seconds = iter([10.0, 10.1, 10.2, 10.7])
     monkeypatch.setattr(display.time, "monotonic", lambda: next(seconds))
-    bar = display.ProgressBar(Progress(), 6, 81, 100)
+    bar = display.ProgressBar(Progress(6, 81, 100))
     bar._bar, bar._next = types.SimpleNamespace(disable=False), 0.0
     assert [bar._is_due() for _ in range(4)] == [True, False, False, True]
 

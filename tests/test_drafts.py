@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from motionflow import sweep_table
 from motionflow.data import records
 from motionflow.data.data_dir import open_data_dir
 from motionflow.drawing import plots
@@ -32,9 +31,9 @@ from motionflow.models import efficientnet_weights
 from motionflow.models.run_dir import RunDir
 from motionflow.scoring.evaluation import Evaluation, KnownSums
 from motionflow.serving import exporting
-from motionflow.sweeps import Run
-from motionflow.training.map_store import MapStore
+from motionflow.training.sweep import Run, write_table
 from motionflow.training.tensorboard import Board
+from motionflow.training.trunk_maps import MapStore
 from tests import test_checkpoints, tiny_run
 
 resource = pytest.importorskip("resource")  # which Windows lacks
@@ -87,7 +86,7 @@ def clips(path):
 
 def sweep(path):
     failed = Run(path / "run", {"width": "1"}, (), {})
-    sweep_table.write_table([failed], {failed.path: "x" * LIMIT}, path)
+    write_table([failed], {failed.path: "x" * LIMIT}, path)
 
 
 def add_maps(path):

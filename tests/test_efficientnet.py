@@ -6,8 +6,8 @@ from scipy.signal import correlate2d
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import blocks, efficientnet
-from motionflow.models.building import build_model
-from motionflow.models.trunk import TRUNK
+from motionflow.models.blocks import TRUNK
+from motionflow.models.network import build_model
 
 pytestmark = pytest.mark.slow
 
@@ -211,7 +211,7 @@ def test_its_features_are_what_the_scores_are_made_from(model):
 
 
 def test_what_it_refuses():
-    with pytest.raises(InputError, match="it is for allconv"):
+    with pytest.raises(InputError, match="literal_head is for allconv"):
         build(32, 2, literal_head=True)
     with pytest.raises(InputError, match="32 pixels, found 31"):
         build(31, 2)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from motionflow.errors import InputError
-from motionflow.models import efficientnet, efficientnet_weights, trunk
-from motionflow.models.building import build_model
+from motionflow.models import efficientnet, efficientnet_weights, weights
+from motionflow.models.network import build_model
 
 
 def test_each_kind_of_array_by_hand():
@@ -43,7 +43,7 @@ def test_what_is_written_fits_the_network(tmp_path):
     arrays = {
         name: random.uniform(0.5, 2, weight.shape).astype(np.float32)
         for layer in model.layers
-        for name, weight in trunk.named_weights(layer).items()
+        for name, weight in weights.named_weights(layer).items()
     }
     efficientnet_weights.write(tmp_path / "weights.npz", arrays)
     assert [path.name for path in tmp_path.iterdir()] == ["weights.npz"]
@@ -54,7 +54,7 @@ def test_what_is_written_fits_the_network(tmp_path):
         grid_size=2,
         width=0.1,
     )
-    trunk.load(network, tmp_path / "weights.npz")
+    weights.load_trunk(network, tmp_path / "weights.npz")
     found = network.get_layer("trunk_block15_project").get_weights()[0]
     np.testing.assert_array_equal(found, arrays["trunk_block15_project/kernel"])
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.data import known, pipeline
 from motionflow.errors import InputError
-from motionflow.models import guidance, guided, naive, predictor, spatial_softmax
-from motionflow.models.building import build_model
+from motionflow.models import decoding, guided, losses, naive, predictor
+from motionflow.models.network import build_model
 
 SIZE, GRID = 64, 4
 CENTERS = np.float32([[0, 0], [4, 0], [-4, 0], [0, 4], [0, -4]])
@@ -53,20 +53,20 @@ def tell(*arrows, pins=(), past=None):
 
 
 def test_told_nothing_it_is_the_network_of_frames(model, frames):
-    logits, flow = model.told(frames, tell(), training=False)
+    logits, flow = model.guided(frames, tell(), training=False)
     np.testing.assert_array_equal(logits, model(frames))
-    expected = spatial_softmax.expected_flow(logits[:, 0], CENTERS)
+    expected = decoding.probabilities(logits[:, 0]) @ CENTERS
     np.testing.assert_allclose(flow, expected, atol=1e-6)
 
 
 def test_told_cells_keep_their_vector(model, frames):
     told = tell((1, 2, 7.5, -3.25), (3, 0, 0.1, 0), pins=[(0, 0)])
-    _, flow = model.told(frames, told, training=False)
+    _, flow = model.guided(frames, told, training=False)
     np.testing.assert_array_equal(flow[0, 1, 2], [7.5, -3.25])
     np.testing.assert_array_equal(flow[0, 3, 0], np.float32([0.1, 0]))
     np.testing.assert_array_equal(flow[0, 0, 0], [0, 0])
     # The other frame is told nothing.
-    _, untold = model.told(frames, tell(), training=False)
+    _, untold = model.guided(frames, tell(), training=False)
     np.testing.assert_array_equal(flow[1], untold[1])
 
 
@@ -77,7 +77,7 @@ def test_it_begins_with_a_bell_around_the_naive_answer(frames, short_trunk):
     past = np.random.default_rng(2).normal(0, 3, (2, GRID, GRID, 2))
     past[1, 0] = np.nan
     told = tell(past=past)
-    found, flow = (x.numpy() for x in model.told(frames, told, training=False))
+    found, flow = (x.numpy() for x in model.guided(frames, told, training=False))
     scores = model(frames).numpy()  # what the frame says; the hints say nothing
     guess = naive.FACTOR * np.nan_to_num(past)
     squares = ((guess[..., None, :] - CENTERS) ** 2).sum(-1)
@@ -88,7 +88,7 @@ def test_it_begins_with_a_bell_around_the_naive_answer(frames, short_trunk):
     # softplus(0) = log 2
     np.testing.assert_allclose(found - scores, np.log(2) * bell * is_known, atol=1e-3)
     # The flow lies half way between what is expected and the naive answer.
-    expected = spatial_softmax.expected_flow(found, CENTERS).numpy()
+    expected = (decoding.probabilities(found) @ CENTERS).numpy()
     middle = np.where(is_known, (expected + guess) / 2, expected)
     np.testing.assert_allclose(flow, middle, atol=1e-4)
 
@@ -96,7 +96,7 @@ def test_it_begins_with_a_bell_around_the_naive_answer(frames, short_trunk):
 def test_an_arrow_reaches_what_looks_alike():
     maps = np.zeros((1, GRID, GRID, 2), np.float32)
     maps[:, :, :2, 0] = maps[:, :, 2:, 1] = 1  # the halves have nothing in common
-    layer = guidance.Spread(0.0)
+    layer = guided.Spread(0.0)
     layer([maps, tell()[:1]])
     weights = {weight.name: np.zeros(weight.shape) for weight in layer.weights}
     weights |= {"spread/widths:0": np.full((3, 1, 1), 4.0), "spread/rest:0": 0.1}
@@ -120,7 +120,7 @@ def test_an_arrow_reaches_what_looks_alike():
 def test_a_blind_network_sees_only_what_it_is_told(frames, short_trunk):
     model = build(blind=True)
     one, other = (
-        model.told(x, tell((1, 1, 4, 0)), training=False)[0]
+        model.guided(x, tell((1, 1, 4, 0)), training=False)[0]
         for x in (frames, 255 - frames)
     )
     np.testing.assert_array_equal(one, other)
@@ -133,7 +133,7 @@ def test_it_learns_from_what_it_is_told(frames, short_trunk):
     model = build(freeze_trunk=True)
     model.compile(
         keras.optimizers.Adam(1e-2),
-        loss=lambda targets, logits: spatial_softmax.loss(
+        loss=lambda targets, logits: losses.cross_entropy(
             pipeline.unpack_targets(targets)[0], logits
         ),
     )
@@ -145,14 +145,14 @@ def test_it_learns_from_what_it_is_told(frames, short_trunk):
     arrows[:, 1, 1] = flow[:, 1, 1]
     told = known.pack_known((2, GRID, GRID), arrows=arrows)
     same = np.repeat(frames[:1], 2, axis=0)
-    before = model.told(same, told, training=False)
+    before = model.guided(same, told, training=False)
     for _ in range(30):
         model.train_on_batch((same, told), targets)
     for found, first in zip(
-        model.told(same, told, training=False), before, strict=True
+        model.guided(same, told, training=False), before, strict=True
     ):
         assert np.isfinite(found).all() and (found.numpy() != first.numpy()).any()
-    logits, moved = model.told(same, told, training=False)
+    logits, moved = model.guided(same, told, training=False)
     assert (logits.numpy().argmax(-1) == codes).mean() > 0.9
     errors = [np.linalg.norm(x - flow, axis=-1).mean() for x in (moved, before[1])]
     assert errors[0] < 0.5 * errors[1]

@@ -179,7 +179,8 @@ def test_older_names_only_hand_over():
 # What is tested by the test of another module.
 TESTED_BY = {
     "inputs": "signatures",
-    "building": "network",
+    "fully_connected": "alexnet",
+    "weights": "packed",
     "options": "builder",
     "comparison": "compare",
     "comparison_tables": "forecasts",
@@ -189,11 +190,8 @@ TESTED_BY = {
     "exporting": "export",
     "grpc_client": "client",
     "rest_client": "client",
-    "guidance": "guided",
-    "map_store": "trunk_maps",
     "restoring": "restore",
     "server": "serve",
-    "teller": "guided",
 }
 
 

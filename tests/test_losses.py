@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import log_softmax
 
 from motionflow.models.losses import (
     LossOptions,
     class_weights,
+    cross_entropy,
     make_loss,
     smoothed_labels,
     tilt,
@@ -138,3 +140,17 @@ def test_nothing_is_tilted_by_what_does_not_prefer_classes():
     options = LossOptions(focal_gamma=2.0, label_smoothing=0.1)
     assert not options.is_tilted
     np.testing.assert_allclose(tilt(COUNTS, options), 0)
+
+
+def test_loss_of_equal_scores_is_log_k_for_each_cell():
+    codes = tf.zeros((3, 2, 20, 20), tf.int32)
+    loss = cross_entropy(codes, tf.zeros((3, 2, 20, 20, 40)))
+    np.testing.assert_allclose(loss, [800 * np.log(40)] * 3, rtol=1e-5)
+
+
+def test_loss_is_scipys_log_softmax_summed_over_cells():
+    logits = np.random.default_rng(0).normal(size=(2, 4, 3))
+    codes = np.array([[0, 1, 2, 1], [2, 2, 0, 0]])
+    picked = np.take_along_axis(log_softmax(logits, -1), codes[..., None], -1)
+    expected = -picked[..., 0].sum(1)
+    np.testing.assert_allclose(cross_entropy(codes, logits), expected, rtol=1e-5)

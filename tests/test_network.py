@@ -6,8 +6,7 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.models import network_names
-from motionflow.models.building import build_model
-from motionflow.models.network import Network
+from motionflow.models.network import Network, build_model
 
 
 @pytest.fixture

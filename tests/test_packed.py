@@ -8,8 +8,8 @@ import pytest
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
-from motionflow.models import packed, predictor
-from motionflow.models.building import build_model
+from motionflow.models import predictor, weights
+from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.serving.exporting import export_model
 from tests import tiny_run
@@ -47,10 +47,10 @@ def test_small_weights_keep_their_precision(tmp_path):
     centers = np.float32([[0, 0], [4.1, 0], [-4.2, 0.3], [0, 4], [0, -4]])
     model.get_layer("guidance").centers.assign(centers)
     path = tmp_path / "model.npz"
-    packed.write(path, model, config, Codebook(centers, np.arange(5)))
+    weights.pack(path, model, config, Codebook(centers, np.arange(5)))
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        back, codebook = packed.read(path)
+        back, codebook = weights.unpack(path)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert back.compute_dtype == "float32"
@@ -69,14 +69,14 @@ def test_another_file_is_refused(files, tmp_path):
     _, version = files
     content = (version / "model.npz").read_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    packed.read(version / "model.npz", digest)
+    weights.unpack(version / "model.npz", digest)
     path = tmp_path / "model.npz"
     path.write_bytes(content[:-1] + b"x")
     with pytest.raises(InputError, match="not the file that belongs there: SHA-256"):
-        packed.read(path, digest)
+        weights.unpack(path, digest)
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match="is no model of `motionflow export --format"):
-        packed.read(path)
+        weights.unpack(path)
     RunDir(files[0]).codebook.save(path)
     with pytest.raises(InputError, match="is no model of `motionflow export --format"):
         predictor.load(path)

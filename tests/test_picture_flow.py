@@ -7,7 +7,6 @@ from motionflow.errors import InputError
 from motionflow.generate import picture_flow
 from motionflow.generate.fitting import resize
 from motionflow.media import video
-from motionflow.models import decoding
 from tests.conftest import texture
 
 SIZE, GRID = 40, 4
@@ -103,33 +102,6 @@ def test_squares_that_disagree_are_mixed_by_their_distance_from_the_border():
     # from the second one's.
     np.testing.assert_allclose(found[0, 0, :, 1], [1, 1, 2 / 3, 1 / 3, 0, 0], atol=1e-6)
     np.testing.assert_allclose(tf.reduce_sum(found, axis=-1), 1, atol=1e-6)
-
-
-@pytest.mark.parametrize("temperature", [1, 0.38, 0])
-def test_decoding_agrees_with_the_evaluators(temperature):
-    chances = noise(2, 5, 7)
-    expected = {
-        1: decoding.expected_flow(chances, CENTERS),
-        0.38: decoding.expected_flow(decoding.anneal(chances), CENTERS),
-        0: decoding.mode_flow(chances, CENTERS),
-    }[temperature]
-    found = picture_flow.decode(tf.constant(chances), CENTERS, temperature)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_a_drawn_future_is_the_evaluators():
-    chances = noise(2, 5, 7)
-    draws = decoding.future_noise(3, (5, 7), 3, seed=4)
-    expected = decoding.sample_flows(chances, CENTERS, draws)
-    for one, flow in zip(draws, expected, strict=True):
-        found = picture_flow.decode(tf.constant(chances), CENTERS, 0, one)
-        np.testing.assert_array_equal(found, flow)
-
-
-def test_certain_cells_stay_finite_in_a_graph():
-    decode = tf.function(lambda p: picture_flow.decode(p, CENTERS, 0.1))
-    sure = np.eye(3, dtype=np.float32)[None, None]
-    np.testing.assert_allclose(decode(sure)[0, 0], CENTERS, atol=1e-6)
 
 
 def test_a_strip_is_refused():

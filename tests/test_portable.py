@@ -11,7 +11,7 @@ from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
 from motionflow.models import predictor
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 from motionflow.serving import portable
 from motionflow.serving.exporting import export_model
 from motionflow.serving.inputs import example_known

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow import runtime
+from motionflow.compat import keras
 from motionflow.data import pipeline
-from motionflow.training import preparation
+from motionflow.training import devices, preparation
 from tests import tiny_run
 
 pytestmark = pytest.mark.slow
@@ -24,13 +24,13 @@ def losses(data):
     def train(precision, seed=0):
         options = {"width": 0.05, "learning_rate": 3e-3, "dropout": 0.0}
         settings = tiny_run.settings("", "", **options)
-        runtime.set_precision(precision)
-        runtime.set_seeds(0)
+        devices.set_precision(precision)
+        keras.utils.set_random_seed(0)
         try:
             schedule = preparation.make_schedule(settings, 3)
             model = preparation.make_model(settings, data, schedule)
         finally:
-            runtime.set_precision("float32")
+            devices.set_precision("float32")
         found = []
         for epoch in range(100):
             for batch in pipeline.training_batches(data, 4, seed, epoch):
@@ -62,6 +62,6 @@ def test_convolutions_are_low_and_logits_loss_and_weights_are_not(losses, precis
     assert {weight.dtype for weight in model.trainable_weights} == {tf.float32}
     logits = model(tf.zeros((1, 64, 64, 3)))
     assert logits.dtype == tf.float32
-    assert model.compiled_loss(tf.zeros((1, 9, 3)), logits).dtype == tf.float32
+    assert model.compiled_loss(tf.zeros((1, 1, 3, 3, 3)), logits).dtype == tf.float32
     scaled = precision == "mixed_float16"
     assert hasattr(model.optimizer, "dynamic_growth_steps") == scaled

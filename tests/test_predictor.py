@@ -7,7 +7,7 @@ from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
 from motionflow.models import predictor
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
 from tests import tiny_run
 from tests.tiny_run import CENTERS

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from motionflow import processes
-from motionflow.processes import Job, run_jobs
+from motionflow.training import processes
+from motionflow.training.processes import Job, run_jobs
 
 # Two of them pass only if both run at the same time.
 MEET = """
@@ -134,7 +134,8 @@ def test_a_process_that_does_not_listen_is_killed(tmp_path, monkeypatch):
 def test_no_process_outlives_a_program_that_is_killed(tmp_path):
     files = [tmp_path / "a", tmp_path / "b"]
     jobs = [Job(python(STUBBORN, file), tmp_path / "log") for file in files]
-    code = "from pathlib import PosixPath; from motionflow.processes import *\n"
+    code = "from pathlib import PosixPath\n"
+    code += "from motionflow.training.processes import *\n"
     program = subprocess.Popen(python(f"{code}run_jobs({jobs!r}, 2)"))
     wait_for(lambda: all(file.exists() and file.read_text() for file in files))
     pids = [int(file.read_text()) for file in files]

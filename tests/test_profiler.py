@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.training.profiler import Profiler, profile_range
-from motionflow.training.progress import Progress
+from motionflow.training.callbacks import Profiler, profile_range
+from motionflow.training.checkpoints import Progress
 
 STEPS = 3
 
@@ -43,8 +43,8 @@ def test_exactly_these_steps_are_profiled(steps, profiled, monkeypatch, tmp_path
     monkeypatch.setattr(
         tf.profiler.experimental, "stop", lambda: running.__setitem__(0, False)
     )
-    progress, count = Progress(), itertools.count(1)
-    profiler = Profiler(tmp_path, profile_range(steps), progress, STEPS)
+    progress, count = Progress(STEPS), itertools.count(1)
+    profiler = Profiler(tmp_path, profile_range(steps), progress)
     for _ in range(2):
         for batch in range(STEPS):
             profiler.on_train_batch_begin(batch)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
 
 MEAN_FRAME = np.full((64, 64, 3), 50, np.float32)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.serving import saved_model
 from motionflow.serving.exporting import export_model

@@ -10,7 +10,7 @@ from motionflow.compat import keras
 from motionflow.data import pipeline
 from motionflow.errors import InputError
 from motionflow.models import blocks, sequence
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 
 pytestmark = pytest.mark.slow
 
@@ -82,11 +82,11 @@ def test_the_cell_is_scipys():
     np.testing.assert_allclose(new_h[0], expected, atol=1e-5)
 
 
-def steps_of(model, taught=None, noise=None):
+def steps_of(model, truth=None, noise=None):
     """Scores [B, T, g, g, K] of the steps, told this."""
     layer = model.get_layer(sequence.STEPS)
     features = keras.Model(model.input, layer.input)(frames())
-    return layer([features], taught=taught, noise=noise).numpy()
+    return layer([features], truth=truth, noise=noise).numpy()
 
 
 def test_by_itself_it_hears_its_own_expected_flow():
@@ -129,10 +129,10 @@ def test_the_truth_is_heard_less_and_less():
     model.teacher_steps = 100
     for step, share in ((0, 1.0), (50, 0.5), (100, 0.0), (150, 0.0)):
         model.optimizer.iterations.assign(step)
-        told = model._is_told(tf.constant(2000)).numpy()
+        told = model._is_given(tf.constant(2000)).numpy()
         assert set(np.unique(told)) <= {0.0, 1.0}
         assert abs(told.mean() - share) < 0.03
-        np.testing.assert_array_equal(told, model._is_told(tf.constant(2000)))
+        np.testing.assert_array_equal(told, model._is_given(tf.constant(2000)))
 
 
 def test_a_motion_once_begun_goes_on():
@@ -152,7 +152,7 @@ def test_a_motion_once_begun_goes_on():
     model.fit(images, targets_of(flow), batch_size=32, epochs=60, verbose=0)
     layer = model.get_layer(sequence.STEPS)
     features = keras.Model(model.input, layer.input)(images, training=False)
-    scores = layer([features], taught=[tf.constant(flow), tf.ones([32, 3])])
+    scores = layer([features], truth=[tf.constant(flow), tf.ones([32, 3])])
     chances = softmax(scores.numpy(), -1).reshape(32, 3, 9, 5)
     right = np.take_along_axis(chances, np.repeat([[1], [2]], 16, 0)[:, None, None], -1)
     # Nothing tells the two apart at first.
@@ -162,7 +162,7 @@ def test_a_motion_once_begun_goes_on():
 
 def test_dense_targets_are_told_as_coarse_flow():
     model, seen = make("dense_sequence"), []
-    model._told = lambda images, flow, told: seen.append(flow) or model(images)
+    model._forced = lambda images, flow, told: seen.append(flow) or model(images)
     model.compile("sgd", loss=lambda _, logits: tf.reduce_mean(logits, [1, 2, 3, 4]))
     rng = np.random.default_rng(0)
     flow = rng.normal(size=(2, 3, 36, 36, 2)).astype(np.float32)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from motionflow.films.model import Model
 from motionflow.generate import picture_flow, rollout
 from motionflow.media import video
-from motionflow.models import predictor, spatial_softmax
+from motionflow.models import decoding, predictor
 from motionflow.serving.signatures import forecast
 from tests import served, tiny_run
 
@@ -271,7 +271,7 @@ def one_cell_each():
     """A network of 2 x 2 cells that scores what the corners' colours say."""
 
     def predict(frames):
-        return spatial_softmax.predictions(frames[:, tf.newaxis], HAND_CENTERS, 2)
+        return decoding.predictions(frames[:, tf.newaxis], HAND_CENTERS, 2)
 
     return predictor.Predictor(predict, 2, 2, HAND_CENTERS, None)
 

@@ -27,7 +27,7 @@ from benchmarks.step_results import (
 )
 from benchmarks.step_sides import BareStep, Peer, compare_networks, has_torch
 from motionflow.compat import keras
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.training.settings import Settings
 from tests.test_benchmarks import cells

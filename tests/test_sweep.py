@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from motionflow import sweeps
 from motionflow.commands import sweep
+from motionflow.training import sweep as runs
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def run(call, monkeypatch, data):
 
     def run_tool(output_dir, *arguments, base="--epochs=2", command=FAKE):
         base = f"--base=--data_dir={data.path} {base}"
-        monkeypatch.setattr(sweeps, "TRAIN", command)
+        monkeypatch.setattr(runs, "TRAIN", command)
         code, out, err = call(sweep, f"--output_dir={output_dir}", base, *arguments)
         return code, out.splitlines(), err.splitlines()
 
@@ -40,7 +40,7 @@ def cells_of(lines):
 def test_the_command_trains_and_is_not_repeated(tmp_path, run):
     base = "--width=0.05 --batch_size=4 --epochs=1 --checkpoint_steps=0"
     code, (first, *lines), errors = run(
-        tmp_path, "--grid=mirror=false", base=base, command=sweeps.TRAIN
+        tmp_path, "--grid=mirror=false", base=base, command=runs.TRAIN
     )
     assert code == 0, lines + errors
     assert any("1/1" in line for line in errors)  # the progress bar, in epochs

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from motionflow.sweep_table import write_table
-from motionflow.sweeps import Run
+from motionflow.training.sweep import Run, write_table
 
 METRICS = {"loss": 2.5, "cross_entropy": 1.25, "top1": 0.123456, "top10": 0.9}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from motionflow import sweeps
 from motionflow.commands.sweep import parse
 from motionflow.errors import InputError
+from motionflow.training import sweep
 
 FAKE = [sys.executable, str(Path(__file__).parent / "fake_training.py")]
 
@@ -19,7 +19,7 @@ def make(data, tmp_path):
 
     def make_runs(grid=(), groups=(), base=""):
         base = f"--data_dir={data.path} --epochs=2 {base}"
-        return sweeps.make_runs(tmp_path, base, grid, groups, parse)
+        return sweep.make_runs(tmp_path, base, grid, groups, parse)
 
     return make_runs
 
@@ -67,11 +67,11 @@ def test_a_command_line_is_base_then_swept_flags_then_the_folder(make, data, tmp
 
 
 def test_names_are_safe_for_files_and_the_same_in_a_larger_sweep(make):
-    assert sweeps.run_name({}) == "base"
+    assert sweep.run_name({}) == "base"
     flags = {"data_dir": "/data/fold s/1", "l2": "1e-05"}
-    assert sweeps.run_name(flags) == "data_dir=data_fold_s_1+l2=1e-05"
-    assert sweeps.run_name({"data_dir": "../é*?[a]\n"}) == "data_dir=.._é_a"
-    long = [sweeps.run_name({"data_dir": f"{'x' * 300}{i}"}) for i in range(2)]
+    assert sweep.run_name(flags) == "data_dir=data_fold_s_1+l2=1e-05"
+    assert sweep.run_name({"data_dir": "../é*?[a]\n"}) == "data_dir=.._é_a"
+    long = [sweep.run_name({"data_dir": f"{'x' * 300}{i}"}) for i in range(2)]
     assert len(set(long)) == 2 and max(map(len, long)) < 100
     few, many = make(["seed=1"], [""]), make(["seed=0,1,2"], ["", "dropout=0"])
     assert set(names_of(few)) <= set(names_of(many))
@@ -114,30 +114,30 @@ def test_a_base_that_is_refused(base, make):
 
 def test_a_run_is_finished_with_these_flags_and_all_epochs(make):
     (run,) = runs = make(["dropout=0.1"])
-    assert not sweeps.is_finished(run, parse)
-    assert sweeps.train_runs(runs, command=FAKE) == {}
-    assert sweeps.is_finished(run, parse)
+    assert not sweep.is_finished(run, parse)
+    assert sweep.train_runs(runs, command=FAKE) == {}
+    assert sweep.is_finished(run, parse)
     (longer,) = make(["dropout=0.1"], base="--epochs=3")
     (other,) = make(["dropout=0.1"], base="--width=0.5")
     (same,) = make(["dropout=0.1"], base="--width=1")
-    assert [sweeps.is_finished(r, parse) for r in (longer, other)] == [False, False]
-    assert same.path == longer.path == other.path and sweeps.is_finished(same, parse)
+    assert [sweep.is_finished(r, parse) for r in (longer, other)] == [False, False]
+    assert same.path == longer.path == other.path and sweep.is_finished(same, parse)
     # Stopped on the way to more epochs: the old result is still there.
     (run.path / "flags.txt").write_text("\n".join(longer.arguments))
-    assert not sweeps.is_finished(longer, parse)
+    assert not sweep.is_finished(longer, parse)
     (run.path / "flags.txt").write_text("--flag_of_another_version=1")
-    assert not sweeps.is_finished(run, parse)
+    assert not sweep.is_finished(run, parse)
     (run.path / "flags.txt").unlink()
-    assert not sweeps.is_finished(run, parse)
+    assert not sweep.is_finished(run, parse)
 
 
 def test_a_failure_does_not_stop_the_others(make):
     runs, calls = make(["dropout=0.1,0.5,0.2"]), []
-    failures = sweeps.train_runs(runs, 1, lambda *call: calls.append(call), FAKE)
+    failures = sweep.train_runs(runs, 1, lambda *call: calls.append(call), FAKE)
     assert failures == {
         runs[1].path: "exit code 1: error: half of it is too much",
     }
-    assert [sweeps.is_finished(run, parse) for run in runs] == [True, False, True]
+    assert [sweep.is_finished(run, parse) for run in runs] == [True, False, True]
     log = runs[1].path.with_name("dropout=0.5.log").read_text().splitlines()
     assert log[0].startswith("$ ") and log[0].endswith(f"--run_dir={runs[1].path}")
     assert log[1:] == ["training", "error: half of it is too much"]
@@ -148,13 +148,13 @@ def test_progress_counts_what_is_left_to_do(make):
     runs, calls = make(["dropout=0.1,0.2"], base="--epochs=5"), []
     runs[0].path.mkdir()
     (runs[0].path / "history.csv").write_text("epoch\n1\n2\n3\n")
-    sweeps.train_runs(runs, 2, lambda *call: calls.append(call), FAKE)
+    sweep.train_runs(runs, 2, lambda *call: calls.append(call), FAKE)
     assert calls[-1] == (7, 7)
 
 
 def test_a_run_that_leaves_no_result_has_failed(make):
     runs = make(["dropout=0.1"])
-    found = sweeps.train_runs(runs, command=[sys.executable, "-c", "print('bye')"])
+    found = sweep.train_runs(runs, command=[sys.executable, "-c", "print('bye')"])
     assert found == {runs[0].path: "ended without a result.json"}
 
 
@@ -163,5 +163,5 @@ def test_training_gets_the_flags_as_written(make, tmp_path):
         f"import json, sys; json.dump(sys.argv[1:], open({str(tmp_path / 'a')!r}, 'w'))"
     )
     (run,) = runs = make(["learning_rate=1e-3"], base="'--profile_steps=1, 2'")
-    sweeps.train_runs(runs, command=[sys.executable, "-c", code])
+    sweep.train_runs(runs, command=[sys.executable, "-c", code])
     assert json.loads((tmp_path / "a").read_text()) == run.arguments

@@ -9,12 +9,11 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from motionflow.compat import keras
 from motionflow.data import pipeline
 from motionflow.data.data_dir import open_data_dir
-from motionflow.models import keras_metrics, spatial_softmax
+from motionflow.models import keras_metrics, losses
 from motionflow.models.network import Network
-from motionflow.training.callbacks import StepKeeper
+from motionflow.training.callbacks import Profiler, StepKeeper
+from motionflow.training.checkpoints import Progress
 from motionflow.training.display import ProgressBar
-from motionflow.training.profiler import Profiler
-from motionflow.training.progress import Progress
 from motionflow.training.tensorboard import Board, draw_example
 from tests import tiny_run
 
@@ -155,19 +154,19 @@ def test_the_start_is_graph_settings_and_codebook(data, tmp_path):
 
 def test_beside_a_training(data, tmp_path):
     """Two epochs as `Trainer` does them, with all that is to be seen of them."""
-    model, progress = make_network(), Progress()
+    model, progress = make_network(), Progress(STEPS, 2, BATCH)
     model.compile(
         keras.optimizers.Adam(0.1),
-        loss=lambda targets, logits: spatial_softmax.loss(
+        loss=lambda targets, logits: losses.cross_entropy(
             pipeline.unpack_targets(targets)[0], logits
         ),
         metrics=[keras_metrics.MeanRecall(CODES)],
     )
     board = Board(tmp_path, data, model)
     board.write_run({"batch_size": BATCH})
-    bar = ProgressBar(progress, STEPS, 2, BATCH)
+    bar = ProgressBar(progress)
     keeper = StepKeeper(progress, lambda: None, 0, lambda: None)
-    profiler = Profiler(tmp_path, (5, 6), progress, STEPS)
+    profiler = Profiler(tmp_path, (5, 6), progress)
     for epoch in (1, 2):
         fitted = model.fit(
             pipeline.training_batches(data, BATCH, 0, epoch - 1),

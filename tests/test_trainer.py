@@ -15,7 +15,7 @@ from motionflow.data import pipeline
 from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
-from motionflow.models import efficientnet, trunk
+from motionflow.models import blocks, efficientnet, weights
 from motionflow.models.run_dir import RunDir
 from motionflow.training import trainer
 from motionflow.training.trainer import train
@@ -278,8 +278,8 @@ def pretrained(data_dir, tmp_path_factory):
     arrays = {
         name: random.uniform(0.5, 2, weight.shape).astype(np.float32)
         for layer in efficientnet.build_classifier(64).layers
-        if layer.name.startswith(trunk.TRUNK)
-        for name, weight in trunk.named_weights(layer).items()
+        if layer.name.startswith(blocks.TRUNK)
+        for name, weight in weights.named_weights(layer).items()
     }
     np.savez(folder / "weights.npz", **arrays)
     settings = tiny_run.settings(
@@ -297,8 +297,8 @@ def pretrained(data_dir, tmp_path_factory):
 def test_training_begins_from_the_weights_of_a_file(pretrained):
     arrays, settings, begun = pretrained
     for layer in begun.model.layers:
-        if layer.name.startswith(trunk.TRUNK):
-            for name, weight in trunk.named_weights(layer).items():
+        if layer.name.startswith(blocks.TRUNK):
+            for name, weight in weights.named_weights(layer).items():
                 np.testing.assert_array_equal(weight, arrays[name])
     # The head's: 11 convolutions, each but the last with a norm's two; one bias.
     assert len(begun.model.trainable_weights) == 11 + 20 + 1

@@ -5,9 +5,9 @@ import pytest
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import packed, trunk
-from motionflow.models.building import build_model
+from motionflow.models import blocks, weights
 from motionflow.models.model_path import DEFAULT_FILE
+from motionflow.models.network import build_model, fix_norms, freeze
 
 # Of the model in the box: the middle of the first filter, red, green and blue.
 STEM = [1.2259, 1.9868, 0.2694]
@@ -41,7 +41,7 @@ def write(path, arrays):
 
 def test_each_array_goes_to_its_place_and_the_head_stays(model, tmp_path):
     head = model.get_layer("head").get_weights()
-    trunk.load(model, write(tmp_path / "t.npz", arrays_of()))
+    weights.load_trunk(model, write(tmp_path / "t.npz", arrays_of()))
     (kernel,) = model.get_layer("trunk_a").get_weights()
     assert kernel.ravel().tolist() == [0, 1, 2, 3, 4, 5]
     norm = model.get_layer("trunk_b").get_weights()
@@ -67,34 +67,34 @@ def test_a_file_that_does_not_fit_changes_nothing(model, tmp_path, changes, mess
     before = model.get_weights()
     path = write(tmp_path / "t.npz", arrays_of(**changes))
     with pytest.raises(InputError, match=re.escape(message)):
-        trunk.load(model, path)
+        weights.load_trunk(model, path)
     for found, expected in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
 def test_what_is_no_file_of_arrays(model, tmp_path):
     with pytest.raises(InputError, match="cannot read .*none.npz"):
-        trunk.load(model, tmp_path / "none.npz")
+        weights.load_trunk(model, tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("no arrays")
     with pytest.raises(InputError, match="cannot read .*convert-efficientnet"):
-        trunk.load(model, tmp_path / "text.npz")
+        weights.load_trunk(model, tmp_path / "text.npz")
     whole = write(tmp_path / "cut.npz", arrays_of()).read_bytes()
     (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"cannot read .*cut.npz"):
-        trunk.load(model, tmp_path / "cut.npz")
+        weights.load_trunk(model, tmp_path / "cut.npz")
     np.save(tmp_path / "one.npy", np.ones(3))
     with pytest.raises(InputError, match=r"cannot read .*one.npy"):
-        trunk.load(model, tmp_path / "one.npy")
+        weights.load_trunk(model, tmp_path / "one.npy")
 
 
 def test_the_trunk_of_the_model_in_the_box():
     frames = np.zeros((64, 64, 3), np.float32)
     model = build_model("efficientnet", mean_frame=frames, num_clusters=5, grid_size=4)
     head = model.get_layer("look_in").get_weights()
-    trunk.load(model, "default")
-    box, _ = packed.read(DEFAULT_FILE)
+    weights.load_trunk(model, "default")
+    box, _ = weights.unpack(DEFAULT_FILE)
     for layer in model.layers:
-        if layer.name.startswith(trunk.TRUNK):
+        if layer.name.startswith(blocks.TRUNK):
             expected = box.get_layer(layer.name).get_weights()
             for found, values in zip(layer.get_weights(), expected, strict=True):
                 np.testing.assert_array_equal(found, values)
@@ -105,7 +105,7 @@ def test_the_trunk_of_the_model_in_the_box():
 
 def test_freezing_leaves_the_head():
     model = tiny()
-    trunk.freeze(model)
+    freeze(model)
     trainable = [weight.name for weight in model.trainable_weights]
     assert trainable == ["head/kernel:0", "head/bias:0"]
     assert len(model.weights) == 7
@@ -130,7 +130,7 @@ def blocks_0_to_10():
 )
 def test_a_block_and_those_after_it_train(train_from, expected):
     model = blocks_0_to_10()
-    trunk.freeze(model, train_from)
+    freeze(model, train_from)
     names = [weight.name.split("/")[0] for weight in model.trainable_weights]
     kernels = [n for n in names if not n.endswith("norm")]
     assert kernels == [f"trunk_{name}_a" for name in expected] + ["head", "head"]
@@ -138,12 +138,12 @@ def test_a_block_and_those_after_it_train(train_from, expected):
 
 def test_a_block_that_is_not_there():
     with pytest.raises(InputError, match="--train_trunk_from=11: the last block is 10"):
-        trunk.freeze(blocks_0_to_10(), 11)
+        freeze(blocks_0_to_10(), 11)
 
 
 def test_fixed_norms_keep_their_statistics_while_the_rest_trains():
     model = blocks_0_to_10()
-    trunk.fix_norms(model)
+    fix_norms(model)
     names = [weight.name for weight in model.trainable_weights]
     assert len(names) == 4 + 2 and not [name for name in names if "norm" in name]
     pictures = np.random.default_rng(0).normal(3, 2, (4, 2, 2, 1)).astype(np.float32)
@@ -160,4 +160,4 @@ def test_networks_without_a_trunk(tmp_path):
     with pytest.raises(InputError, match="allconv has no trunk: --freeze_trunk is"):
         build_model("allconv", **options, freeze_trunk=True)
     with pytest.raises(InputError, match="allconv has no trunk: --pretrained is for"):
-        trunk.load(build_model("allconv", **options), tmp_path / "t.npz")
+        weights.load_trunk(build_model("allconv", **options), tmp_path / "t.npz")

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.training.weight_average import WeightAverage
+from motionflow.training.callbacks import WeightAverage
 
 
 def make_model(value):

@@ -10,7 +10,7 @@ from motionflow.data import records
 from motionflow.data.data_dir import FORMAT_VERSION
 from motionflow.labels.codebook import Codebook
 from motionflow.labels.options import LabelOptions
-from motionflow.models.building import build_model
+from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.training.settings import Settings
 

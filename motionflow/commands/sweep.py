@@ -66,16 +66,16 @@ def parse(arguments: Sequence[str]) -> dict[str, Any]:
 
 def main(values: flags.FlagValues) -> int:
     """Trains what is not finished, prints the table."""
-    from motionflow import sweep_table, sweeps
+    from motionflow.training import sweep
 
-    runs = sweeps.make_runs(
+    runs = sweep.make_runs(
         values.output_dir, values.base, values.grid, values.run, parse
     )
     with alone(values.output_dir):
-        todo = [run for run in runs if not sweeps.is_finished(run, parse)]
+        todo = [run for run in runs if not sweep.is_finished(run, parse)]
         done = f"{len(runs) - len(todo)} of {len(runs)} runs were finished before"
         print(f"{values.output_dir}: {done}")
         with cli.progress_bar("training", "epoch") as progress:
-            failures = sweeps.train_runs(todo, values.num_parallel, progress)
-        print(sweep_table.write_table(runs, failures, values.output_dir))
+            failures = sweep.train_runs(todo, values.num_parallel, progress)
+        print(sweep.write_table(runs, failures, values.output_dir))
     return 1 if failures else 0

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from motionflow.compat import as_written
 from motionflow.data.augmentation import Augmentation, augment, draw
 from motionflow.data.data_dir import DataDir
 from motionflow.data.known import place_seeds, tell
@@ -71,7 +72,7 @@ def first_step(samples: dict) -> dict:
     return samples | {"flow": flow, "codes": codes.reshape(len(codes), -1)}
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def training_batches(
     data_dir: DataDir,
     batch_size: int,
@@ -202,7 +203,7 @@ def evaluation_batches(
     return _in_order(data_dir, split, batch_size, with_frames=True)
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def chosen_samples(
     data_dir: DataDir, split: str, is_chosen: np.ndarray
 ) -> tf.data.Dataset:
@@ -219,7 +220,7 @@ def targets(data_dir: DataDir, split: str, batch_size: int) -> tf.data.Dataset:
     return _in_order(data_dir, split, batch_size, with_frames=False)
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def read_samples(
     data_dir: DataDir, split: str, indices: Sequence[int] | np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -244,7 +245,7 @@ def read_samples(
     return {key: values[order] for key, values in samples.items()}
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def _in_order(
     data_dir: DataDir, split: str, batch_size: int, with_frames: bool
 ) -> tf.data.Dataset:

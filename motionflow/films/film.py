@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from motionflow.drawing import flow_color, flow_drawing, pictures
-from motionflow.generate import picture_flow
 from motionflow.generate.animation import Animation, Shot
 from motionflow.media import picture, video_writer
+from motionflow.models import decoding
 from motionflow.models.predictor import Predictor
 
 LEAST_MOTION = 0.5  # pixels; what moves less is not seen to move
@@ -134,7 +134,7 @@ class Film:
             yield shots
 
     def _probable_motion(self, shot: Shot) -> float:
-        flow = picture_flow.decode(shot.probabilities, self._predictor.centers, 0)
+        flow = decoding.decode(shot.probabilities, self._predictor.centers, 0)
         scale = min(self._frame.shape[:2]) / self._predictor.frame_size
         return scale * float(np.linalg.norm(flow, axis=-1).max())
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from motionflow.compat import graph
 from motionflow.generate import warp
 
 _IMPORTANCE = "magnitude"
@@ -26,7 +27,7 @@ _SMOOTH = 0.015
 _HOLE = 1e-3
 
 
-@tf.function(reduce_retracing=True, autograph=False)
+@graph(reduce_retracing=True)
 def inverse(flow: tf.Tensor) -> tf.Tensor:
     """Where pixels came from, and as a third component the coverage, [B, H, W, 3]."""
 
@@ -37,7 +38,7 @@ def inverse(flow: tf.Tensor) -> tf.Tensor:
     return smoothly(invert, flow)
 
 
-@tf.function(reduce_retracing=True, autograph=False)
+@graph(reduce_retracing=True)
 def compose(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """Where the frame `first(x + offset(x))` reads the first one once it has moved."""
 
@@ -66,7 +67,7 @@ def read(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     return tf.reshape(found, frames.shape)
 
 
-@tf.function(reduce_retracing=True, autograph=False)
+@graph(reduce_retracing=True)
 def _boxes(flow: tf.Tensor, sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Places as `crop_and_resize` takes them, [B * H * W, 4], and whose they are."""
     shape, (vectors, _) = tf.shape(flow), warp.finite(flow)
@@ -102,7 +103,7 @@ def meet(
     return _mixed(read(tf.concat([first, last], 0), came), came, time)
 
 
-@tf.function(reduce_retracing=True, autograph=False)
+@graph(reduce_retracing=True)
 def _mixed(moved: tf.Tensor, inverse: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
     """Mixes the two halves of a batch that was moved, by how far they reach."""
     # The coarse grid has no sharp border.
@@ -167,7 +168,7 @@ def _resized(field: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.ResizeBilinear(images=field, size=size, align_corners=True)
 
 
-@tf.function(reduce_retracing=True, autograph=False)
+@graph(reduce_retracing=True)
 def _are_smooth(fields: Sequence[tf.Tensor], points: tf.Tensor) -> tf.Tensor:
     """Whether fields [B, H, W, C] can be told from so many points, and it is less work.
 

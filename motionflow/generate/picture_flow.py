@@ -35,8 +35,8 @@ def flow_function(
 
     Args:
       predictor: predicts squares of `predictor.frame_size`.
-      temperature: see `decode`.
-      noise: see `decode`; of a grid of `grid_shape` of the pictures.
+      temperature: see `decoding.decode`.
+      noise: see `decoding.decode`; of a grid of `grid_shape` of the pictures.
 
     Returns:
       A function from float32 [B, H, W, 3] in 0..255 to float32 [B, H, W, 2] in pixels
@@ -58,8 +58,8 @@ def sequence_function(
 
     Args:
       predictor: predicts squares.
-      temperature: see `decode`.
-      noise: see `decode`.
+      temperature: see `decoding.decode`.
+      noise: see `decoding.decode`.
       num_steps: how many of the predictor's steps; None: all.
       observe: see `cell_flow`.
 
@@ -196,8 +196,8 @@ def cell_flow(
       frames: see `predict_cells`.
       known: see `predict_cells`.
       num_steps: see `predict_cells`.
-      temperature: see `decode`.
-      noise: see `decode`.
+      temperature: see `decoding.decode`.
+      noise: see `decoding.decode`.
       observe: is shown the probabilities [B, T, rows, columns, K].
 
     Returns:
@@ -206,35 +206,8 @@ def cell_flow(
     probabilities, beside = predict_cells(predictor, frames, num_steps, known)
     if observe is not None:
         observe(probabilities)
-    return decode(probabilities, predictor.centers, temperature, noise) + beside
-
-
-def decode(
-    probabilities: tf.Tensor,
-    centers: np.ndarray,
-    temperature: float = 1.0,
-    noise: np.ndarray | None = None,
-) -> tf.Tensor:
-    """One flow from the distribution in each cell; in a graph too.
-
-    Args:
-      probabilities: [..., rows, columns, K].
-      centers: [K, 2].
-      temperature: 1 gives the expected flow, less the annealed mean (Zhang et al. 2016,
-        equation 5), 0 the centre of the most probable class.
-      noise: Gumbel noise of rows * columns * K numbers, see `decoding.future_noise`;
-        with it and temperature 0 the flow is one draw from the distribution.
-
-    Returns:
-      float32 [..., rows, columns, 2].
-    """
-    scores = tf.math.log(tf.maximum(probabilities, np.finfo(np.float32).tiny))
-    if noise is not None:
-        scores += tf.reshape(noise, tf.shape(scores)[-3:])
-    centers = tf.constant(centers, tf.float32)
-    if temperature == 0:
-        return tf.gather(centers, tf.argmax(scores, axis=-1))
-    return tf.nn.softmax(scores / temperature) @ centers
+    flow = decoding.decode(probabilities, predictor.centers, temperature, noise)
+    return flow + beside
 
 
 def _pixels(cells: tf.Tensor, cell: float) -> tf.Tensor:

@@ -23,6 +23,7 @@ traced.
 
 import tensorflow as tf
 
+from motionflow.compat import graph
 from motionflow.generate import splatting
 
 MODES = ("inverse", "splat")
@@ -37,7 +38,7 @@ _SURE = 1e-3
 _NOWHERE = 1e6
 
 
-@tf.function(reduce_retracing=True, autograph=False)
+@graph(reduce_retracing=True)
 def backward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """Looks frames up where flow points: `out(x) = frames(x + flow(x))`, bilinear.
 
@@ -53,7 +54,7 @@ def backward(frames: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     return _look_up(tf.cast(frames, tf.float32), pixel_places(tf.shape(flow)) + vectors)
 
 
-@tf.function(reduce_retracing=True, autograph=False)
+@graph(reduce_retracing=True)
 def forward(
     frames: tf.Tensor,
     flow: tf.Tensor,
@@ -98,7 +99,7 @@ def forward(
     return tf.ensure_shape(tf.transpose(moved, [1, 2, 3, 0]), frames.shape), coverage
 
 
-@tf.function(reduce_retracing=True, autograph=False)
+@graph(reduce_retracing=True)
 def invert(
     flow: tf.Tensor, importance: tf.Tensor | str | None = None, num_steps: int = 1
 ) -> tuple[tf.Tensor, tf.Tensor]:

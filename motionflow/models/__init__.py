@@ -1,10 +1,12 @@
 """Networks: frames -> scores of the codebook's vectors in every cell of the grid.
 
-    name --find_builder--> function --building.build_model--> Keras model
+    name --find_builder--> function --network.build_model--> Keras model
 
-A network is one function, `register_network` its name. One of its layers has the name
-`blocks.FEATURES`: scores are made from its output, [B, D] or [B, h, w, C]. Names that
-begin with `trunk.TRUNK` belong to layers that can be loaded and frozen.
+A network of this package is a function of standardised frames [B, S, S, 3] and of
+`NetworkOptions`, to the scores. Whatever else it takes are its keyword-only parameters:
+`network_options` reads them there, and `network.build_model` refuses all others. One of
+its layers has the name `blocks.FEATURES`: scores are made from its output, [B, D] or
+[B, h, w, C]. Layers whose names begin with `blocks.TRUNK` can be loaded and frozen.
 
 Every layer has a name of its own. Keras would count layers through the whole process,
 and TensorFlow adds gradients up in the order of their names: "conv_10" before "conv_9".
@@ -13,25 +15,24 @@ What is learned would depend, in its last digit, on what was built before.
 This file imports nothing heavy, so that a command knows the names at once.
 """
 
+import dataclasses
 import importlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from motionflow.errors import InputError
 
 CLASS_WEIGHTS = ("none", "inverse_frequency", "smoothed")
-
-# Networks whose builder takes `head`, "plain" or "dilated", and the one that each has
-# where none is asked for. All others have a plain one.
-OWN_HEADS = {"allconv": "plain", "convnext": "plain"}
-OWN_HEADS |= {"efficientnet": "dilated", "guided": "dilated"}
+HEADS = ("plain", "dilated")
+_OFF = (None, False, 0, "", "plain")
 
 # A function, or where it is found: its module is imported when it is built.
 _BUILDERS: dict[str, str | Callable[..., Any]] = {
     "allconv": "allconv.build_allconv",
-    "alexnet": "alexnet.build_alexnet",
-    "walker": "walker.build_walker",
-    "vgg": "vgg.build_vgg",
+    "alexnet": "fully_connected.build_alexnet",
+    "walker": "fully_connected.build_walker",
+    "vgg": "fully_connected.build_vgg",
     "convnext": "convnext.build_convnext",
     "efficientnet": "efficientnet.build_efficientnet",
     "guided": "guided.build_guided",
@@ -39,6 +40,29 @@ _BUILDERS: dict[str, str | Callable[..., Any]] = {
     "sequence": "sequence.build_sequence",
     "dense_sequence": "sequence.build_dense_sequence",
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkOptions:
+    """What every network takes.
+
+    Attributes:
+      grid_size: g, cells along one side of the data's grid.
+      num_clusters: K, the size of the codebook.
+      width: factor on the numbers of filters and units, but for the scores'.
+      l2: weight of the L2 regularisation, see `blocks.l2_penalty`.
+      dropout: share dropped where a network drops.
+    """
+
+    grid_size: int
+    num_clusters: int
+    width: float = 1.0
+    l2: float = 0.0
+    dropout: float = 0.0
+
+    def scaled(self, num_filters: int) -> int:
+        """A table's number of filters or units times the width, at least 1."""
+        return max(1, round(num_filters * self.width))
 
 
 def network_names() -> list[str]:
@@ -54,33 +78,28 @@ def register_network(name: str, build: Callable[..., Any]) -> None:
         must have registered it too.
       build: from standardised frames float32 [B, S, S, 3], grid_size g, num_clusters K
         and the keywords width, l2, dropout and literal_head (which it may ignore) to
-        the scores, a Keras tensor [B, g, g, K]. See `allconv.build_allconv`.
+        the scores, a Keras tensor [B, g, g, K].
 
     Raises:
       InputError: it is the name of one of this package's networks.
     """
     if isinstance(_BUILDERS.get(name), str):
         raise InputError(f"{name} is a network of motionflow: choose another name")
-    _BUILDERS[name] = build
 
-
-def choose_head(name: str, head: str = "") -> str:
-    """The head of a network: the one that is asked for, or its own.
-
-    Args:
-      name: of the network.
-      head: "plain", "dilated", or "" for its own.
-
-    Raises:
-      InputError: the network has no such head.
-    """
-    if head not in ("", "plain", "dilated"):
-        raise InputError(f"no head {head!r}: --head is plain or dilated")
-    if head == "dilated" and name not in OWN_HEADS:
-        raise InputError(
-            f"{name} has no dilated head: --head=dilated is for {', '.join(OWN_HEADS)}"
+    def build_with(
+        inputs: Any, options: NetworkOptions, *, literal_head: bool = False
+    ) -> Any:
+        return build(
+            inputs,
+            options.grid_size,
+            options.num_clusters,
+            width=options.width,
+            l2=options.l2,
+            dropout=options.dropout,
+            literal_head=literal_head,
         )
-    return head or OWN_HEADS.get(name, "plain")
+
+    _BUILDERS[name] = build_with
 
 
 def find_builder(name: str) -> Callable[..., Any]:
@@ -99,3 +118,50 @@ def find_builder(name: str) -> Callable[..., Any]:
         module, function = build.split(".")
         build = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     return build
+
+
+def network_options(name: str) -> dict[str, Any]:
+    """What a network takes besides `NetworkOptions`: names, and their defaults."""
+    parameters = inspect.signature(find_builder(name)).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def choose_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that a network takes; the others must be off.
+
+    Raises:
+      InputError: one of the others is not.
+    """
+    taken = network_options(name)
+    for option, value in given.items():
+        if option not in taken and value not in _OFF:
+            raise InputError(
+                f"{name} has no {option.replace('_', ' ')}: --{option} is for "
+                f"{_networks_with(option)}"
+            )
+    return {option: value for option, value in given.items() if option in taken}
+
+
+def choose_head(name: str, head: str = "") -> str:
+    """The head of a network: the one that is asked for, or its own.
+
+    Args:
+      name: of the network.
+      head: "plain", "dilated", or "" for its own.
+
+    Raises:
+      InputError: the network has no such head.
+    """
+    if head and head not in HEADS:
+        raise InputError(f"no head {head!r}: --head is {' or '.join(HEADS)}")
+    taken = network_options(name)
+    if head == "dilated" and "head" not in taken:
+        raise InputError(
+            f"{name} has no dilated head: --head=dilated is for "
+            f"{_networks_with('head')}"
+        )
+    return head or taken.get("head", "plain")
+
+
+def _networks_with(option: str) -> str:
+    return ", ".join(name for name in _BUILDERS if option in network_options(name))

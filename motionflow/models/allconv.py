@@ -13,8 +13,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.models import blocks
-from motionflow.models.dilated_head import join, look_around
+from motionflow.models import NetworkOptions, blocks
+from motionflow.models.dilated_head import add_head, join
 
 
 class Row(NamedTuple):
@@ -47,30 +47,22 @@ def grid_size_of(frame_size: int) -> int:
 
 
 def apply_table(
-    inputs: tf.Tensor,
-    grid_size: int,
-    width: float,
-    l2: float,
-    dropout: float,
-    last: str = blocks.FEATURES,
+    inputs: tf.Tensor, options: NetworkOptions, last: str = blocks.FEATURES
 ) -> list[tf.Tensor]:
     """The rows of table 2 but for its last, the classifier.
 
     Args:
       inputs: standardised frames [B, S, S, 3].
-      grid_size: cells along one side of the data's grid.
-      width: factor on every number of filters.
-      l2: weight of the L2 regularisation.
-      dropout: share dropped in the three ConvBND rows.
+      options: of the network; three ConvBND rows drop.
       last: the last row's name.
 
     Returns:
-      The output of each row; the last is [B, grid_size, grid_size, 512 width].
+      The output of each row; the last is [B, g, g, 512 width].
 
     Raises:
       InputError: the network's grid is not the data's.
     """
-    frame_size = inputs.shape[1]
+    frame_size, grid_size = inputs.shape[1], options.grid_size
     if grid_size_of(frame_size) != grid_size:
         raise InputError(
             f"allconv gives a grid of {max(0, grid_size_of(frame_size))} cells a side "
@@ -80,42 +72,34 @@ def apply_table(
         )
     outputs = [inputs]
     for number, row in enumerate(TABLE, start=1):
-        filters = blocks.scaled(row.filters, width)
-        rate = dropout if row.has_dropout else 0.0
+        filters = options.scaled(row.filters)
+        rate = options.dropout if row.has_dropout else 0.0
         geometry = row.kernel, row.stride, row.pad
         name = last if row is TABLE[-1] else f"row{number}"
-        x = blocks.conv_bn(outputs[-1], filters, *geometry, l2, rate, name=name)
+        x = blocks.conv_bn(outputs[-1], filters, *geometry, options.l2, rate, name=name)
         outputs.append(x)
     return outputs[1:]
 
 
 def build_allconv(
     inputs: tf.Tensor,
-    grid_size: int,
-    num_clusters: int,
+    options: NetworkOptions,
     *,
-    width: float = 1.0,
-    l2: float = 0.0,
-    dropout: float = 0.3,
     literal_head: bool = False,
     head: str = "plain",
 ) -> tf.Tensor:
-    """Stacks the layers of table 2 on standardised frames.
+    """Stacks the layers of table 2.
 
     Args:
       inputs: [B, S, S, 3].
-      grid_size: cells along one side of the data's grid.
-      num_clusters: K, the size of the codebook.
-      width: factor on every number of filters but the last.
-      l2: weight of the L2 regularisation.
-      dropout: share dropped in the three ConvBND rows.
+      options: of the network.
       literal_head: take the table's last row, ConvBN, at its word. Its ReLU cuts
         negative scores off, so the default is a plain 1x1 convolution.
       head: "plain", or "dilated": a `dilated_head` on the first two rows, whose maps
         are finer than the grid, and the last.
 
     Returns:
-      Scores [B, grid_size, grid_size, K].
+      Scores [B, g, g, K].
 
     Raises:
       InputError: the network's grid is not the data's, or both other heads at once.
@@ -123,11 +107,11 @@ def build_allconv(
     if head == "dilated":
         if literal_head:
             raise InputError("--literal_head and --head=dilated exclude each other")
-        rows = apply_table(inputs, grid_size, width, l2, dropout, last="row7")
+        rows = apply_table(inputs, options, last="row7")
         maps = [*rows[:2], rows[-1]]
-        x = look_around(join(maps, grid_size), width=width, l2=l2, dropout=dropout)
-        return blocks.scores(x, num_clusters, l2)
-    x = apply_table(inputs, grid_size, width, l2, dropout)[-1]
+        return blocks.scores(add_head(join(maps, options.grid_size), options), options)
+    x = apply_table(inputs, options)[-1]
     if literal_head:
-        return blocks.conv_bn(x, num_clusters, 1, 1, 0, l2, name=blocks.SCORES)
-    return blocks.scores(x, num_clusters, l2)
+        filters = options.num_clusters
+        return blocks.conv_bn(x, filters, 1, 1, 0, options.l2, name=blocks.SCORES)
+    return blocks.scores(x, options)

@@ -1,4 +1,4 @@
-"""The layers that both networks are made of.
+"""The layers that networks are made of.
 
     frames [B, S, S, 3] in 0..255 -> Standardize -> ConvBN / ConvBND -> ... -> scores
 
@@ -22,12 +22,13 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
+from motionflow.models import NetworkOptions
 
 INITIALIZER = "glorot_uniform"
 # Name of the layer whose output the scores are made from; every network has one.
 FEATURES = "features"
 SCORES = "scores"  # name of the layer that makes them
-NUM_UNITS = 4096  # of a fully connected layer in table 1
+TRUNK = "trunk_"  # how names of layers begin that can be loaded and frozen
 
 
 class Standardize(keras.layers.Layer):
@@ -186,11 +187,6 @@ def add_centers(layer: keras.layers.Layer, num_clusters: int) -> tf.Variable:
     )
 
 
-def scaled(num_filters: int, width: float) -> int:
-    """A table's number of filters or units times the width, at least 1."""
-    return max(1, round(num_filters * width))
-
-
 def output_size(size: int, kernel: int, stride: int, pad: int) -> int:
     """Pixels along one side after a convolution or pooling."""
     return (size + 2 * pad - kernel) // stride + 1
@@ -211,9 +207,10 @@ def kernel_options(l2: float) -> dict[str, Any]:
     return {"kernel_initializer": INITIALIZER, "kernel_regularizer": l2_penalty(l2)}
 
 
-def scores(inputs: tf.Tensor, num_clusters: int, l2: float) -> tf.Tensor:
-    """A linear classifier in each cell: [B, h, w, C] -> [B, h, w, num_clusters]."""
-    return PaddedConv2D(num_clusters, 1, name=SCORES, **kernel_options(l2))(inputs)
+def scores(inputs: tf.Tensor, options: NetworkOptions) -> tf.Tensor:
+    """A linear classifier in each cell: [B, h, w, C] -> [B, h, w, K]."""
+    kernel = kernel_options(options.l2)
+    return PaddedConv2D(options.num_clusters, 1, name=SCORES, **kernel)(inputs)
 
 
 def batch_norm(name: str, epsilon: float = 1e-5) -> keras.layers.Layer:
@@ -237,20 +234,9 @@ def conv_bn(
     *,
     name: str,
 ) -> tf.Tensor:
-    """ConvBN, or ConvBND where `dropout` is above zero.
+    """ConvBN, or ConvBND where `dropout` is above zero: [B, h, w, filters].
 
-    Args:
-      inputs: [B, H, W, C].
-      filters: number of output channels.
-      kernel: side of the square window.
-      stride: step of the window.
-      pad: zeros added on each side.
-      l2: weight of the L2 regularisation, see `l2_penalty`.
-      dropout: share of activations dropped before the ReLU.
-      name: of the ReLU; the names of the other layers begin with it.
-
-    Returns:
-      [B, h, w, filters].
+    Names of its layers begin with `name`, which is the ReLU's.
     """
     x = PaddedConv2D(
         filters,
@@ -264,32 +250,6 @@ def conv_bn(
     if dropout:
         x = CountedDropout(dropout, name=f"{name}_dropout")(x)
     return keras.layers.ReLU(name=name)(x)
-
-
-def fully_connected(
-    inputs: tf.Tensor, num_scores: int, width: float, l2: float, dropout: float
-) -> tf.Tensor:
-    """Table 1's fully connected layers: 4096, 4096, scores, with dropout after two.
-
-    Args:
-      inputs: [B, H, W, C].
-      num_scores: units of the last layer.
-      width: factor on the units of the others.
-      l2: weight of the L2 regularisation, see `l2_penalty`.
-      dropout: share dropped after the first two layers.
-
-    Returns:
-      [B, num_scores].
-    """
-
-    def dense(units: int, **options: Any) -> keras.layers.Layer:
-        return keras.layers.Dense(units, **kernel_options(l2), **options)
-
-    x = keras.layers.Flatten(name="flat")(inputs)
-    for name in ("fc6", FEATURES):
-        x = dense(scaled(NUM_UNITS, width), activation="relu", name=name)(x)
-        x = CountedDropout(dropout, name=f"{name}_dropout")(x)
-    return dense(num_scores, name=SCORES)(x)
 
 
 def count_parameters(model: keras.Model) -> int:

@@ -20,8 +20,8 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import blocks
-from motionflow.models.dilated_head import join, look_around
+from motionflow.models import NetworkOptions, blocks
+from motionflow.models.dilated_head import add_head, join
 
 # The paper's settings.
 EPSILON = 1e-6
@@ -60,37 +60,23 @@ class LayerScale(keras.layers.Layer):
 
 
 def build_convnext(
-    inputs: tf.Tensor,
-    grid_size: int,
-    num_clusters: int,
-    *,
-    width: float = 1.0,
-    l2: float = 0.0,
-    dropout: float = 0.0,
-    literal_head: bool = False,
-    head: str = "plain",
+    inputs: tf.Tensor, options: NetworkOptions, *, head: str = "plain"
 ) -> tf.Tensor:
     """Stacks the stages on standardised frames.
 
     Args:
       inputs: [B, S, S, 3].
-      grid_size: cells along one side of the data's grid.
-      num_clusters: K, the size of the codebook.
-      width: factor on every number of filters but the last.
-      l2: weight of the L2 regularisation of all kernels.
-      dropout: share of the features dropped before the scores, and in the dilated head.
-      literal_head: belongs to the report's table 2 and must be False.
+      options: of the network; features are dropped before the scores, and in the
+        dilated head.
       head: "plain", or "dilated": a `dilated_head` on the normalised last stage.
 
     Returns:
-      Scores [B, grid_size, grid_size, K].
+      Scores [B, g, g, K].
 
     Raises:
-      InputError: cells of other than 10x10 pixels, or `literal_head`.
+      InputError: cells of other than 10x10 pixels.
     """
-    frame_size = inputs.shape[1]
-    if literal_head:
-        raise InputError("convnext has no literal head: --literal_head is for allconv")
+    frame_size, grid_size, l2 = inputs.shape[1], options.grid_size, options.l2
     if frame_size != CELL * grid_size:
         raise InputError(
             f"convnext makes each cell from its own {CELL}x{CELL} pixels, but the "
@@ -100,7 +86,7 @@ def build_convnext(
         )
     x = inputs
     for number, stage in enumerate(STAGES, start=1):
-        filters, name = blocks.scaled(stage.filters, width), f"stage{number}"
+        filters, name = options.scaled(stage.filters), f"stage{number}"
         x = _patches(x, filters, stage, l2, f"{name}_patches")
         for i in range(1, stage.num_blocks + 1):
             x = _block(x, filters, l2, f"{name}_block{i}")
@@ -108,10 +94,10 @@ def build_convnext(
     name = blocks.FEATURES if is_plain else "last_norm"
     x = keras.layers.LayerNormalization(epsilon=EPSILON, name=name)(x)
     if not is_plain:
-        x = look_around(join([x], grid_size), width=width, l2=l2, dropout=dropout)
-    elif dropout:
-        x = blocks.CountedDropout(dropout, name=f"{blocks.FEATURES}_dropout")(x)
-    return _convolution(num_clusters, 1, l2, blocks.SCORES)(x)
+        x = add_head(join([x], grid_size), options)
+    elif options.dropout:
+        x = blocks.CountedDropout(options.dropout, name=f"{name}_dropout")(x)
+    return _convolution(options.num_clusters, 1, l2, blocks.SCORES)(x)
 
 
 def gelu(x: tf.Tensor) -> tf.Tensor:

@@ -1,60 +1,122 @@
-"""A distribution over the codebook in each cell -> one flow, or several.
+"""Logits -> a distribution over the codebook in each cell -> one flow, or several.
 
-    probabilities [..., K], centers [K, 2] -> flow [..., 2], pixels per step
+    logits [B, T, s, s, K], centers [K, 2] -> flow [B, T, s, s, 2], pixels per step
 
     expected         f = sum_c p_c m_c, the report's second equation
-    annealed         the same after sharpening: p_c^(1/T) (Zhang et al. 2016, T = 0.38)
+    annealed         the same after sharpening: p_c^(1/T) (Zhang et al. 2016, equation
+                     5, T = 0.38)
     mode             the centre of the most probable class
-    prior-corrected  the same after dividing by the prior: p_c / pi_c^tau, the logit
-                     adjustment of Menon et al. 2020 (tau = 1), where still cells stop
-                     outvoting the rest
+    prior-corrected  the same after dividing by the prior: p_c / pi_c, the logit
+                     adjustment of Menon et al. 2020 (equation 9, tau = 1), where still
+                     cells stop outvoting the rest
     sampled          a class drawn in each cell, neighbours together
 
-Averaging shortens: where left and right are as likely, the expected flow is none.
+Averaging shortens: where left and right are as likely, the expected flow is none. All
+of it is float32 whatever the precision policy, eager or in a graph.
 """
 
 import numpy as np
+import tensorflow as tf
 from scipy import ndimage, special
 
 TEMPERATURE = 0.38
 COHERENCE = 2.0  # cells; a drawn future is smooth over about twice as many
 
 
-def anneal(probabilities: np.ndarray, temperature: float = TEMPERATURE) -> np.ndarray:
-    """Sharpens (T < 1) or flattens distributions [..., K]; 1 changes nothing.
+def probabilities(logits: tf.Tensor) -> tf.Tensor:
+    """Softmax over the codebook: [..., K] -> float32 [..., K]."""
+    return tf.nn.softmax(tf.cast(logits, tf.float32), axis=-1)
 
-    Source: Zhang, Isola, Efros 2016, equation 5.
+
+def to_grid(values: tf.Tensor, grid_size: int) -> tf.Tensor:
+    """Means over blocks: [..., s, s, C] -> [..., g, g, C], s a multiple of g.
+
+    Of probabilities: the distribution of a pixel drawn from the cell. Its expected flow
+    is the mean of the pixels' expected flow.
     """
-    return special.softmax(_log(probabilities) / temperature, axis=-1)
+    *_, side, channels = values.shape
+    block = side // grid_size
+    if block == 1:
+        return values
+    outer = tf.shape(values)[:-3]
+    blocks = tf.concat([outer, [grid_size, block, grid_size, block, channels]], 0)
+    return tf.reduce_mean(tf.reshape(values, blocks), axis=[-4, -2])
 
 
-def correct_prior(
-    probabilities: np.ndarray, prior: np.ndarray, strength: float = 1.0
-) -> np.ndarray:
-    """Takes the prior out of distributions: p / prior^strength, summing to 1 again.
+def predictions(
+    logits: tf.Tensor, centers: tf.Tensor, grid_size: int
+) -> dict[str, tf.Tensor]:
+    """What a model says about frames.
+
+    Args:
+      logits: [B, T, s, s, K], s a multiple of g.
+      centers: float32 [K, 2].
+      grid_size: g.
+
+    Returns:
+      of the first step on the grid g x g: flow float32 [B, g, g, 2], probabilities
+      float32 [B, g, g, K] and codes int32 [B, g, g], the most probable centre of each
+      cell; and step_probabilities float32 [B, T, s, s, K] of all it knows.
+    """
+    steps = probabilities(logits)
+    first = to_grid(steps[:, 0], grid_size)
+    return {
+        "flow": first @ tf.cast(centers, tf.float32),
+        "probabilities": first,
+        "codes": tf.argmax(first, axis=-1, output_type=tf.int32),
+        "step_probabilities": steps,
+    }
+
+
+def reweight(
+    probabilities: tf.Tensor | np.ndarray,
+    temperature: float = 1.0,
+    prior: np.ndarray | None = None,
+) -> tf.Tensor:
+    """Other distributions: proportional to (p / prior)^(1 / temperature).
 
     Args:
       probabilities: [..., K].
-      prior: [K], or of each cell, all above zero.
-      strength: tau in Menon et al. 2020, equation 9; 0 changes nothing.
+      temperature: less than 1 sharpens.
+      prior: [K], or of each cell, all above zero; None: even.
     """
-    adjusted = _log(probabilities) - strength * np.log(prior).astype(np.float32)
-    return special.softmax(adjusted, axis=-1)
+    scores = _log(probabilities)
+    if prior is not None:
+        scores -= np.log(prior).astype(np.float32)
+    return tf.nn.softmax(scores / temperature)
 
 
-def _log(probabilities: np.ndarray) -> np.ndarray:
+def decode(
+    probabilities: tf.Tensor | np.ndarray,
+    centers: np.ndarray | tf.Tensor,
+    temperature: float = 1.0,
+    noise: tf.Tensor | np.ndarray | None = None,
+) -> tf.Tensor:
+    """One flow from the distribution in each cell.
+
+    Args:
+      probabilities: [..., K].
+      centers: [K, 2].
+      temperature: 1 gives the expected flow, less the annealed mean, 0 the centre of
+        the most probable class.
+      noise: Gumbel noise of the same shape or of the last axes of it, see
+        `future_noise`; with it and temperature 0 the flow is one draw.
+
+    Returns:
+      float32 [..., 2].
+    """
+    centers = tf.cast(centers, tf.float32)
+    scores = _log(probabilities)
+    if noise is not None:
+        scores += noise
+    if temperature == 0:
+        return tf.gather(centers, tf.argmax(scores, axis=-1))
+    return tf.nn.softmax(scores / temperature) @ centers
+
+
+def _log(probabilities: tf.Tensor | np.ndarray) -> tf.Tensor:
     # A float32 softmax underflows to 0, and log(0) - log(0) would be NaN.
-    return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-
-
-def expected_flow(probabilities: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    """Mean of the centres: [..., K] and [K, 2] -> [..., 2]."""
-    return probabilities @ np.asarray(centers, np.float32)
-
-
-def mode_flow(probabilities: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    """Centre of the most probable class: [..., K] and [K, 2] -> float32 [..., 2]."""
-    return np.asarray(centers, np.float32)[probabilities.argmax(axis=-1)]
+    return tf.math.log(tf.maximum(probabilities, np.finfo(np.float32).tiny))
 
 
 def future_noise(
@@ -81,8 +143,7 @@ def future_noise(
     white = np.random.default_rng(seed).normal(size=shape)
     smooth = ndimage.gaussian_filter(white, COHERENCE, mode="wrap", axes=(1, 2))
     smooth /= _kernel_norm(grid_shape)
-    noise = -np.log(-special.log_ndtr(smooth))
-    return noise.astype(np.float32)
+    return -np.log(-special.log_ndtr(smooth)).astype(np.float32)
 
 
 def _kernel_norm(grid_shape: tuple[int, int]) -> float:
@@ -112,6 +173,4 @@ def sample_flows(
         return np.broadcast_to(
             one, (*one.shape[:1], len(probabilities), *one.shape[2:])
         )
-    log = _log(probabilities)
-    codes = np.stack([(log + one).argmax(axis=-1) for one in noise])
-    return np.asarray(centers, np.float32)[codes]
+    return np.stack([decode(probabilities, centers, 0, one) for one in noise])

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import allconv, blocks
+from motionflow.models import NetworkOptions, allconv, blocks
 
 FILTERS = (256, 128, 64, 32)  # of 25x25, 50x50, 100x100, 200x200
 FRAME_FILTERS = 32  # of the frame's own features
@@ -34,29 +34,22 @@ class Upsampler(keras.layers.Layer):
     A layer, so that a sequence can use it, with the same weights, at each of its steps.
 
     Args:
-      num_clusters: K.
+      options: of the network.
       dense_size: D, half the frame's size or all of it.
       frame_size: S.
-      width: factor on the numbers of filters.
-      l2: weight of the L2 regularisation.
     """
 
     def __init__(
-        self,
-        num_clusters: int,
-        dense_size: int,
-        frame_size: int,
-        width: float,
-        l2: float,
-        **kwargs: Any,
+        self, options: NetworkOptions, dense_size: int, frame_size: int, **kwargs: Any
     ):
         super().__init__(**kwargs)
         sizes = _sizes(frame_size)
         lift = sizes[1] - allconv.grid_size_of(frame_size) + 1
-        relu = blocks.kernel_options(l2) | {"activation": "relu", "padding": "same"}
+        plain = blocks.kernel_options(options.l2)
+        relu = plain | {"activation": "relu", "padding": "same"}
         self._up, self._join = [], []
         for step, filters in enumerate(FILTERS[: _num_steps(dense_size, frame_size)]):
-            filters = blocks.scaled(filters, width)
+            filters = options.scaled(filters)
             kernel = 4 if step else lift
             geometry = {"strides": 2} if step else {"padding": "valid"}
             geometry |= {"name": f"up{step}"}
@@ -64,8 +57,9 @@ class Upsampler(keras.layers.Layer):
             self._up.append(up)
             join = blocks.SharedConv2D(filters, 3, name=f"join{step}", **relu)
             self._join.append(join)
-        options = blocks.kernel_options(l2) | {"name": blocks.SCORES}
-        self._scores = blocks.SharedConv2D(num_clusters, 1, **options)
+        self._scores = blocks.SharedConv2D(
+            options.num_clusters, 1, name=blocks.SCORES, **plain
+        )
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """[features, *skips] -> scores [B, D, D, K]."""
@@ -76,7 +70,7 @@ class Upsampler(keras.layers.Layer):
 
 
 def skips(
-    frames: tf.Tensor, rows: list[tf.Tensor], dense_size: int, width: float, l2: float
+    frames: tf.Tensor, rows: list[tf.Tensor], dense_size: int, options: NetworkOptions
 ) -> list[tf.Tensor]:
     """What each step is joined with, coarse to fine.
 
@@ -84,13 +78,15 @@ def skips(
       frames: standardised, [B, S, S, 3].
       rows: outputs of the rows of table 2.
       dense_size: D.
-      width: factor on the numbers of filters.
-      l2: weight of the L2 regularisation.
+      options: of the network.
+
+    Raises:
+      InputError: a D that the steps do not lead to.
     """
-    check_size(dense_size, frames.shape[1], rows[-1].shape[1])
-    relu = blocks.kernel_options(l2) | {"activation": "relu", "padding": "same"}
+    _check_size(dense_size, frames.shape[1], options.grid_size)
+    relu = blocks.kernel_options(options.l2) | {"activation": "relu", "padding": "same"}
     strides = (2, 1)[: _num_steps(dense_size, frames.shape[1]) - 2]
-    filters = blocks.scaled(FRAME_FILTERS, width)
+    filters = options.scaled(FRAME_FILTERS)
     return [
         rows[1],
         rows[0],
@@ -101,7 +97,7 @@ def skips(
     ]
 
 
-def check_size(dense_size: int, frame_size: int, grid_size: int) -> None:
+def _check_size(dense_size: int, frame_size: int, grid_size: int) -> None:
     """Refuses a size that the steps do not lead to, as an InputError."""
     first, second = _sizes(frame_size)
     fits = frame_size == 2 * 2 * first == 2 * 2 * 2 * second
@@ -130,38 +126,22 @@ def _sizes(frame_size: int) -> tuple[int, int]:
 
 
 def build_dense(
-    inputs: tf.Tensor,
-    grid_size: int,
-    num_clusters: int,
-    *,
-    dense_size: int,
-    width: float = 1.0,
-    l2: float = 0.0,
-    dropout: float = 0.3,
-    literal_head: bool = False,
+    inputs: tf.Tensor, options: NetworkOptions, *, dense_size: int
 ) -> tf.Tensor:
     """The rows of table 2 on standardised frames, then the upsampling.
 
     Args:
       inputs: [B, S, S, 3].
-      grid_size: cells along one side of the trunk's grid.
-      num_clusters: K, the size of the codebook.
+      options: of the network; three rows of the trunk drop.
       dense_size: D, S or S / 2.
-      width: factor on every number of filters but the last.
-      l2: weight of the L2 regularisation.
-      dropout: share dropped in the trunk's three ConvBND rows.
-      literal_head: belongs to the report's table 2 and must be False.
 
     Returns:
       Scores [B, D, D, K].
 
     Raises:
-      InputError: a grid or D that this network does not give, or `literal_head`.
+      InputError: a grid or D that this network does not give.
     """
-    if literal_head:
-        raise InputError("dense has no literal head: --literal_head is for allconv")
-    rows = allconv.apply_table(inputs, grid_size, width, l2, dropout)
-    joined = skips(inputs, rows, dense_size, width, l2)
-    size = inputs.shape[1]
-    upsampler = Upsampler(num_clusters, dense_size, size, width, l2, name="upsampler")
+    rows = allconv.apply_table(inputs, options)
+    joined = skips(inputs, rows, dense_size, options)
+    upsampler = Upsampler(options, dense_size, inputs.shape[1], name="upsampler")
     return upsampler([rows[-1], *joined])

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.models import blocks
+from motionflow.models import NetworkOptions, blocks
 
 JOINED = "joined"  # name of the layer that the head looks at
 NUM_FEATURES = 256
@@ -43,40 +43,34 @@ def join(maps: Sequence[tf.Tensor], grid_size: int) -> tf.Tensor:
     return keras.layers.Concatenate(name=JOINED)(on_grid)
 
 
-def look_around(
+def add_head(
     joined: tf.Tensor,
-    *,
-    width: float,
-    l2: float,
-    dropout: float,
-    tell: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    options: NetworkOptions,
+    guide: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Puts the head on joined maps.
 
     Args:
       joined: [B, g, g, C], see `join`.
-      width: factor on the 256 features.
-      l2: weight of the L2 regularisation of the kernels.
-      dropout: share dropped of the joined maps, each as a whole; of the features made
-        of them; and on the branch of each block.
-      tell: from the features behind the first block to what is added to them, both
+      options: of the network. Dropped are joined maps, each as a whole; features made
+        of them; and features on the branch of each block.
+      guide: from the features behind the first block to what is added to them, both
         [B, g, g, 256 width]; None: nothing.
 
     Returns:
       [B, g, g, 256 width]: the layer `blocks.FEATURES`, from which scores are made.
     """
-    x = joined
+    x, l2, dropout = joined, options.l2, options.dropout
     if dropout:
         x = blocks.CountedDropout(dropout, whole_maps=True, name="maps_dropout")(x)
-    x = _convolution(blocks.scaled(NUM_FEATURES, width), 1, l2, "look_in")(x)
-    x = _normalized(x, dropout, "look")
-    x = keras.layers.ReLU(name="look_relu")(x)
+    x = _convolution(options.scaled(NUM_FEATURES), 1, l2, "look_in")(x)
+    x = keras.layers.ReLU(name="look_relu")(_normalized(x, dropout, "look"))
     for dilation in DILATIONS:
         is_last = dilation == DILATIONS[-1]
         name = blocks.FEATURES if is_last else f"look{dilation}"
         x = keras.layers.ReLU(name=name)(_block(x, dilation, l2, dropout))
-        if tell and dilation == DILATIONS[0]:
-            x = keras.layers.Add(name="look_told")([x, tell(x)])
+        if guide and dilation == DILATIONS[0]:
+            x = keras.layers.Add(name="look_told")([x, guide(x)])
     return x
 
 
@@ -118,16 +112,13 @@ def _on_grid(x: tf.Tensor, grid_size: int, number: int) -> tf.Tensor:
 
 def _block(x: tf.Tensor, dilation: int, l2: float, dropout: float) -> tf.Tensor:
     """The sum of a block, before its ReLU."""
-    filters, name = x.shape[-1], f"look{dilation}"
+    filters, name, y = x.shape[-1], f"look{dilation}", x
     narrow = max(1, filters // 4)
-    y = _convolution(narrow, 1, l2, f"{name}_narrow")(x)
-    y = keras.layers.ReLU(name=f"{name}_narrow_relu")(
-        _normalized(y, 0.0, f"{name}_narrow")
-    )
-    y = _convolution(narrow, 3, l2, f"{name}_around", dilation)(y)
-    y = keras.layers.ReLU(name=f"{name}_around_relu")(
-        _normalized(y, dropout, f"{name}_around")
-    )
+    for part, kernel, rate in (("narrow", 1, 0.0), ("around", 3, dropout)):
+        place = dilation if kernel > 1 else 1
+        y = _convolution(narrow, kernel, l2, f"{name}_{part}", place)(y)
+        y = _normalized(y, rate, f"{name}_{part}")
+        y = keras.layers.ReLU(name=f"{name}_{part}_relu")(y)
     y = _convolution(filters, 1, l2, f"{name}_widen")(y)
     y = _normalized(y, 0.0, f"{name}_widen")
     return keras.layers.Add(name=f"{name}_sum")([x, y])

@@ -10,8 +10,8 @@ The mobile network of Tan and Le 2019 (arXiv 1905.11946) in its "lite" form: no 
 and excitation, ReLU6 for swish. Weights from ImageNet's 1.3 million labelled pictures
 come from `efficientnet_weights` and go in with --pretrained; --freeze_trunk
 trains the head alone, --train_trunk_from the last blocks too. They expect frames as
-(frame - 127) / 128, which replaces the data's mean frame (`building.PIXEL_MEANS`), and
-Keras' "same" padding, which where the stride is 2 is uneven.
+(frame - 127) / 128, which replaces the data's mean frame, and Keras' "same" padding,
+which where the stride is 2 is uneven.
 
 2,919,392 weights of convolutions in the trunk, 346,152 in a head of 40 clusters
 (the plain one: 262,696).
@@ -23,9 +23,10 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
-from motionflow.models import blocks
-from motionflow.models.dilated_head import join, look_around
-from motionflow.models.trunk import TRUNK
+from motionflow.models import NetworkOptions, blocks
+from motionflow.models.blocks import TRUNK
+from motionflow.models.dilated_head import JOINED, add_head, join
+from motionflow.models.network import declares
 
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
 EPSILON = 1e-3
@@ -56,60 +57,43 @@ STAGES = (
 SMALLEST = 32  # pixels of a frame: the stride of the last map
 
 
+@declares(pixel_mean=PIXEL_MEAN)
 def build_efficientnet(
-    inputs: tf.Tensor,
-    grid_size: int,
-    num_clusters: int,
-    *,
-    width: float = 1.0,
-    l2: float = 0.0,
-    dropout: float = 0.2,
-    literal_head: bool = False,
-    head: str = "plain",
+    inputs: tf.Tensor, options: NetworkOptions, *, head: str = "dilated"
 ) -> tf.Tensor:
     """Puts the trunk and its head on standardised frames.
 
     Args:
       inputs: [B, S, S, 3], (frame - 127) / 255.
-      grid_size: cells along one side of the data's grid; any will do.
-      num_clusters: K, the size of the codebook.
-      width: factor on the number of features; the trunk is what it is.
-      l2: weight of the L2 regularisation of the head: it would pull a pretrained trunk
-        away from what it knows.
-      dropout: share dropped, of the plain head's features before the scores.
-      literal_head: belongs to the report's table 2 and must be False.
+      options: of the head; the trunk is what it is, and L2 would pull it away from what
+        it knows.
       head: "plain" or "dilated".
 
     Returns:
-      Scores [B, grid_size, grid_size, K].
+      Scores [B, g, g, K], any grid.
 
     Raises:
-      InputError: frames too small for five halvings, or `literal_head`.
+      InputError: frames too small for five halvings.
     """
-    if literal_head:
-        raise InputError("efficientnet has no literal head: it is for allconv")
     maps = trunk_maps(inputs)
     if head == "dilated":
-        x = look_around(join(maps, grid_size), width=width, l2=l2, dropout=dropout)
+        x = add_head(join(maps, options.grid_size), options)
     else:
-        x = _plain_head(maps[1:], grid_size, width, l2, dropout)
-    return blocks.scores(x, num_clusters, l2)
+        x = _plain_head(maps[1:], options)
+    return blocks.scores(x, options)
 
 
-def _plain_head(
-    maps: list[tf.Tensor], grid_size: int, width: float, l2: float, dropout: float
-) -> tf.Tensor:
+def _plain_head(maps: list[tf.Tensor], options: NetworkOptions) -> tf.Tensor:
+    size, name = [options.grid_size] * 2, blocks.FEATURES
     resized = [
-        keras.layers.Resizing(
-            grid_size, grid_size, interpolation="bilinear", name=f"resized{i}"
-        )(x)
+        keras.layers.Resizing(*size, interpolation="bilinear", name=f"resized{i}")(x)
         for i, x in enumerate(maps, start=1)
     ]
-    x = keras.layers.Concatenate(name="joined")(resized)
-    num_features = blocks.scaled(NUM_FEATURES, width)
-    x = blocks.conv_bn(x, num_features, 1, 1, 0, l2, name=blocks.FEATURES)
-    if dropout:
-        x = blocks.CountedDropout(dropout, name=f"{blocks.FEATURES}_dropout")(x)
+    x = keras.layers.Concatenate(name=JOINED)(resized)
+    num_features = options.scaled(NUM_FEATURES)
+    x = blocks.conv_bn(x, num_features, 1, 1, 0, options.l2, name=name)
+    if options.dropout:
+        x = blocks.CountedDropout(options.dropout, name=f"{name}_dropout")(x)
     return x
 
 

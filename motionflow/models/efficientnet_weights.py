@@ -19,8 +19,9 @@ from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import check_file
-from motionflow.models import trunk
+from motionflow.models import blocks
 from motionflow.models.efficientnet import build_classifier
+from motionflow.models.weights import named_weights
 
 _LOG = logging.getLogger(__name__)
 NAME = "efficientnet-lite0"
@@ -135,7 +136,7 @@ def classifier(arrays: Mapping[str, np.ndarray], frame_size: int) -> keras.Model
     weights = {
         name: weight
         for layer in model.layers
-        for name, weight in trunk.named_weights(layer).items()
+        for name, weight in named_weights(layer).items()
     }
     assert weights.keys() == arrays.keys()
     for name, weight in weights.items():
@@ -146,6 +147,6 @@ def classifier(arrays: Mapping[str, np.ndarray], frame_size: int) -> keras.Model
 def write(output: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes the trunk's arrays, all or nothing."""
     kept: dict[str, Any] = {
-        k: v for k, v in arrays.items() if k.startswith(trunk.TRUNK)
+        k: v for k, v in arrays.items() if k.startswith(blocks.TRUNK)
     }
     drafts.write_arrays(output, kept)

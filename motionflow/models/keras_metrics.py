@@ -17,14 +17,13 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.data.pipeline import unpack_targets
 from motionflow.labels.codebook import Codebook
-from motionflow.models import spatial_softmax
+from motionflow.models import decoding, losses
 
 
 class MeanRecall(keras.metrics.Metric):
     """Mean over the classes that occur of the share of their cells predicted right.
 
-    Counts are summed over batches and replicas, so the value belongs to all cells seen,
-    not to an average over batches.
+    Of all cells seen, in whatever batches and replicas.
 
     Attributes:
       confusion: variable float64 [K, K], cells by true and predicted code.
@@ -86,9 +85,7 @@ class EndpointError(keras.metrics.Mean):
         if sample_weight is not None:
             raise ValueError("EndpointError has no notion of sample weights")
         codes, flow = unpack_targets(y_true)
-        expected = tf.linalg.matmul(
-            spatial_softmax.probabilities(y_pred), self._centers
-        )
+        expected = decoding.probabilities(y_pred) @ self._centers
         moving = None if self._still is None else codes != self._still
         super().update_state(tf.norm(expected - flow, axis=-1), moving)
 
@@ -108,7 +105,7 @@ def training_metrics(codebook: Codebook) -> list[keras.metrics.Metric]:
     """Cross-entropy, top-1, top-5, top-10, mean recall, EPE, EPE over moving cells."""
     top_k = keras.metrics.sparse_top_k_categorical_accuracy
     return [
-        _on_codes(spatial_softmax.loss, name="cross_entropy"),
+        _on_codes(losses.cross_entropy, name="cross_entropy"),
         *(_on_codes(top_k, name=f"top{k}", k=k) for k in (1, 5, 10)),
         MeanRecall(codebook.num_clusters),
         EndpointError(codebook.centers, name="epe"),

@@ -2,8 +2,12 @@
 
     codes [B, T, s, s], logits [B, T, s, s, K] -> loss [B]
 
-Three quarters of all cells have the same class. `spatial_softmax.loss` is plain
-cross-entropy; each option changes one thing about it:
+With F_ic the probability that cell i moves like centre m_c of the codebook, the report
+trains with the sum over all cells (`cross_entropy`)
+
+    L(I, Y) = - sum_i sum_c 1(y_i = c) log F_ic(I)
+
+Three quarters of all cells have the same class; each option changes one thing:
 
 - class weights w_c, with p_c the training set's frequencies and sum p_c w_c = 1:
   "inverse_frequency" is 1 / (K p_c), which the report tried in vain; "smoothed" is
@@ -22,8 +26,6 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-
-from motionflow.models import spatial_softmax
 
 NUM_NEAR = 4  # centres that get a share of a smoothed label
 
@@ -50,6 +52,26 @@ class LossOptions:
     def is_tilted(self) -> bool:
         """Whether logits trained so are not log probabilities."""
         return self.class_weights != "none" or self.logit_adjustment != 0
+
+
+def cross_entropy(codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Summed over the cells of each image and in float32, see the module.
+
+    One value an image: Keras averages over the global batch, on any number of replicas.
+
+    Args:
+      codes: int32 [B, ...], of any cells and steps.
+      logits: [B, ..., K].
+
+    Returns:
+      float32 [B], in nats.
+    """
+    return sum_cells(_of_cells(codes, tf.cast(logits, tf.float32)))
+
+
+def sum_cells(values: tf.Tensor) -> tf.Tensor:
+    """Sums over the cells of all steps: [B, ...] -> [B]."""
+    return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
 
 
 def class_weights(counts: np.ndarray, options: LossOptions) -> np.ndarray:
@@ -116,8 +138,8 @@ def make_loss(
       centers: float32 [K, 2], the codebook.
 
     Returns:
-      A function of int32 [B, ...] and [B, ..., K] that returns float32 [B]: the sum
-      over the cells of each image, in nats (as `spatial_softmax.loss`).
+      A function of int32 [B, ...] and [B, ..., K] that returns float32 [B], as
+      `cross_entropy` does.
     """
     weights = tf.constant(class_weights(counts, options), tf.float32)
     adjustment = options.logit_adjustment * np.log(_frequencies(counts))
@@ -125,24 +147,24 @@ def make_loss(
 
     def loss(codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         logits = tf.cast(logits, tf.float32) + tf.constant(adjustment, tf.float32)
+        plain = _of_cells(codes, logits)
+        cells = plain
         if options.label_smoothing:
             cells = tf.nn.softmax_cross_entropy_with_logits(
                 tf.gather(labels, codes), logits
             )
-        else:
-            cells = _cross_entropy(codes, logits)
         if options.focal_gamma:
             # 1 - p, which must not be 0: its powers below 1 have no slope there.
-            missing = tf.maximum(-tf.math.expm1(-_cross_entropy(codes, logits)), 1e-7)
+            missing = tf.maximum(-tf.math.expm1(-plain), 1e-7)
             cells *= missing**options.focal_gamma
         if options.class_weights != "none":
             cells *= tf.gather(weights, codes)
-        return spatial_softmax.sum_cells(cells)
+        return sum_cells(cells)
 
     return loss
 
 
-def _cross_entropy(codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def _of_cells(codes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=codes, logits=logits)
 
 

@@ -22,12 +22,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import check_name
 from motionflow.labels.codebook import Codebook
-from motionflow.models.building import build_model, in_float32
+from motionflow.models.network import Network, build_model, in_float32
 
 # What may change when a run is resumed: how long and on what it runs, not what it is.
 FREE_TO_CHANGE = ("epochs",)
@@ -47,6 +46,14 @@ def warn_damaged(path: str, error: Exception) -> None:
     logging.getLogger(__name__).warning(
         "warning: %s is damaged and passed over: %s", path, message
     )
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    drafts.write(path, json.dumps(values, indent=2) + "\n")
 
 
 class RunDir:
@@ -95,8 +102,8 @@ class RunDir:
 
         Args:
           config: sections "model", "training" and "data" of plain values.
-          codebook: the data's codebook.
-          mean_frame: float32 [S, S, 3].
+          codebook: of the data.
+          mean_frame: float32 [S, S, 3], of the data.
 
         Raises:
           InputError: the directory holds another run; names what differs.
@@ -107,7 +114,7 @@ class RunDir:
             self.path.mkdir(parents=True, exist_ok=True)
             codebook.save(self.path / "codebook.npz")
             drafts.write_array(self.path / "mean_frame.npy", mean_frame)
-        drafts.write(self._config, json.dumps(config, indent=2) + "\n")
+        _write_json(self._config, config)
 
     def _check_same(self, config: dict[str, Any]) -> None:
         stored = self.config
@@ -151,21 +158,15 @@ class RunDir:
     @property
     def origin(self) -> dict[str, Any] | None:
         """Where the data came from, see `write_origin`; None where nobody wrote it."""
-        path = self.path / "data.json"
-        return json.loads(path.read_text()) if path.is_file() else None
+        return _read_json(self.path / "data.json")
 
     def write_origin(self, manifest: dict[str, Any]) -> None:
-        """Writes data.json.
-
-        Args:
-          manifest: of the data directory; its shards are left out.
-        """
+        """Writes data.json: the manifest of the data directory without its shards."""
         counts = {
             split: {k: v for k, v in values.items() if k != "shards"}
             for split, values in manifest["splits"].items()
         }
-        origin = {**manifest, "splits": counts}
-        drafts.write(self.path / "data.json", json.dumps(origin, indent=2) + "\n")
+        _write_json(self.path / "data.json", {**manifest, "splits": counts})
 
     def checkpoint_paths(self) -> list[str]:
         """Prefixes of the checkpoints in the order in which to try them.
@@ -183,7 +184,7 @@ class RunDir:
     @property
     def result(self) -> dict[str, Any] | None:
         """result.json, or None while the run is unfinished."""
-        return json.loads(self._result.read_text()) if self._result.is_file() else None
+        return _read_json(self._result)
 
     def write_flags(self, lines: str) -> None:
         """Writes flags.txt."""
@@ -191,7 +192,7 @@ class RunDir:
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Writes result.json."""
-        drafts.write(self._result, json.dumps(result, indent=2) + "\n")
+        _write_json(self._result, result)
 
     def read_history(self) -> list[dict[str, float]]:
         """The rows of history.csv, first epoch first; [] before the first epoch."""
@@ -210,7 +211,7 @@ class RunDir:
         lines += [",".join(str(row[key]) for key in rows[0]) for row in rows]
         drafts.write(self._history, "\n".join(lines) + "\n")
 
-    def load_model(self) -> keras.Model:
+    def load_model(self) -> Network:
         """Rebuilds the model in float32 with the weights of a checkpoint.
 
         The averaged weights, where training kept an average. A damaged checkpoint is

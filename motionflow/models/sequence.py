@@ -22,13 +22,13 @@ its own, or one that is drawn.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.data.pipeline import unpack_targets
-from motionflow.errors import InputError
-from motionflow.models import allconv, blocks, dense, spatial_softmax
-from motionflow.models.network import Network
+from motionflow.models import NetworkOptions, allconv, blocks, decoding, dense
+from motionflow.models.network import Network, declares
 
 UNITS = 128  # of the state
 STEPS = "steps"  # name of the layer that goes through the steps
@@ -71,32 +71,28 @@ class Steps(keras.layers.Layer):
 
     Args:
       num_steps: T.
-      num_clusters: K.
-      width: factor on the units.
-      l2: weight of the L2 regularisation.
+      options: of the network.
       upsampler: None for scores on the grid itself.
     """
 
     def __init__(
         self,
         num_steps: int,
-        num_clusters: int,
-        width: float,
-        l2: float,
+        options: NetworkOptions,
         upsampler: dense.Upsampler | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self._num_steps, self._num_clusters = num_steps, num_clusters
-        options = blocks.kernel_options(l2)
-        units = blocks.scaled(UNITS, width)
+        self._num_steps, self._num_clusters = num_steps, options.num_clusters
+        kernel = blocks.kernel_options(options.l2)
+        units = options.scaled(UNITS)
         self._seen = keras.layers.Conv2D(
-            units, 1, activation="relu", name="seen", **options
+            units, 1, activation="relu", name="seen", **kernel
         )
-        self._cell = ConvLSTM(units, l2, name="cell")
+        self._cell = ConvLSTM(units, options.l2, name="cell")
         self._upsampler = upsampler
         self._scores = upsampler or blocks.SharedConv2D(
-            num_clusters, 1, name=blocks.SCORES, **options
+            options.num_clusters, 1, name=blocks.SCORES, **kernel
         )
 
     def build(self, input_shape: Sequence[tf.TensorShape]) -> None:
@@ -107,16 +103,16 @@ class Steps(keras.layers.Layer):
     def call(
         self,
         inputs: Sequence[tf.Tensor],
-        taught: Sequence[tf.Tensor] | None = None,
+        truth: Sequence[tf.Tensor] | None = None,
         noise: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Scores of all steps.
 
         Args:
           inputs: [features [B, g, g, C], *skips of the upsampler].
-          taught: the true flow [B, T, g, g, 2], and whether step t is told that of the
+          truth: the true flow [B, T, g, g, 2], and whether step t is given that of the
             step before it, float [B, T]: 1 yes, 0 no.
-          noise: Gumbel noise [B, g, g, K]: each step is told a flow that is drawn.
+          noise: Gumbel noise [B, g, g, K]: each step is given a flow that is drawn.
 
         Returns:
           [B, T, s, s, K], s = g or D.
@@ -130,9 +126,9 @@ class Steps(keras.layers.Layer):
             x = tf.concat([features, h], axis=-1)
             scores.append(self._scores([x, *skips] if self._upsampler else x))
             flow = self._flow(scores[-1], features.shape[1], noise)
-            if taught is not None and step + 1 < self._num_steps:
-                share = tf.reshape(taught[1][:, step + 1], [-1, 1, 1, 1])
-                flow += share * (taught[0][:, step] - flow)
+            if truth is not None and step + 1 < self._num_steps:
+                share = tf.reshape(truth[1][:, step + 1], [-1, 1, 1, 1])
+                flow += share * (truth[0][:, step] - flow)
             # Flow of a few pixels, whatever the data: as large as other activations.
             flow = tf.cast(flow / self._scale(), features.dtype)
         return tf.stack(scores, axis=1)
@@ -141,65 +137,14 @@ class Steps(keras.layers.Layer):
         self, scores: tf.Tensor, grid_size: int, noise: tf.Tensor | None
     ) -> tf.Tensor:
         """Expected or drawn flow of a step, on the grid; without a gradient."""
-        scores = tf.stop_gradient(tf.cast(scores, tf.float32))
-        probabilities = spatial_softmax.to_grid(tf.nn.softmax(scores), grid_size)
+        probabilities = decoding.probabilities(tf.stop_gradient(scores))
+        cells = decoding.to_grid(probabilities, grid_size)
         if noise is None:
-            return probabilities @ self.centers
-        return tf.gather(self.centers, spatial_softmax.drawn(probabilities, noise))
+            return cells @ self.centers
+        return decoding.decode(cells, self.centers, 0, noise)
 
     def _scale(self) -> tf.Tensor:
         return tf.sqrt(tf.reduce_mean(self.centers**2)) + 1e-3
-
-
-def build_sequence(
-    inputs: tf.Tensor,
-    grid_size: int,
-    num_clusters: int,
-    *,
-    sequence_length: int,
-    dense_size: int = 0,
-    width: float = 1.0,
-    l2: float = 0.0,
-    dropout: float = 0.3,
-    literal_head: bool = False,
-) -> tf.Tensor:
-    """The rows of table 2 on standardised frames, then the steps.
-
-    Args:
-      inputs: [B, S, S, 3].
-      grid_size: g, cells along one side of the trunk's grid.
-      num_clusters: K, the size of the codebook.
-      sequence_length: T.
-      dense_size: D; each step is upsampled as in `dense`. 0: not.
-      width: factor on every number of filters but the last.
-      l2: weight of the L2 regularisation.
-      dropout: share dropped in the trunk's three ConvBND rows.
-      literal_head: belongs to the report's table 2 and must be False.
-
-    Returns:
-      Scores [B, T, s, s, K], s = g or D.
-
-    Raises:
-      InputError: a grid or D that this network does not give, or `literal_head`.
-    """
-    if literal_head:
-        raise InputError("sequence has no literal head: --literal_head is for allconv")
-    rows = allconv.apply_table(inputs, grid_size, width, l2, dropout)
-    upsampler, joined = None, []
-    if dense_size:
-        joined = dense.skips(inputs, rows, dense_size, width, l2)
-        upsampler = dense.Upsampler(
-            num_clusters, dense_size, inputs.shape[1], width, l2, name="upsampler"
-        )
-    steps = Steps(sequence_length, num_clusters, width, l2, upsampler, name=STEPS)
-    return steps([rows[-1], *joined])
-
-
-def build_dense_sequence(
-    inputs: tf.Tensor, grid_size: int, num_clusters: int, **options: Any
-) -> tf.Tensor:
-    """Both extensions: `build_sequence` with its `dense_size`."""
-    return build_sequence(inputs, grid_size, num_clusters, **options)
 
 
 class SequenceNetwork(Network):
@@ -211,8 +156,7 @@ class SequenceNetwork(Network):
     """
 
     teacher_steps: float = 0.0
-    draw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-    _told: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+    _forced: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
     def connect(self) -> None:
         """Adds the ways from frames to logits that `call` does not go."""
@@ -220,33 +164,38 @@ class SequenceNetwork(Network):
         inputs = steps.input if isinstance(steps.input, list) else [steps.input]
         shape = inputs[0].shape[1:3]
         flow = keras.Input([self.num_steps, *shape, 2], name="flow", dtype="float32")
-        is_told = keras.Input([self.num_steps], name="is_told", dtype="float32")
+        is_given = keras.Input([self.num_steps], name="is_given", dtype="float32")
         noise = keras.Input([*shape, steps.output.shape[-1]], name="noise")
 
         def logits(scores: tf.Tensor) -> tf.Tensor:
             return self.get_layer("logits")(self.get_layer("cells")(scores))
 
-        told = keras.Model(
-            [self.input, flow, is_told],
-            logits(steps(inputs, taught=[flow, is_told])),
-            name="told",
+        forced = keras.Model(
+            [self.input, flow, is_given],
+            logits(steps(inputs, truth=[flow, is_given])),
+            name="forced",
         )
         drawn = keras.Model(
             [self.input, noise], logits(steps(inputs, noise=noise)), name="drawn"
         )
         # In functions, so that Keras counts no layer twice.
-        self._told = lambda *values: told([*values], training=True)
+        self._forced = lambda *values: forced([*values], training=True)
         self.draw = lambda frames, noise: drawn([frames, noise], training=False)
+
+    def set_up(self, centers: np.ndarray, **training: float) -> None:
+        """Takes the codebook, and in how many steps the truth falls silent."""
+        self.get_layer(STEPS).centers.assign(centers)
+        self.teacher_steps = training["teacher_steps"]
 
     def forward(
         self, inputs: tf.Tensor, targets: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor | float]:
-        """As the class before it, but for what the steps are told."""
+        """As the class before it, but for the flow that the steps are given."""
         _, flow = unpack_targets(targets)
-        flow = spatial_softmax.to_grid(flow, self.grid_size)
-        return self._told(inputs, flow, self._is_told(tf.shape(inputs)[0])), 0.0
+        flow = decoding.to_grid(flow, self.grid_size)
+        return self._forced(inputs, flow, self._is_given(tf.shape(inputs)[0])), 0.0
 
-    def _is_told(self, num_frames: tf.Tensor) -> tf.Tensor:
+    def _is_given(self, num_frames: tf.Tensor) -> tf.Tensor:
         """Drawn by the training's step, so that a resumed one draws the same."""
         step = self.optimizer.iterations
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -254,3 +203,48 @@ class SequenceNetwork(Network):
         draws = tf.random.stateless_uniform([num_frames, self.num_steps], seed)
         share = 1 - tf.cast(step, tf.float32) / max(self.teacher_steps, 1e-9)
         return tf.cast(draws < share, tf.float32)
+
+
+@declares(model_class=SequenceNetwork)
+def build_sequence(
+    inputs: tf.Tensor, options: NetworkOptions, *, sequence_length: int
+) -> tf.Tensor:
+    """The rows of table 2 on standardised frames, then the steps.
+
+    Args:
+      inputs: [B, S, S, 3].
+      options: of the network; three rows of the trunk drop.
+      sequence_length: T.
+
+    Returns:
+      Scores [B, T, g, g, K].
+
+    Raises:
+      InputError: a grid that this network does not give.
+    """
+    features = allconv.apply_table(inputs, options)[-1]
+    return Steps(sequence_length, options, name=STEPS)([features])
+
+
+@declares(model_class=SequenceNetwork)
+def build_dense_sequence(
+    inputs: tf.Tensor,
+    options: NetworkOptions,
+    *,
+    sequence_length: int,
+    dense_size: int,
+) -> tf.Tensor:
+    """Both extensions: each step of `build_sequence` is upsampled as in `dense`.
+
+    Returns:
+      Scores [B, T, D, D, K].
+
+    Raises:
+      InputError: a grid or D that this network does not give.
+    """
+    rows = allconv.apply_table(inputs, options)
+    joined = dense.skips(inputs, rows, dense_size, options)
+    frame_size = inputs.shape[1]
+    upsampler = dense.Upsampler(options, dense_size, frame_size, name="upsampler")
+    steps = Steps(sequence_length, options, upsampler, name=STEPS)
+    return steps([rows[-1], *joined])

@@ -23,6 +23,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from motionflow.compat import graph
 from motionflow.generate import picture_flow, rollout
 from motionflow.generate.likeness import masked_mean, psnr
 from motionflow.models.predictor import Predictor
@@ -155,7 +156,7 @@ def masked_ssim(frames: np.ndarray, real: np.ndarray, mask: np.ndarray) -> np.nd
     return masked_mean(_ssim_map(tf.constant(frames), tf.constant(real)).numpy(), mask)
 
 
-@tf.function(reduce_retracing=True, autograph=False)
+@graph(reduce_retracing=True)
 def _ssim_map(frames: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
     """SSIM at each pixel: uint8 [B, S, S, 3] twice -> float32 [B, S, S]."""
     margins = [[0, 0], [_MARGIN, _MARGIN], [_MARGIN, _MARGIN], [0, 0]]

@@ -69,7 +69,7 @@ class Forecast:
         forecast = cls(
             output["flow"].numpy(),
             output["probabilities"].numpy(),
-            decoding.expected_flow(steps, model.centers),
+            steps @ model.centers,
         )
         if not all(np.isfinite(values).all() for values in vars(forecast).values()):
             raise InputError(

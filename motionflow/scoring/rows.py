@@ -114,13 +114,13 @@ class ModelRows:
         centers, side = self._model.centers, self._model.grid_size
         decoded: np.ndarray | None = None
         if name.endswith("mode"):
-            flow = decoding.mode_flow(probabilities, centers)
+            flow = decoding.decode(probabilities, centers, 0).numpy()
         else:
+            weights = (1.0, self._prior)
             if name.endswith("annealed"):
-                decoded = decoding.anneal(probabilities)
-            else:
-                decoded = decoding.correct_prior(probabilities, self._prior)
-            flow = decoding.expected_flow(decoded, centers)
+                weights = (decoding.TEMPERATURE, None)
+            decoded = decoding.reweight(probabilities, *weights).numpy()
+            flow = decoded @ centers
         return flow.reshape(-1, side, side, 2), decoded
 
     def _to_model(self, known: np.ndarray) -> np.ndarray:

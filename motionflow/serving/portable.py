@@ -27,11 +27,12 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from motionflow import compat
 from motionflow.data.known import NUM_KNOWN
 from motionflow.drawing.tables import markdown_table
 from motionflow.errors import InputError
 from motionflow.files import drafts
-from motionflow.models import packed, predictor
+from motionflow.models import predictor, weights
 from motionflow.models.network import Network
 from motionflow.models.run_dir import RunDir
 from motionflow.serving import FORMATS
@@ -162,10 +163,10 @@ def open_onnx(path: Path) -> Runner:
 
 
 def write_packed(folder: Path, model: Network, run_dir: RunDir) -> list[Written]:
-    """Writes model.npz, see `models.packed`: see `WRITERS`."""
+    """Writes model.npz, see `models.weights`: see `WRITERS`."""
     path, centers = folder / FORMATS["packed"], run_dir.codebook.centers
-    packed.write(path, model, run_dir.model_config, run_dir.codebook)
-    back = graph(packed.read(path)[0], centers)
+    weights.pack(path, model, run_dir.model_config, run_dir.codebook)
+    back = graph(weights.unpack(path)[0], centers)
 
     def run(*inputs: np.ndarray) -> dict[str, np.ndarray]:
         return {key: value.numpy() for key, value in back(*inputs).items()}
@@ -204,7 +205,7 @@ def graph(
         found.pop("step_probabilities", None)
         return found
 
-    return tf.function(answer, input_signature=specs, autograph=False)
+    return compat.graph(answer, input_signature=specs)
 
 
 def measure(

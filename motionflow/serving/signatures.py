@@ -62,7 +62,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from motionflow.compat import keras
+from motionflow.compat import graph, keras
 from motionflow.data.known import NUM_KNOWN
 from motionflow.generate import fitting, picture_flow, rollout, steering
 from motionflow.models import predictor
@@ -104,9 +104,7 @@ def make_signatures(
         specs["guided_rollout"] = [PICTURE, *NUMBERS, *HINTS]
     signatures = _Signatures(predict)
     return {
-        name: tf.function(
-            getattr(signatures, name), autograph=False
-        ).get_concrete_function(*taken)
+        name: graph(getattr(signatures, name)).get_concrete_function(*taken)
         for name, taken in specs.items()
     }
 

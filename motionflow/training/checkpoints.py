@@ -10,10 +10,12 @@ on one CPU device, the one that was not interrupted.
 """
 
 import contextlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -21,7 +23,91 @@ from motionflow.compat import keras
 from motionflow.errors import InputError, NotWritten
 from motionflow.files import drafts
 from motionflow.models.run_dir import DAMAGE, RunDir, warn_damaged
-from motionflow.training.progress import Progress
+
+
+class Progress(tf.train.experimental.PythonState):
+    """How far a training is: what a checkpoint holds beside weights.
+
+    It is saved inside the checkpoint, so that the two can never disagree; history.csv
+    is written from it.
+
+    Args:
+      steps_per_epoch: of the training, as the others not saved.
+      epochs: of it.
+      batch_size: images a step.
+
+    Attributes:
+      epoch: finished epochs.
+      step: finished steps of the one after.
+      seconds: what these steps took, with the runs that were interrupted.
+      input_seconds: how long they waited for batches.
+      training: metrics of its training; None while it has steps to go.
+      rows: a dict of numbers for each finished epoch, as in history.csv.
+    """
+
+    _FIELDS = ("epoch", "step", "seconds", "input_seconds", "training", "rows")
+
+    def __init__(
+        self, steps_per_epoch: int = 0, epochs: int = 0, batch_size: int = 0
+    ) -> None:
+        self.steps_per_epoch, self.epochs = steps_per_epoch, epochs
+        self.batch_size = batch_size
+        self.epoch = self.step = 0
+        self.seconds = self.input_seconds = 0.0
+        self.training: dict[str, float] | None = None
+        self.rows: list[dict[str, float]] = []
+
+    @property
+    def num_steps(self) -> int:
+        """Finished steps of all epochs."""
+        return self.epoch * self.steps_per_epoch + self.step
+
+    def serialize(self) -> str:
+        """For the checkpoint."""
+        return json.dumps({name: getattr(self, name) for name in self._FIELDS})
+
+    def deserialize(self, string_value: bytes) -> None:
+        """From the checkpoint."""
+        for name, value in json.loads(string_value).items():
+            setattr(self, name, value)
+
+    def finish_epoch(self, row: dict[str, float]) -> None:
+        """Adds an epoch's row and begins the next epoch."""
+        self.rows = [*self.rows, row]
+        self.epoch, self.step, self.training = self.epoch + 1, 0, None
+        self.seconds = self.input_seconds = 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """The contents of result.json.
+
+        Returns:
+          training and validation metrics of the last epoch (validation None without
+          such samples), the epochs, the best of them by validation cross-entropy, the
+          seconds of all of them, their median images/s and share of time in input.
+        """
+        rows, last = self.rows, self.rows[-1]
+        others = ("epoch", "learning_rate", "seconds", "images_per_second")
+        names = [name for name in last if name not in (*others, "input_share")]
+        validation = {
+            name.removeprefix("val_"): last[name]
+            for name in names
+            if name.startswith("val_")
+        }
+        best = min(rows, key=lambda row: row.get("val_cross_entropy", -row["epoch"]))
+
+        def median(name: str) -> float:
+            return sorted(row[name] for row in rows)[len(rows) // 2]
+
+        return {
+            "epochs": len(rows),
+            "best_epoch": best["epoch"],
+            "training": {n: last[n] for n in names if not n.startswith("val_")},
+            "validation": validation or None,
+            "seconds": sum(row["seconds"] for row in rows),
+            "images_per_second": median("images_per_second"),
+            "input_share": median("input_share"),
+            "tensorflow": tf.__version__,
+        }
 
 
 class Checkpoints:
@@ -84,8 +170,9 @@ class Checkpoints:
                 f"that folder to begin again"
             )
 
-    def save(self, step: int) -> None:
+    def save(self) -> None:
         """Saves everything under the number of steps since the first epoch."""
+        step = self._progress.num_steps
         with self._writing(f"step-{step}"):
             self._manager.save(checkpoint_number=step)
 

@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from motionflow.compat import keras
+from motionflow.data.data_dir import DataDir
 from motionflow.models.run_dir import STUCK_SHARE
-from motionflow.training.progress import Progress
+from motionflow.training.checkpoints import Progress
+from motionflow.training.settings import Settings
 
 _SECONDS_BETWEEN = 0.5
 # Name in history.csv, title, factor, width and decimals.
@@ -30,6 +33,34 @@ _METRICS = (
     ("epe_nz", "EPE-nz", 1, 5, 2),
 )
 _REST = "{:>8} {:>8} {:>6} {:>8}"
+
+
+def summary(
+    settings: Settings,
+    data: DataDir,
+    progress: Progress,
+    num_parameters: int,
+    num_replicas: int,
+) -> str:
+    """Four lines on what is trained, from what, how and where."""
+    num_train, num_validation = map(data.num_samples, ("train", "validation"))
+    validation = f"{num_validation:,} validation samples"
+    if not num_validation:
+        validation = "NO validation samples: training without validation"
+    begin = f"epochs {progress.epoch + 1} to {settings.epochs}"
+    if progress.step:
+        begin += f" (from step {progress.step + 1})"
+    return (
+        f"model     {settings.model}, width {settings.width:g}, "
+        f"{num_parameters:,} parameters\n"
+        f"data      {data.path}: {num_train:,} training and {validation}, "
+        f"{data.grid_size}x{data.grid_size} cells, "
+        f"{data.codebook.num_clusters} motions\n"
+        f"training  {begin}, {progress.steps_per_epoch:,} steps of "
+        f"{settings.batch_size} images\n"
+        f"device    {settings.strategy} of {num_replicas}, {settings.precision}, "
+        f"TensorFlow {tf.__version__}"
+    )
 
 
 def table_head(epochs: int) -> str:
@@ -74,24 +105,12 @@ class ProgressBar(keras.callbacks.Callback):
 
     Args:
       progress: the place in the training.
-      steps: of an epoch.
-      epochs: of the training.
-      batch_size: images a step.
       is_chief: whether this process shows it, if it has a terminal.
     """
 
-    def __init__(
-        self,
-        progress: Progress,
-        steps: int,
-        epochs: int,
-        batch_size: int,
-        is_chief: bool = True,
-    ):
+    def __init__(self, progress: Progress, is_chief: bool = True):
         super().__init__()
-        self._progress, self._steps = progress, steps
-        self._epochs, self._batch_size = epochs, batch_size
-        self._is_chief = is_chief
+        self._progress, self._is_chief = progress, is_chief
         self._bar: Any = None  # a tqdm, which has no types
 
     def close(self) -> None:
@@ -101,7 +120,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Begins where the epoch was interrupted."""
-        self._open("", self._steps, self._progress.step)
+        self._open("", self._progress.steps_per_epoch, self._progress.step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Moves on, twice a second."""
@@ -127,7 +146,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.close()
 
     def _open(self, what: str, total: int | None, first: int) -> None:
-        epoch = f"epoch {self._progress.epoch + 1}/{self._epochs}"
+        epoch = f"epoch {self._progress.epoch + 1}/{self._progress.epochs}"
         self._bar = tqdm(
             desc=epoch + what,
             total=total,
@@ -155,7 +174,7 @@ class ProgressBar(keras.callbacks.Callback):
     def _numbers(self, logs: Mapping[str, float]) -> str:
         progress = self._progress
         progress.input_seconds += self.model.input_clock.read()
-        rate = progress.step * self._batch_size / progress.seconds
+        rate = progress.step * progress.batch_size / progress.seconds
         metrics = [
             f"{title.removesuffix(' %')} {factor * logs[name]:.{decimals}f}"
             for name, title, factor, _, decimals in _METRICS

@@ -14,11 +14,9 @@ from motionflow.data.augmentation import Augmentation
 from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
-from motionflow.models import choose_head, keras_metrics, losses
-from motionflow.models.building import build_model, target_options
+from motionflow.models import choose_head, keras_metrics, losses, network_options
 from motionflow.models.dilated_head import start_at_prior
-from motionflow.models.guided import GUIDANCE, GuidedNetwork
-from motionflow.models.sequence import STEPS, SequenceNetwork
+from motionflow.models.network import build_model, takes_known, target_options
 from motionflow.training.optimizers import Schedule, make_optimizer
 from motionflow.training.settings import Settings
 
@@ -39,7 +37,7 @@ def loss_options(settings: Settings) -> losses.LossOptions:
 def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
     """What config.json holds: the model, the training and the data it belongs to."""
     model, training = settings.section("model"), settings.section("training")
-    targets = target_options(settings.model, data)
+    name, targets = settings.model, target_options(settings.model, data)
     is_pretrained = settings.pretrained is not None
     trains_trunk = not settings.freeze_trunk or settings.train_trunk_from >= 0
     # What older runs do not know and others do not use.
@@ -47,20 +45,22 @@ def make_config(settings: Settings, data: DataDir) -> dict[str, dict]:
         del training["teacher_forcing"]
     if settings.train_trunk_from < 0:
         del model["train_trunk_from"]
-    if settings.model != "guided":
-        del model["blind"], training["flow_weight"]
+    if "blind" not in network_options(name):
+        del model["blind"]
+    if not takes_known(name):
+        del training["flow_weight"]
     if not settings.keep_trunk_maps:
         del training["num_views"]
     if settings.optimizer != "adamw":
         del training["weight_decay"]
     return {
         "model": {
-            "name": settings.model,
+            "name": name,
             "num_clusters": data.codebook.num_clusters,
             "grid_size": data.grid_size,
             **targets,
             **model,
-            "head": choose_head(settings.model, settings.head),
+            "head": choose_head(name, settings.head),
             "fixed_norm": is_pretrained and trains_trunk,
             "untilt": model["untilt"] and loss_options(settings).is_tilted,
         },
@@ -96,13 +96,12 @@ def make_model(settings: Settings, data: DataDir, schedule: Schedule) -> keras.M
         model.get_layer("logits").tilt.assign(tilt)
     if config["head"] == "dilated":
         start_at_prior(model, data.codebook.counts, tilt)
-    if isinstance(model, SequenceNetwork):
-        model.get_layer(STEPS).centers.assign(data.codebook.centers)
-        steps = settings.epochs * pipeline.steps_per_epoch(data, settings.batch_size)
-        model.teacher_steps = settings.teacher_forcing * steps
-    if isinstance(model, GuidedNetwork):
-        model.get_layer(GUIDANCE).centers.assign(data.codebook.centers)
-        model.flow_weight = settings.flow_weight
+    steps = settings.epochs * pipeline.steps_per_epoch(data, settings.batch_size)
+    model.set_up(
+        data.codebook.centers,
+        teacher_steps=settings.teacher_forcing * steps,
+        flow_weight=settings.flow_weight,
+    )
     optimizer = make_optimizer(
         settings.optimizer, schedule, settings.weight_decay, settings.clip_norm
     )

@@ -12,7 +12,7 @@ first. The tab HPARAMS shows the settings beside the last of these numbers.
 """
 
 import contextlib
-import os
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -22,14 +22,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tensorboard.plugins.hparams import api as hparams_api
 
-from motionflow.compat import keras
+from motionflow.compat import graph
 from motionflow.data import pipeline
 from motionflow.data.data_dir import DataDir
 from motionflow.drawing import plots
 from motionflow.drawing.flow_color import flow_panels
 from motionflow.errors import NotWritten
 from motionflow.files import drafts
-from motionflow.models import spatial_softmax
+from motionflow.models import decoding
+from motionflow.models.network import Network
 
 NUM_EXAMPLES = 4
 _NUM_CANDIDATES = 64  # a split's first samples: shards mix all clips
@@ -47,13 +48,13 @@ class Board:
       model: what predicts: the average of weights, where there is one.
     """
 
-    def __init__(self, folder: str | Path, data: DataDir, model: keras.Model):
+    def __init__(self, folder: str | Path, data: DataDir, model: Network):
         self._folder, self._codebook = Path(folder), data.codebook
         self._predict = _prediction(model, data.codebook.centers)
         self._split = "validation" if data.num_samples("validation") else "train"
         self._examples = _read_examples(data, self._split)
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
-        self._num_events = 0
+        self._checked: dict[Path, int] = {}  # bytes of event files that are whole
 
     def write_run(self, hparams: Mapping[str, bool | int | float | str]) -> None:
         """Writes what does not change: graph, hyperparameters, codebook."""
@@ -114,17 +115,36 @@ class Board:
                 yield
 
     def _check(self) -> None:
-        """TensorFlow does not say that it could not write an event."""
-        folders = [self._folder / name for name in self._writers]
-        files = [max(f.glob("*.v2"), key=os.path.getmtime) for f in folders]
-        before, self._num_events = self._num_events, 0
-        try:
-            for _ in tf.data.TFRecordDataset([str(file) for file in files]):
-                self._num_events += 1
-        except tf.errors.DataLossError:  # the last one is cut
-            before = self._num_events
-        if self._num_events <= before:
+        """TensorFlow does not say that it could not write an event: looks at the new.
+
+        Raises:
+          NotWritten: there is none, or the last one is cut.
+        """
+        num_new = 0
+        for name in self._writers:
+            files = (self._folder / name).glob("*.v2")
+            file = max(files, key=lambda file: file.stat().st_mtime)
+            num, end = _whole_events(file, self._checked.get(file, 0))
+            self._checked[file] = end
+            num_new = num_new + num if end == file.stat().st_size else -math.inf
+        if num_new <= 0:
             raise NotWritten(self._folder, "an event is missing; is the disk full?")
+
+
+def _whole_events(file: Path, begin: int) -> tuple[int, int]:
+    """Events from a place on, and where the last whole one ends.
+
+    As TFRecord keeps them: 8 bytes of length, 4 of its checksum, data, 4 of theirs.
+    """
+    num, size = 0, file.stat().st_size
+    with file.open("rb") as stream:
+        while begin + 16 <= size:
+            stream.seek(begin)
+            end = begin + 16 + int.from_bytes(stream.read(8), "little")
+            if end > size:
+                break
+            num, begin = num + 1, end
+    return num, begin
 
 
 def draw_example(
@@ -152,19 +172,17 @@ def _read_examples(data: DataDir, split: str) -> dict[str, np.ndarray]:
     return {key: samples[key][chosen] for key in ("frames", "flow")}
 
 
-def _prediction(
-    model: keras.Model, centers: np.ndarray
-) -> tf.types.experimental.Callable:
+def _prediction(model: Network, centers: np.ndarray) -> tf.types.experimental.Callable:
     """Frames float32 [n, S, S, 3] -> flow [n, s, s, 2], on this worker alone."""
     strategy = model.distribute_strategy
 
-    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
+    @graph(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
     def predict(frames: tf.Tensor) -> tf.Tensor:
         # Outside of `run`, batch normalisation's statistics are averaged over all
         # workers, and the chief would wait for them for ever.
         logits = strategy.run(model, (frames,), {"training": False})
         logits = strategy.experimental_local_results(logits)[0]
-        return spatial_softmax.expected_flow(logits[:, 0], centers)
+        return decoding.probabilities(logits[:, 0]) @ centers
 
     return predict
 

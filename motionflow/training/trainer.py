@@ -18,19 +18,22 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from motionflow import runtime
-from motionflow.compat import keras
+from motionflow.compat import as_written, keras
 from motionflow.data import pipeline
 from motionflow.data.data_dir import open_data_dir
 from motionflow.files import outputs
 from motionflow.files.lock import alone
-from motionflow.models import blocks, trunk
-from motionflow.models.building import target_view
-from motionflow.models.guided import GuidedNetwork
+from motionflow.models import blocks, weights
+from motionflow.models.network import target_view
 from motionflow.models.run_dir import RunDir
-from motionflow.training import display
-from motionflow.training.callbacks import StepKeeper
-from motionflow.training.checkpoints import Checkpoints
+from motionflow.training import devices, display
+from motionflow.training.callbacks import (
+    Profiler,
+    StepKeeper,
+    WeightAverage,
+    profile_range,
+)
+from motionflow.training.checkpoints import Checkpoints, Progress
 from motionflow.training.preparation import (
     augmentation,
     check_replicas,
@@ -38,18 +41,15 @@ from motionflow.training.preparation import (
     make_model,
     make_schedule,
 )
-from motionflow.training.profiler import Profiler, profile_range
-from motionflow.training.progress import Progress, summarize
 from motionflow.training.settings import Settings
 from motionflow.training.tensorboard import Board
 from motionflow.training.trunk_maps import check_keepable, keep_maps
-from motionflow.training.weight_average import WeightAverage
 
 _LOG = logging.getLogger(__name__)
 Watch = Callable[[dict[str, float]], None]
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def train(
     settings: Settings, watch: Watch = lambda row: None, bar: bool = False
 ) -> dict[str, Any]:
@@ -79,11 +79,10 @@ class Trainer:
       settings: what it was made from.
       strategy: the devices.
       data: the opened data directory.
-      steps: of an epoch.
       run_dir: where results go.
       schedule: the learning rate of each step.
       model: what is trained.
-      predictor: what is validated and used: the model of averaged weights, or `model`.
+      evaluated: what is validated and kept: the average of the weights, or `model`.
       progress: the place in the training.
     """
 
@@ -94,31 +93,30 @@ class Trainer:
         bar: bool = False,
     ):
         self.settings, self._watch, self._has_bar = settings, watch, bar
-        self.strategy = runtime.make_strategy(settings.strategy)
-        self.is_chief = runtime.is_chief(self.strategy)
+        self.strategy = devices.make_strategy(settings.strategy)
+        self.is_chief = devices.is_chief(self.strategy)
         self.run_dir = RunDir(settings.run_dir or f"runs/{settings.model}")
         outputs.check_name(self.run_dir.path)
         if self.is_chief:
             outputs.check_folder(self.run_dir.path)
-        runtime.set_precision(settings.precision)
-        runtime.set_seeds(settings.seed)
+        devices.set_precision(settings.precision)
+        keras.utils.set_random_seed(settings.seed)
         data = open_data_dir(settings.data_dir)
         self.data = target_view(settings.model, data)
-        self.steps = pipeline.steps_per_epoch(self.data, settings.batch_size)
+        steps = pipeline.steps_per_epoch(self.data, settings.batch_size)
         check_replicas(settings.batch_size, self.strategy.num_replicas_in_sync)
-        self.schedule = make_schedule(settings, self.steps)
-        self.profile = settings.profile_steps and profile_range(settings.profile_steps)
+        self.schedule = make_schedule(settings, steps)
+        self._profiled = profile_range(settings.profile_steps)
         with self.strategy.scope():
             models = [
                 make_model(settings, self.data, self.schedule)
                 for _ in range(2 if settings.ema_decay else 1)
             ]
             if settings.pretrained and not self.run_dir.checkpoint_paths():
-                trunk.load(models[0], settings.pretrained)
-        self.model, self.predictor = models[0], models[-1]
-        self._tells = isinstance(self.model, GuidedNetwork)
+                weights.load_trunk(models[0], settings.pretrained)
+        self.model, self.evaluated = models[0], models[-1]
         check_keepable(settings)
-        self.progress = Progress()
+        self.progress = Progress(steps, settings.epochs, settings.batch_size)
 
     def run(self) -> dict[str, Any]:
         """Goes from where the run directory is to the last epoch."""
@@ -137,7 +135,7 @@ class Trainer:
 
     def _run(self) -> dict[str, Any]:
         settings, progress = self.settings, self.progress
-        average = self.predictor if settings.ema_decay else None
+        average = self.evaluated if settings.ema_decay else None
         with self.strategy.scope():
             self._checkpoints = Checkpoints(
                 self.run_dir,
@@ -163,10 +161,16 @@ class Trainer:
             self._kept = keep_maps(settings, self.data, self.model)
             if self._kept:
                 self.model.start_from_maps()
-                self.predictor.start_from_maps()
-            _LOG.info(self._summary())
+                self.evaluated.start_from_maps()
+            num_parameters = blocks.count_parameters(self.model)
+            num_replicas = self.strategy.num_replicas_in_sync
+            _LOG.info(
+                display.summary(
+                    settings, self.data, progress, num_parameters, num_replicas
+                )
+            )
             self._go_through_epochs(averaging)
-        result = summarize(progress.rows)
+        result = progress.summary()
         if self.is_chief:
             # The history too: a kill may have come between a checkpoint and its row.
             self.run_dir.write_history(progress.rows)
@@ -187,24 +191,17 @@ class Trainer:
             after_step,
             saves_alone=settings.strategy != "multi_worker",
         )
-        if 0 < progress.step < self.steps:
+        if 0 < progress.step < progress.steps_per_epoch:
             keeper.restore_metrics(self.model.metrics)
-        bar = display.ProgressBar(
-            progress,
-            self.steps,
-            settings.epochs,
-            settings.batch_size,
-            self._has_bar and self.is_chief,
-        )
+        bar = display.ProgressBar(progress, self._has_bar and self.is_chief)
         callbacks, board = [keeper, bar], None
         if self.is_chief:
-            board = Board(self.run_dir.logs, self.data, self.predictor)
+            logs = self.run_dir.logs
+            board = Board(logs, self.data, self.evaluated)
             hparams = {"model": settings.model, **settings.section("model")}
             board.write_run(hparams | settings.section("training"))
-            if self.profile:
-                callbacks.append(
-                    Profiler(self.run_dir.logs, self.profile, progress, self.steps)
-                )
+            if self._profiled:
+                callbacks.append(Profiler(logs, self._profiled, progress))
         with (
             keeper.answering_signals(),
             contextlib.closing(bar),
@@ -218,54 +215,33 @@ class Trainer:
                 if board:
                     self._report_epoch(board, confusion)
 
-    def _confusion(self) -> np.ndarray:
-        """Of the split that the metrics saw last: validation, if there is one."""
-        has_validation = self.data.num_samples("validation")
-        metrics = (self.predictor if has_validation else self.model).metrics
-        (recall,) = [metric for metric in metrics if metric.name == "mean_recall"]
-        return recall.confusion.numpy()
-
-    def _report_epoch(self, board: Board, confusion: np.ndarray) -> None:
-        row, still = self.progress.rows[-1], self.data.codebook.zero_index
-        self.run_dir.write_history(self.progress.rows)
-        self._watch(row)
-        if warning := display.stuck_warning(confusion, still, row["epoch"]):
-            _LOG.warning(warning)
-        board.write_epoch(row, confusion)
-
     def _fit(self, callbacks: list[keras.callbacks.Callback]) -> None:
         """Trains for the steps that the epoch still has, if any."""
-        progress = self.progress
+        settings, progress = self.settings, self.progress
         if progress.training is not None:
             return
-        epoch, first_step = progress.epoch, progress.step
+        order = {
+            "batch_size": settings.batch_size,
+            "seed": settings.seed,
+            "epoch": progress.epoch,
+            "first_step": progress.step,
+            "tells": self.model.takes_known,
+        }
 
         def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
             if self._kept:
-                return self._kept["train"].training_batches(
-                    self.settings.batch_size,
-                    self.settings.seed,
-                    epoch,
-                    first_step,
-                    self._tells,
-                )
+                return self._kept["train"].training_batches(**order)
+            changes = augmentation(settings)
             return pipeline.training_batches(
-                self.data,
-                self.settings.batch_size,
-                self.settings.seed,
-                epoch,
-                augmentation(self.settings),
-                first_step,
-                context,
-                self._tells,
+                self.data, augmentation=changes, context=context, **order
             )
 
-        if first_step < self.steps:
+        if steps := progress.steps_per_epoch - progress.step:
             self.model.fit(
                 self.strategy.distribute_datasets_from_function(batches),
-                steps_per_epoch=self.steps - first_step,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
+                steps_per_epoch=steps,
+                initial_epoch=progress.epoch,
+                epochs=progress.epoch + 1,
                 callbacks=callbacks,
                 verbose=0,
             )
@@ -291,7 +267,7 @@ class Trainer:
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )
-        logs = self.predictor.evaluate(
+        logs = self.evaluated.evaluate(
             batches.with_options(options),
             callbacks=callbacks,
             return_dict=True,
@@ -299,23 +275,32 @@ class Trainer:
         )
         return {f"val_{name}": float(value) for name, value in logs.items()}
 
+    def _confusion(self) -> np.ndarray:
+        """Of the split that the metrics saw last: validation, if there is one."""
+        has_validation = self.data.num_samples("validation")
+        metrics = (self.evaluated if has_validation else self.model).metrics
+        (recall,) = [metric for metric in metrics if metric.name == "mean_recall"]
+        return recall.confusion.numpy()
+
     def _finish_epoch(
         self, validation: dict[str, float], confusion: np.ndarray
     ) -> None:
         progress = self.progress
         assert progress.training is not None, "_fit sets it"
         self._read_clock()
-        rate = self.schedule((progress.epoch + 1) * self.steps - 1)
+        num_steps = progress.steps_per_epoch
         # The share of the cells in which the class that is predicted most is predicted.
         most_predicted = float(confusion.sum(axis=0).max() / confusion.sum())
-        num_images = self.steps * self.settings.batch_size
+        num_images = num_steps * progress.batch_size
         progress.finish_epoch(
             {
                 "epoch": progress.epoch + 1,
                 **progress.training,
                 **validation,
                 f"{'val_' if validation else ''}most_predicted": most_predicted,
-                "learning_rate": float(rate),
+                "learning_rate": float(
+                    self.schedule((progress.epoch + 1) * num_steps - 1)
+                ),
                 "seconds": progress.seconds,
                 "images_per_second": num_images / progress.seconds,
                 "input_share": progress.input_seconds / progress.seconds,
@@ -324,34 +309,18 @@ class Trainer:
         self._save()
         self._checkpoints.save_best()
 
+    def _report_epoch(self, board: Board, confusion: np.ndarray) -> None:
+        row, still = self.progress.rows[-1], self.data.codebook.zero_index
+        self.run_dir.write_history(self.progress.rows)
+        self._watch(row)
+        if warning := display.stuck_warning(confusion, still, row["epoch"]):
+            _LOG.warning(warning)
+        board.write_epoch(row, confusion)
+
     def _read_clock(self) -> None:
         if self.model.input_clock:  # else there was nothing left to fit
             self.progress.input_seconds += self.model.input_clock.read()
 
     def _save(self) -> None:
         self._read_clock()
-        self._checkpoints.save(self.progress.epoch * self.steps + self.progress.step)
-
-    def _summary(self) -> str:
-        settings, data, progress = self.settings, self.data, self.progress
-        num_train, num_validation = map(data.num_samples, ("train", "validation"))
-        validation = f"{num_validation:,} validation samples"
-        if not num_validation:
-            validation = "NO validation samples: training without validation"
-        begin = f"epochs {progress.epoch + 1} to {settings.epochs}"
-        if progress.step:
-            begin += f" (from step {progress.step + 1})"
-        return "\n".join(
-            [
-                f"model     {settings.model}, width {settings.width:g}, "
-                f"{blocks.count_parameters(self.model):,} parameters",
-                f"data      {data.path}: {num_train:,} training and {validation}, "
-                f"{data.grid_size}x{data.grid_size} cells, "
-                f"{data.codebook.num_clusters} motions",
-                f"training  {begin}, "
-                f"{self.steps:,} steps of {settings.batch_size} images",
-                f"device    {settings.strategy} of "
-                f"{self.strategy.num_replicas_in_sync}, "
-                f"{settings.precision}, TensorFlow {tf.__version__}",
-            ]
-        )
+        self._checkpoints.save()

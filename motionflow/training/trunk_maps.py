@@ -13,6 +13,7 @@ computed and added, a chunk at a time, each whole or not there.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import logging
@@ -23,17 +24,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from motionflow.compat import keras
+from motionflow.compat import graph, keras
 from motionflow.data import known, pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
 from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.lock import alone
-from motionflow.models import trunk
-from motionflow.models.building import build_model, in_float32
+from motionflow.models import blocks
 from motionflow.models.dilated_head import JOINED
-from motionflow.training.map_store import MapStore, opened
+from motionflow.models.network import build_model, in_float32
 from motionflow.training.preparation import augmentation, make_config
 from motionflow.training.settings import Settings
 
@@ -71,6 +71,54 @@ class View:
         return tf.concat([mirror, tf.stack(drawn)], axis=1)
 
 
+class MapStore:
+    """Files of one view: chunk-n.npy holds maps, chunk-n.npz whose, flow and past.
+
+    Attributes:
+      places: sample id -> file of its maps, row.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.places: dict[str, tuple[str, int]] = {}
+        for labels in sorted(folder.glob("chunk-*.npz")):
+            self._enter(labels)
+
+    def _enter(self, labels: Path) -> None:
+        with np.load(labels) as file:
+            for row, one in enumerate(file["ids"]):
+                self.places[str(one)] = str(labels.with_suffix(".npy")), row
+
+    def lacks(self, ids: Sequence[str]) -> np.ndarray:
+        """Which samples are not kept: bool [N]."""
+        return np.array([one not in self.places for one in ids])
+
+    def add(self, maps: np.ndarray, **labels: Any) -> None:
+        """Writes a chunk; its labels come last and say that it is there."""
+        name = f"chunk-{labels['ids'][0]}"
+        with drafts.drafts(self.folder, name, last=f"{name}.npz") as new:
+            drafts.write_array(new / f"{name}.npy", maps)
+            drafts.write_arrays(new / f"{name}.npz", labels)
+        self._enter(self.folder / f"{name}.npz")
+
+    def labels(
+        self, places: Sequence[tuple[str, int]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Flow and past of samples, float32 [N, g, g, 2]."""
+        files = {}
+        for file in {file for file, _ in places}:
+            with np.load(Path(file).with_suffix(".npz")) as labels:
+                files[file] = labels["flow"], labels["past"]
+        both = [[files[file][i][row] for file, row in places] for i in (0, 1)]
+        return np.stack(both[0]), np.stack(both[1])
+
+
+@functools.cache
+def _opened(file: str) -> np.ndarray:
+    """A file of maps float16 [n, g, g, C], read where it is touched."""
+    return np.load(file, "r")
+
+
 class TrunkMaps:
     """The maps of a split's samples.
 
@@ -99,7 +147,7 @@ class TrunkMaps:
         for view in views:
             kept = Path(folder) / _key(network, view)
             store = MapStore(kept)
-            if _missing(store, ids).any():
+            if store.lacks(ids).any():
                 with alone(kept, waits=True):
                     drafts.remove_stale(kept)
                     store = MapStore(kept)  # with what another has made meanwhile
@@ -154,14 +202,14 @@ class TrunkMaps:
         def read(places: np.ndarray, views: np.ndarray, samples: np.ndarray) -> tuple:
             found = zip(views, samples, strict=True)
             maps = [
-                opened(file)[row]
+                _opened(file)[row]
                 for file, row in (self._places[view][sample] for view, sample in found)
             ]
             labels = self.flow[views, samples], self.past[views, samples]
             return places, np.stack(maps), *labels
 
         first_file, _ = self._places[0][0]
-        shapes = [(), opened(first_file).shape[1:], *2 * [self.flow.shape[2:]]]
+        shapes = [(), _opened(first_file).shape[1:], *2 * [self.flow.shape[2:]]]
         types = [tf.int64, tf.float16, tf.float32, tf.float32]
 
         def load(*index: tf.Tensor) -> list[tf.Tensor]:
@@ -228,7 +276,7 @@ def float32_trunk(
     with in_float32():
         copy = build_model(**config, mean_frame=mean_frame)
     for layer in copy.layers:
-        if layer.name.startswith(trunk.TRUNK):
+        if layer.name.startswith(blocks.TRUNK):
             layer.set_weights(model.get_layer(layer.name).get_weights())
     return keras.Model(copy.input, copy.get_layer(JOINED).output)
 
@@ -255,10 +303,6 @@ def _sample_ids(data: DataDir, split: str) -> list[str]:
     return ids
 
 
-def _missing(store: MapStore, ids: Sequence[str]) -> np.ndarray:
-    return np.array([one not in store.places for one in ids])
-
-
 def _fill(
     store: MapStore,
     network: keras.Model,
@@ -268,12 +312,12 @@ def _fill(
     ids: Sequence[str],
 ) -> None:
     """Computes what is not kept yet."""
-    missing = _missing(store, ids)
+    missing = store.lacks(ids)
     _LOG.info(
         "trunk     %d of %d %s images, view %d: into %s",
         *(missing.sum(), len(ids), split, view.number, store.folder),
     )
-    compute = tf.function(lambda frames: network(tf.cast(frames, tf.float32)))
+    compute = graph(lambda frames: network(tf.cast(frames, tf.float32)))
     wanted = [one for one, is_missing in zip(ids, missing, strict=True) if is_missing]
     samples = pipeline.chosen_samples(data, split, missing).batch(_BATCH)
     rows: list[tuple] = []

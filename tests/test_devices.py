@@ -4,48 +4,48 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow import runtime
 from motionflow.compat import keras
 from motionflow.errors import InputError
+from motionflow.training import devices
 from motionflow.training.settings import PRECISIONS
 
 
 def test_names_of_strategies():
-    assert runtime.make_strategy("one_device").num_replicas_in_sync == 1
+    assert devices.make_strategy("one_device").num_replicas_in_sync == 1
     with pytest.raises(InputError, match="no strategy 'gpu'; choose one of one_device"):
-        runtime.make_strategy("gpu")
+        devices.make_strategy("gpu")
 
 
 def test_a_missing_tpu_is_said_plainly(monkeypatch):
     for name in ("TPU_NAME", "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(InputError, match="--strategy=tpu found no TPU"):
-        runtime.make_strategy("tpu")
+        devices.make_strategy("tpu")
 
 
 @pytest.mark.parametrize("policy", PRECISIONS)
 def test_precision_is_the_policy_of_new_layers(policy):
     try:
-        runtime.set_precision(policy)
+        devices.set_precision(policy)
         layer = keras.layers.Dense(1)
     finally:
-        runtime.set_precision("float32")
+        devices.set_precision("float32")
     assert layer.compute_dtype == policy.removeprefix("mixed_")
     assert layer.variable_dtype == "float32"
 
 
 def test_an_unknown_precision_lists_the_choices():
     with pytest.raises(InputError, match="no precision 'half'; choose one of float32"):
-        runtime.set_precision("half")
+        devices.set_precision("half")
 
 
 def test_the_same_seed_gives_the_same_numbers():
     def draw():
         return random.random(), np.random.rand(), float(tf.random.uniform(()))
 
-    runtime.set_seeds(3)
+    keras.utils.set_random_seed(3)
     first = draw()
-    runtime.set_seeds(3)
+    keras.utils.set_random_seed(3)
     assert draw() == first
-    runtime.set_seeds(4)
+    keras.utils.set_random_seed(4)
     assert draw() != first

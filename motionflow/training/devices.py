@@ -1,4 +1,4 @@
-"""Where and how a training runs: devices, precision, seeds.
+"""Where and how a training runs: devices, precision.
 
 name -> tf.distribute.Strategy
 """
@@ -75,8 +75,3 @@ def set_precision(policy: str) -> None:
             f"no precision {policy!r}; choose one of {', '.join(PRECISIONS)}"
         )
     keras.mixed_precision.set_global_policy(policy)
-
-
-def set_seeds(seed: int) -> None:
-    """Seeds Python's, NumPy's and TensorFlow's generators."""
-    keras.utils.set_random_seed(seed)
