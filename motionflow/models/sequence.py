@@ -35,12 +35,7 @@ STEPS = "steps"  # name of the layer that goes through the steps
 
 
 class ConvLSTM(keras.layers.Layer):
-    """One step of a convolutional LSTM; its first state is made from features.
-
-    Args:
-      units: channels of h and c.
-      l2: weight of the L2 regularisation.
-    """
+    """One step of a convolutional LSTM; its first state is made from features."""
 
     def __init__(self, units: int, l2: float, **kwargs: Any):
         super().__init__(**kwargs)
@@ -67,13 +62,7 @@ class ConvLSTM(keras.layers.Layer):
 
 
 class Steps(keras.layers.Layer):
-    """Goes through the steps: features -> scores of each of them.
-
-    Args:
-      num_steps: T.
-      options: of the network.
-      upsampler: None for scores on the grid itself.
-    """
+    """Goes through the steps: features -> scores of each, on the grid or upsampled."""
 
     def __init__(
         self,

@@ -80,10 +80,8 @@ class Progress(tf.train.experimental.PythonState):
     def summary(self) -> dict[str, Any]:
         """The contents of result.json.
 
-        Returns:
-          training and validation metrics of the last epoch (validation None without
-          such samples), the epochs, the best of them by validation cross-entropy, the
-          seconds of all of them, their median images/s and share of time in input.
+        Metrics of the last epoch (validation: None without such samples), the best
+        epoch by validation cross-entropy, sums and medians of the times.
         """
         rows, last = self.rows, self.rows[-1]
         others = ("epoch", "learning_rate", "seconds", "images_per_second")

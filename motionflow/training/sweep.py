@@ -205,12 +205,7 @@ def write_table(
     """Writes sweep.csv and sweep.md; returns the latter.
 
     A row is a run: its flags, then what its result.json holds. Rows are sorted by
-    validation cross-entropy; those of failed runs come last.
-
-    Args:
-      runs: finished or failed.
-      failures: run directory -> what went wrong.
-      output_dir: where to write.
+    validation cross-entropy; those of failed runs come last, and say what went wrong.
     """
     swept = list(dict.fromkeys(flag for run in runs for flag in run.flags))
     rows = [_row(run, failures.get(run.path)) for run in runs]

@@ -76,14 +76,11 @@ class Trainer:
     """What a training needs, made from its settings, and the way through it.
 
     Attributes:
-      settings: what it was made from.
       strategy: the devices.
-      data: the opened data directory.
-      run_dir: where results go.
+      data: the data directory with the network's targets.
       schedule: the learning rate of each step.
       model: what is trained.
       evaluated: what is validated and kept: the average of the weights, or `model`.
-      progress: the place in the training.
     """
 
     def __init__(

@@ -44,12 +44,7 @@ _BATCH = 64
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """One way to change an image.
-
-    Attributes:
-      number: 0 is the image as it is.
-      augmentation: what the others are drawn from.
-    """
+    """One way to change an image; that of number 0 is to leave it as it is."""
 
     number: int
     augmentation: Augmentation
@@ -74,8 +69,7 @@ class View:
 class MapStore:
     """Files of one view: chunk-n.npy holds maps, chunk-n.npz whose, flow and past.
 
-    Attributes:
-      places: sample id -> file of its maps, row.
+    `places` leads from a sample's id to the file of its maps, and the row there.
     """
 
     def __init__(self, folder: Path):
@@ -222,11 +216,7 @@ class TrunkMaps:
 
 
 def check_keepable(settings: Settings) -> None:
-    """Refuses maps of a trunk that trains, or on several devices.
-
-    Raises:
-      InputError: they are to be kept nevertheless.
-    """
+    """Refuses, as an InputError, maps of a trunk that trains or of several devices."""
     trains_trunk = not settings.freeze_trunk or settings.train_trunk_from >= 0
     is_spread = settings.strategy != "one_device"
     if settings.keep_trunk_maps and (trains_trunk or is_spread):
@@ -239,13 +229,7 @@ def check_keepable(settings: Settings) -> None:
 def keep_maps(
     settings: Settings, data: DataDir, model: keras.Model
 ) -> dict[str, TrunkMaps]:
-    """The maps that a training starts from, by split; none where none are kept.
-
-    Args:
-      settings: of the training.
-      data: its data.
-      model: with the trunk's weights.
-    """
+    """The maps that a training starts from, by split; none where none are kept."""
     if not settings.keep_trunk_maps:
         return {}
     # With the past, if it is kept, so that all networks find the same samples.
@@ -266,12 +250,8 @@ def float32_trunk(
 ) -> keras.Model:
     """A copy of a model's trunk, in float32 whatever the policy.
 
-    Depthwise convolutions in bfloat16 are ten times slower on CPUs.
-
-    Args:
-      config: what `build_model` made the model of.
-      mean_frame: float32 [S, S, 3].
-      model: its trunk's weights are taken.
+    Depthwise convolutions in bfloat16 are ten times slower on CPUs. `config` is what
+    `build_model` made the model of, beside the mean frame.
     """
     with in_float32():
         copy = build_model(**config, mean_frame=mean_frame)
