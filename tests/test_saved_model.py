@@ -53,8 +53,8 @@ def test_an_export_that_answers_otherwise_never_appears(
 def test_what_is_told_otherwise_is_found(guided_version, guided_run_dir, monkeypatch):
     hints_of, run = saved_model.inputs.hints_of, RunDir.open(guided_run_dir)
 
-    def without_pins(control):
-        hints = hints_of(control)
+    def without_pins(*arguments):
+        hints = hints_of(*arguments)
         return hints._replace(num_pins=0 * hints.num_pins)
 
     monkeypatch.setattr(saved_model.inputs, "hints_of", without_pins)

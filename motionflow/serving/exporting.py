@@ -72,16 +72,10 @@ def publish(
     write: Callable[[Path], None],
     keep_versions: int = 0,
 ) -> Path:
-    """Lets `write` fill a folder and makes it the next version.
+    """Lets `write` fill an empty folder and makes it the next version.
 
-    Args:
-      export_dir: see `export_model`.
-      format_name: of `FORMATS`; a folder of versions holds one format.
-      write: fills an empty folder; what it raises leaves no version behind.
-      keep_versions: see `export_model`.
-
-    Returns:
-      The new folder.
+    What `write` raises leaves no version behind. The other arguments and the result are
+    those of `export_model`.
 
     Raises:
       InputError: `export_dir` is a version itself, holds another format, cannot be

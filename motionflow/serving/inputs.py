@@ -56,17 +56,18 @@ HINTS = Hints(
 )
 
 
-def hints_of(control: Control) -> Hints:
-    """What is said of one picture, as a client sends it.
+def hints_of(control: Control, num_images: int = 1) -> Hints:
+    """What is said of each picture of a request, as a client sends it: arrays.
 
-    Returns:
-      Arrays, N = 1. At least one row each: JSON knows no [1, 0, 4].
+    At least one row each, for JSON knows no [1, 0, 4].
     """
     places, num_arrows = control.places(), len(control.arrows)
-    parts = places[:num_arrows], places[num_arrows:, :2]
-    rows = [np.pad(part, [(0, int(not len(part))), (0, 0)])[None] for part in parts]
-    counts = [np.array([len(part)], np.int32) for part in parts]
-    return Hints(rows[0], counts[0], rows[1], counts[1])
+    found = []
+    for part in (places[:num_arrows], places[num_arrows:, :2]):
+        rows = np.pad(part, [(0, int(not len(part))), (0, 0)])
+        found.append(np.repeat(rows[np.newaxis], num_images, axis=0))
+        found.append(np.full(num_images, len(part), np.int32))
+    return Hints(*found)
 
 
 def requests(
@@ -76,7 +77,7 @@ def requests(
     known: np.ndarray | None = None,
     hints: Hints | None = None,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """A request to each signature.
+    """A request to each signature: its inputs by their names.
 
     Args:
       image: uint8 [N, S, S, 3].
@@ -84,9 +85,6 @@ def requests(
       number: num_predictions and frames_per_prediction.
       known: float32 [N, g, g, 7], of a network that can be told, like `hints`.
       hints: of N images.
-
-    Returns:
-      The inputs by signature and name.
     """
     picture = {"image": image}
     frames = {"image": image.astype(np.float32)}
@@ -109,8 +107,7 @@ def requests(
 def example_known(num: int, grid_size: int) -> np.ndarray:
     """What frames are told by turns: an arrow and a pin, the past, nothing.
 
-    Returns:
-      float32 [num, grid_size, grid_size, 7].
+    float32 [num, g, g, 7], see `data.known`.
     """
     shape = num, grid_size, grid_size
     arrows, past = np.full((2, *shape, 2), np.nan)
@@ -140,12 +137,9 @@ def film(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """A whole picture that is played on, and its two numbers as scalars."""
     image = whole_picture(image)
-    n, m = (
-        _common_number(spec.name, values, tf.shape(image)[0])
-        for spec, values in zip(
-            NUMBERS, (num_predictions, frames_per_prediction), strict=True
-        )
-    )
+    batch = tf.shape(image)[0]
+    n = _common_number("num_predictions", num_predictions, batch)
+    m = _common_number("frames_per_prediction", frames_per_prediction, batch)
     total = tf.cast(n, tf.int64) * tf.cast(m, tf.int64)
     num_bytes = tf.cast(tf.size(image), tf.int64) * total
     text = f"more than {MAX_FRAMES} frames:"
@@ -155,15 +149,9 @@ def film(
 
 
 def course(predictor: Predictor, image: tf.Tensor, hints: Hints) -> Course:
-    """The course of a batch of films.
+    """The course of a batch of films [N, H, W, 3], of M + P places an image.
 
-    Args:
-      predictor: can be told.
-      image: [N, H, W, 3].
-      hints: tensors.
-
-    Returns:
-      The course, of M + P places an image; those that are padding are told nothing.
+    Those that are padding are told nothing.
     """
     batch, size = tf.shape(image)[0], tf.shape(image)[1:3]
     hints = Hints(*map(tf.ensure_shape, hints, [spec.shape for spec in HINTS]))

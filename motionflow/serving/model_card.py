@@ -48,15 +48,9 @@ _TEMPLATE = "model_card.md.jinja"
 def make(
     run_dir: RunDir, model: keras.Model, licence: str | None = None
 ) -> dict[str, Any]:
-    """Gathers what a run knows about its model.
+    """Gathers what a run knows about its model, as plain values for JSON.
 
-    Args:
-      run_dir: of the training; its evaluations are looked for inside it.
-      model: the network.
-      licence: of the training data; None for what is known of public data sets.
-
-    Returns:
-      Plain values for JSON.
+    `licence` is that of the training data, None: what is known of public data sets.
     """
     config, origin = run_dir.config, run_dir.origin
     return {
@@ -157,12 +151,7 @@ def _bounded(values: Sequence[float | None]) -> str:
 
 
 def write(folder: Path, card: Mapping[str, Any]) -> None:
-    """Writes model_card.json and model_card.md.
-
-    Args:
-      folder: made if missing.
-      card: from `make`.
-    """
+    """Writes model_card.json and model_card.md into a folder, made if missing."""
     folder.mkdir(exist_ok=True)
     text = json.dumps(card, indent=2, allow_nan=False) + "\n"
     drafts.write(folder / "model_card.json", text)

@@ -15,13 +15,14 @@ Frames are of the network's size, as a camera gives them: uint8. Resizing is lef
 caller (`media.video.fit_frame`), since the runtimes resize otherwise than training did.
 """
 
-import dataclasses
 import importlib.util
 import os
-import time
+import statistics
+import timeit
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -54,27 +55,16 @@ _ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 _NUM_TIMED = 10
 
 
-@dataclasses.dataclass(frozen=True)
-class Written:
-    """A file and how it differs from the Keras model, on noise and smooth frames.
-
-    Attributes:
-      name: of the file.
-      num_bytes: its size.
-      flow_error: largest difference of a flow component, pixels.
-      mean_flow_error: mean length of the difference of flow, pixels.
-      probability_error: largest difference of a probability.
-      equal_codes: share of cells with the same most probable flow vector.
-      milliseconds: a frame takes, alone, after warming up; the median.
-    """
+class Written(NamedTuple):
+    """A file and how it differs from the Keras model, on noise and smooth frames."""
 
     name: str
     num_bytes: int
-    flow_error: float
-    mean_flow_error: float
-    probability_error: float
-    equal_codes: float
-    milliseconds: float
+    flow_error: float  # largest difference of a component, pixels
+    mean_flow_error: float  # mean length of the difference, pixels
+    probability_error: float  # largest difference
+    equal_codes: float  # share of cells with the same most probable flow vector
+    milliseconds: float  # a frame takes, alone, after warming up; the median
 
 
 def write_tflite(folder: Path, model: Network, run_dir: RunDir) -> list[Written]:
@@ -186,13 +176,7 @@ WRITERS: dict[str, Callable[[Path, Network, RunDir], list[Written]]] = {
 def graph(
     model: Network, centers: np.ndarray, can_be_told: bool = True
 ) -> tf.types.experimental.Callable:
-    """The function that is converted: of `image`, and `known` if it can be told.
-
-    Args:
-      model: from frames [B, S, S, 3] to logits.
-      centers: float32 [K, 2].
-      can_be_told: whether a network that can be told is.
-    """
+    """The function that is converted: of `image`, and `known` if it can be told."""
     predict = predictor.of_model(model, centers)
     shape = [None, *model.input_shape[1:]]
     specs = [tf.TensorSpec(shape, tf.uint8, name="image")]
@@ -211,17 +195,11 @@ def graph(
 def measure(
     path: Path, run: Runner, function: tf.types.experimental.Callable, bound: float
 ) -> Written:
-    """Compares a file with the function that it was made of, one by one and batched.
-
-    Args:
-      path: the file.
-      run: answers as the file does.
-      function: from `graph`.
-      bound: the largest difference of a probability that is let pass.
+    """Compares a file, as `run` answers for it, with the function that it was made of.
 
     Raises:
-      RuntimeError: an output is missing, of another shape or type, a probability is
-        off by more than the bound, or a batch answers otherwise than its frames.
+      RuntimeError: an output is missing, of another shape or type, or a probability is
+        off by more than the bound, in a batch or alone.
     """
     image, *more = function.input_signature
     inputs = [_frames(image.shape[1])]
@@ -258,12 +236,9 @@ def measure(
 
 
 def _time(run: Runner, row: Sequence[np.ndarray]) -> float:
-    times = []
-    for _ in range(_NUM_TIMED):
-        start = time.perf_counter()
-        run(*row)
-        times.append(time.perf_counter() - start)
-    return 1000 * float(np.median(times))
+    return 1000 * statistics.median(
+        timeit.repeat(lambda: run(*row), number=1, repeat=_NUM_TIMED)
+    )
 
 
 def format_table(written: Sequence[Written]) -> str:

@@ -55,7 +55,7 @@ class Query:
     def about(
         cls, path: Path, max_size: int, control: Control, **options: Any
     ) -> "Query":
-        """Reads a picture, or the last frame of a video.
+        """A query about a picture, or the last frame of a video.
 
         Args:
           path: of its file.
@@ -149,16 +149,10 @@ def _files(data: bytes) -> Arrays:
 def measure(
     make_client: Callable[[], Client], data: bytes, num_requests: int, num_threads: int
 ) -> str:
-    """Sends a picture again and again.
+    """Sends a picture's file again and again: latencies as clients see them, a table.
 
-    Args:
-      make_client: makes a client for each thread.
-      data: the picture's file.
-      num_requests: how often, all threads together.
-      num_threads: requests at the same time.
-
-    Returns:
-      Latencies as the clients see them, a table.
+    Each of the threads has a client of its own; all of them together send
+    `num_requests`.
     """
 
     def work(count: int) -> list[tuple[float, float]]:

@@ -41,13 +41,12 @@ def write(
 
     Args:
       folder: exists and is empty.
-      served: from frames [B, S, S, 3] to logits; what is written.
-      model: what it is compared with, before `fold`.
+      served: what is written, `fold`ed.
+      model: what it is compared with.
       codebook: that it was trained with.
 
     Raises:
-      RuntimeError: it does not answer like the Keras model, or the server would refuse
-        it.
+      RuntimeError: see `check`.
     """
     module = tf.Module()
     # The weights alone: a Keras model would be traced layer by layer, for nothing.
@@ -65,13 +64,9 @@ def write(
 
 
 def fold(model: keras.Model) -> keras.Model:
-    """Folds batch normalisation in place, for predictions only.
+    """Folds batch normalisation in place and gives the model back.
 
-    Args:
-      model: a copy that nothing else uses; training it on makes no sense.
-
-    Returns:
-      The model.
+    It is for predictions only: training it on makes no sense.
     """
     for norm in model.layers:
         if not isinstance(norm, keras.layers.BatchNormalization):
@@ -115,8 +110,7 @@ def check(folder: Path, model: keras.Model, centers: np.ndarray) -> None:
     known = inputs.example_known(2, model.grid_size)
     arrow = (side / 4, side / 4), (side / 2, side / 3)
     control = Control([arrow], [(3 * side / 4, side / 2)])
-    hints = inputs.hints_of(control)
-    hints = inputs.Hints(*(np.repeat(values, 2, axis=0) for values in hints))
+    hints = inputs.hints_of(control, 2)
     expected = dict.fromkeys(exported.signatures, _expected(network, frames))
     if network.predictor.takes_known:
         expected[KNOWN_SIGNATURE] = _expected(network, frames, known)

@@ -23,7 +23,8 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from motionflow.data.known import NUM_KNOWN
-from motionflow.serving.inputs import Hints, requests
+from motionflow.generate.control import Control
+from motionflow.serving.inputs import hints_of, requests
 
 # In every server these need a Python or an XLA that is not there.
 FORBIDDEN = (
@@ -33,17 +34,11 @@ FORBIDDEN = (
 _HALF = (tf.float16, tf.bfloat16)
 _BATCH_SIZES = (1, 8)  # of warm-up
 _GREY = 128
+_HINTS = Control(arrows=[((0, 0), (0, 0))], pins=[(1, 1)])
 
 
 def violations(version: Path) -> list[str]:
-    """Checks a SavedModel without loading it.
-
-    Args:
-      version: the folder that holds saved_model.pb.
-
-    Returns:
-      One sentence for each thing that the server would refuse, or silently get wrong.
-    """
+    """A sentence for each thing that the server would refuse, or silently get wrong."""
     proto = saved_model_pb2.SavedModel.FromString(
         (version / "saved_model.pb").read_bytes()
     )
@@ -100,10 +95,8 @@ def _node_violations(
 def write_warmup(version: Path, frame_size: int, grid_size: int | None = None) -> None:
     """Writes a request to each signature at batch 1 and 8.
 
-    Args:
-      version: folder of the SavedModel.
-      frame_size: S; pictures are of this size, those of `predict_bytes` larger.
-      grid_size: g, of a network that can be told.
+    Pictures are of S pixels, those of `predict_bytes` larger; `grid_size` is that of a
+    network that can be told.
     """
     path = version / "assets.extra" / "tf_serving_warmup_requests"
     path.parent.mkdir(exist_ok=True)
@@ -111,14 +104,11 @@ def write_warmup(version: Path, frame_size: int, grid_size: int | None = None) -
         for batch in _BATCH_SIZES:
             image = np.full((batch, frame_size, frame_size, 3), _GREY, np.uint8)
             files = [_file(i, frame_size) for i in range(batch)]
-            told: dict = {}
+            known, hints = None, hints_of(_HINTS, batch)
             if grid_size:
-                shape, ones = (batch, grid_size, grid_size), np.ones(batch, np.int32)
-                arrows, pins = np.zeros((batch, 1, 4)), np.ones((batch, 1, 2))
-                marks = np.float32(arrows), ones, np.float32(pins), ones
-                known = np.zeros((*shape, NUM_KNOWN), np.float32)
-                told = {"known": known, "hints": Hints(*marks)}
-            for signature, inputs in requests(image, files, 1, **told).items():
+                shape = batch, grid_size, grid_size, NUM_KNOWN
+                known = np.zeros(shape, np.float32)
+            for signature, inputs in requests(image, files, 1, known, hints).items():
                 writer.write(_log(signature, inputs).SerializeToString())
 
 
