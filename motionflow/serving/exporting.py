@@ -3,7 +3,7 @@
     R/ --export_model--> X/1/, X/2/, ...
 
     saved_model   for TensorFlow Serving, see `signatures` for what it answers
-    tflite, onnx, packed   see `portable`
+    the others    see `portable`
 
 Each version has its codebook and, in assets.extra, a model card. The server polls the
 folder each second, so a version is written under another name and appears by one
@@ -37,7 +37,7 @@ def export_model(
     Args:
       run_dir: run directory of a training, or R/checkpoints/best in it.
       export_dir: folder of versions; created if missing.
-      format_name: "saved_model", "tflite", "onnx" or "packed".
+      format_name: of `serving.FORMATS`: "saved_model", "tflite", ...
       keep_versions: how many of the newest stay, with this one; 0 keeps all.
       data_licence: for the model card; None for what is known of public data sets.
 
