@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.models.convnext import LayerScale
-from motionflow.training.optimizers import Schedule, make_optimizer
+from motionflow.training.preparation import Schedule, make_optimizer
 
 
 def rates(schedule, steps):

@@ -57,8 +57,7 @@ class InputClock:
 class Network(keras.Model):
     """A functional model; see the module.
 
-    A network with another way through its layers, as one that takes more than frames,
-    is a subclass, which its builder `declares`.
+    A network that is fed more than frames is a subclass, which its builder `declares`.
 
     Attributes:
       takes_known: whether it can be told what is known of the motion, see `data.known`.
@@ -183,7 +182,7 @@ def takes_known(name: str) -> bool:
 
 
 def target_options(name: str, data: DataDir) -> dict[str, int]:
-    """What `build_model` must be told of the targets: dense_size, sequence_length."""
+    """What `build_model` must be told of the targets, of `_TARGETS`."""
     labels, taken = data.labels, network_options(name)
     sizes = (labels.store_dense_flow, labels.sequence_length)
     found = dict(zip(_TARGETS, sizes, strict=True))
@@ -247,7 +246,7 @@ def build_model(
       train_trunk_from: freeze the trunk but for this block and those after it; below 0:
         as `freeze_trunk` says.
       fixed_norm: keep the trunk's batch normalisation as it is, see `fix_norms`.
-      **own: what the network takes besides, see `network_options`.
+      **own: what this network takes besides, see `network_options`.
 
     Returns:
       A model from frames [B, S, S, 3] in 0..255 (float32; uint8 is cast) to logits

@@ -64,9 +64,8 @@ def train(
       The contents of result.json.
 
     Raises:
-      InputError: unusable data directory, a run directory of another run, fewer samples
-        than a batch, a batch that the replicas cannot share, a diverged loss, or
-        another process that trains there.
+      InputError: unusable data, another run's directory, too few samples or replicas
+        for a batch, a diverged loss, or another process that trains there.
       Stopped: SIGTERM or Ctrl-C came; the training is saved.
     """
     return Trainer(settings, watch, bar).run()
@@ -125,10 +124,10 @@ class Trainer:
 
     def set_up(self) -> None:
         """Sets the run directory up, or checks that it belongs to the same run."""
-        config = make_config(self.settings, self.data)
-        self.run_dir.prepare(config, self.data.codebook, self.data.mean_frame)
+        config, data = make_config(self.settings, self.data), self.data
+        self.run_dir.prepare(config, data.codebook, data.mean_frame)
         self.run_dir.write_flags(self.settings.flag_lines())
-        self.run_dir.write_origin(self.data.manifest)
+        self.run_dir.write_origin(data.manifest)
 
     def _run(self) -> dict[str, Any]:
         settings, progress = self.settings, self.progress
@@ -151,8 +150,8 @@ class Trainer:
             # A cosine is at its end, whatever comes.
             can_go_on = settings.learning_rate_schedule != "cosine"
             more = "; pass more --epochs" if can_go_on else ""
-            path = self.run_dir.path
-            _LOG.info("%s is finished: %d epochs%s", path, progress.epoch, more)
+            path, done = self.run_dir.path, progress.epoch
+            _LOG.info("%s is finished: %d epochs%s", path, done, more)
         else:
             # Of the trunk that was restored, which is no longer loaded from a file.
             self._kept = keep_maps(settings, self.data, self.model)
@@ -274,9 +273,8 @@ class Trainer:
 
     def _confusion(self) -> np.ndarray:
         """Of the split that the metrics saw last: validation, if there is one."""
-        has_validation = self.data.num_samples("validation")
-        metrics = (self.evaluated if has_validation else self.model).metrics
-        (recall,) = [metric for metric in metrics if metric.name == "mean_recall"]
+        last = self.evaluated if self.data.num_samples("validation") else self.model
+        (recall,) = [one for one in last.metrics if one.name == "mean_recall"]
         return recall.confusion.numpy()
 
     def _finish_epoch(
@@ -285,9 +283,9 @@ class Trainer:
         progress = self.progress
         assert progress.training is not None, "_fit sets it"
         self._read_clock()
-        num_steps = progress.steps_per_epoch
         # The share of the cells in which the class that is predicted most is predicted.
         most_predicted = float(confusion.sum(axis=0).max() / confusion.sum())
+        num_steps = progress.steps_per_epoch
         num_images = num_steps * progress.batch_size
         progress.finish_epoch(
             {
