@@ -267,20 +267,21 @@ def test_nothing_need_be_said(guided, told_model, wide):
 HAND_CENTERS = np.float32([[0, 0], [3, 4], [-8, 0]])
 
 
-def one_cell_each():
-    """A network of 2 x 2 cells that scores what the corners' colours say."""
+class OneCellEach(predictor.Predictor):
+    """2 x 2 cells that are scored by what the corners' colours say."""
 
-    def predict(frames):
+    frame_size = grid_size = fine_size = 2
+    num_steps, centers = 1, HAND_CENTERS
+
+    def _predict(self, frames):
         return decoding.predictions(frames[:, tf.newaxis], HAND_CENTERS, 2)
-
-    return predictor.Predictor(predict, 2, 2, HAND_CENTERS, None)
 
 
 def test_the_parts_of_a_forecast_by_hand():
     frames = np.zeros((1, 2, 2, 3), np.uint8)
     frames[0, 0, 1] = 0, 200, 0  # surely the second vector
     frames[0, 1, 0] = 200, 0, 200  # the first or the third, none sooner
-    found = forecast(one_cell_each(), frames)
+    found = forecast(OneCellEach(), frames)
     assert "steps" not in found
     np.testing.assert_allclose(found["flow"][0, 0, 1], [3, 4], atol=1e-6)
     np.testing.assert_allclose(found["flow"][0, 1, 0], [-4, 0], atol=1e-6)
