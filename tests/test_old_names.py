@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from motionflow import cli
+from motionflow import cli, media
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +27,12 @@ def test_help_is_that_of_the_verb(file, monkeypatch, capsys):
     assert (ended.value.code, err) == (0, "")
     (verb,) = re.findall(r'cli\.run\("([\w-]+)"', file.read_text())
     assert out == cli.usage(cli.load_command(verb)) + "\n"
+
+
+def test_pictures_and_videos_are_found_where_they_were():
+    from motionflow.data import picture, video
+
+    assert (picture, video) == (media.picture, media.video)
 
 
 def test_there_are_as_many_as_before():

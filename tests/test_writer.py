@@ -69,7 +69,7 @@ def test_clips_that_cannot_be_read(tmp_path, text):
 
 
 def test_a_codebook_is_fitted_or_taken(clips, output):
-    write_data_dir(output, clips, STATUSES, LABELS, FLAGS)
+    write_data_dir(output, clips, STATUSES, FLAGS)
     fitted = open_data_dir(output)
     # Training has one vector (1, 0) and three that are still.
     np.testing.assert_array_equal(fitted.codebook.centers, [[0, 0], [1, 0]])
@@ -79,13 +79,13 @@ def test_a_codebook_is_fitted_or_taken(clips, output):
     assert [fitted.num_samples(s) for s in ("train", "validation", "test")] == [1] * 3
     assert (fitted.mean_frame == 0).all()
     taken = Codebook(np.array([[0, 0], [9, 9], [0.9, 0]], np.float32))
-    write_data_dir(output, clips, STATUSES, LABELS, FLAGS, taken)
+    write_data_dir(output, clips, STATUSES, FLAGS, taken)
     np.testing.assert_array_equal(open_data_dir(output).codebook.counts, [3, 0, 1])
 
 
 def test_versions_of_what_made_the_samples(clips, output):
     earlier = {"opencv": "3.2.1"}
-    write_data_dir(output, clips, STATUSES, LABELS, FLAGS, versions=earlier)
+    write_data_dir(output, clips, STATUSES, FLAGS, versions=earlier)
     versions = json.loads((output / "manifest.json").read_text())["versions"]
     assert versions["opencv"] == "3.2.1"
     assert versions["numpy"] == np.__version__
@@ -95,7 +95,7 @@ def test_shards_of_a_stopped_run_do_not_stay(clips, output):
     (output / ".draft-abc").mkdir()
     for stale in ("train-00000-of-00099.tfrecord", ".draft-abc/manifest.json"):
         (output / stale).write_text("stale")
-    write_data_dir(output, clips, STATUSES, LABELS, FLAGS)
+    write_data_dir(output, clips, STATUSES, FLAGS)
     assert sorted(file.name for file in output.iterdir()) == [
         "codebook.npz",
         "manifest.json",
@@ -116,7 +116,7 @@ def test_nothing_appears_before_all_shards_are_there(clips, output, monkeypatch)
 
     monkeypatch.setattr(writer, "write_shards", stop_at_test)
     with pytest.raises(KeyboardInterrupt):
-        write_data_dir(output, clips, STATUSES, LABELS, FLAGS)
+        write_data_dir(output, clips, STATUSES, FLAGS)
     assert list(output.iterdir()) == []
 
 

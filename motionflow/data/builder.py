@@ -105,9 +105,8 @@ def build_data_dir(
                     used = _split_samples(chosen, statuses, work, official, options)
                 finally:  # a build that is refused says why, clip by clip
                     write_clips(output_dir, statuses)
-                labels, flags = options.labels, options.flags()
-                arguments = output_dir, used, statuses, labels, flags, options.codebook
-                write_data_dir(*arguments)
+                flags = options.flags()
+                write_data_dir(output_dir, used, statuses, flags, options.codebook)
                 work.remove()
                 return statuses
     _check_same_build(output_dir, options, clips)

@@ -201,10 +201,9 @@ def _write(
         for status in statuses
         if status.samples
     ]
-    labels = LabelOptions.from_flags(flags)
     output_dir.mkdir(exist_ok=True)
     write_clips(output_dir, statuses)
-    write_data_dir(output_dir, clips, statuses, labels, flags, codebook, versions)
+    write_data_dir(output_dir, clips, statuses, flags, codebook, versions)
 
 
 def _moved(

@@ -62,7 +62,6 @@ def write_data_dir(
     output_dir: Path,
     clips: Sequence[SplitClip],
     statuses: Sequence[ClipStatus],
-    labels: LabelOptions,
     flags: Mapping,
     codebook: Codebook | None = None,
     versions: Mapping[str, str] | None = None,
@@ -73,8 +72,8 @@ def write_data_dir(
       output_dir: an existing folder; shards that lie there are removed.
       clips: the clips that gave samples, with the split of each sample.
       statuses: what became of every clip.
-      labels: how the samples were made.
-      flags: for the manifest; `num_clusters` and `seed` of a codebook to fit.
+      flags: for the manifest; how the samples were made, and `num_clusters` and `seed`
+        of a codebook to fit.
       codebook: an existing one; None fits one to the training split.
       versions: of libraries that had other versions when the samples were made.
 
@@ -94,7 +93,8 @@ def write_data_dir(
     drafts.remove_stale(output_dir)
     with drafts.drafts(output_dir, last="manifest.json") as new:
         codebook.save(new / "codebook.npz")
-        drafts.write_array(new / "mean_frame.npy", mean_training_frame(clips, labels))
+        mean_frame = mean_training_frame(clips, LabelOptions.from_flags(flags))
+        drafts.write_array(new / "mean_frame.npy", mean_frame)
         manifest = {
             "format_version": FORMAT_VERSION,
             "flags": dict(flags),
