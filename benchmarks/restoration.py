@@ -41,7 +41,7 @@ from common import machine, print_table
 
 from motionflow.films import METHODS, thinning
 from motionflow.films.filling import Filler
-from motionflow.films.restoring import Restoring, make_filler
+from motionflow.films.restoring import Restoring
 from motionflow.scoring.bootstrap import NUM_DRAWS, draw_weights, interval, verdict
 
 GAPS = (1, 2, 4)
@@ -56,7 +56,6 @@ ROWS = (*METHODS, *RIVALS)
 class Rival(Filler):
     """Mixes the two frames around a gap, or repeats the one before it."""
 
-    method: str = "flow"
     repeats: bool = False
 
     def fill(self, before, after, num_frames):
@@ -152,7 +151,7 @@ def make_fillers(run: str, frames_per_prediction: int) -> dict[str, Filler]:
     options = Restoring(
         model=run, frames_per_prediction=frames_per_prediction, max_gap=MAX_RUN
     )
-    fillers = {m: make_filler(dataclasses.replace(options, method=m)) for m in METHODS}
+    fillers = {m: dataclasses.replace(options, method=m).filler() for m in METHODS}
     rivals = {m: Rival(max_gap=MAX_RUN, repeats=m == "repeat") for m in RIVALS}
     return fillers | rivals
 

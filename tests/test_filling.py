@@ -9,6 +9,7 @@ from motionflow.errors import InputError
 from motionflow.films import METHODS
 from motionflow.films.filling import KEPT, Filler, restore
 from tests.conftest import moving_square, texture
+from tests.fake_predictor import FakePredictor
 
 pytestmark = pytest.mark.slow
 
@@ -24,11 +25,8 @@ def panning(num_frames, step=STEP):
     return [scene[:, start : start + SIZE] for start in starts]
 
 
-def constant(dx):
-    def model(frames):
-        return tf.broadcast_to(tf.constant([dx, 0], tf.float32), [len(frames), 4, 4, 2])
-
-    return model
+def filler_of(method, dx, **options):
+    return Filler(FakePredictor((dx, 0)) if method == "predicted" else None, **options)
 
 
 def filled(filler, before, after, num_frames):
@@ -45,7 +43,7 @@ def numbered(frames, missing):
 @pytest.mark.parametrize("has_end, how", [(True, "symmetric"), (False, "forward")])
 def test_a_steady_motion_is_restored_exactly(has_end, how, m):
     frames = panning(5)
-    filler = Filler(model=constant(m * STEP), frames_per_prediction=m)
+    filler = filler_of("predicted", m * STEP, frames_per_prediction=m)
     found, hows = filled(filler, frames[0], frames[4] if has_end else None, 3)
     assert [way.split()[0] for way in hows] == [how] * 3
     for frame, truth in zip(found, frames[1:4], strict=True):
@@ -55,7 +53,7 @@ def test_a_steady_motion_is_restored_exactly(has_end, how, m):
 
 def test_two_frames_take_one_prediction_by_default():
     frames = panning(4)
-    found, _ = filled(Filler(model=constant(2 * STEP)), frames[0], None, 3)
+    found, _ = filled(filler_of("predicted", 2 * STEP), frames[0], None, 3)
     np.testing.assert_array_equal(found[2][:, INSIDE], frames[3][:, INSIDE])
 
 
@@ -68,12 +66,17 @@ def test_both_ends_know_what_one_end_cannot():
         frame[20:40, left : left + 16] = (255, 0, 0)
         frames.append(frame)
 
-    def model(images):  # what is red moves 8 pixels a frame, the rest stands still
-        red = (images[..., 0] > 200) & (images[..., 1] < 50)
-        return tf.cast(red, tf.float32)[..., tf.newaxis] * [8.0, 0.0]
+    class RedMoves(FakePredictor):  # 8 pixels a frame, the rest stands still
+        grid_size = fine_size = SIZE
+
+        def __call__(self, images):
+            red = (images[..., 0] > 200) & (images[..., 1] < 50)
+            return {
+                "step_probabilities": tf.one_hot(tf.cast(red, tf.int32), 2)[:, None]
+            }
 
     uncovered = (slice(24, 36), slice(11, 17))
-    errors, filler = [], Filler(model=model, frames_per_prediction=1)
+    errors, filler = [], Filler(RedMoves((8, 0)), frames_per_prediction=1)
     for after in (frames[2], None):
         (frame,), _ = filled(filler, frames[0], after, 1)
         errors.append(np.abs(frame.astype(int) - frames[1])[uncovered].mean())
@@ -82,7 +85,7 @@ def test_both_ends_know_what_one_end_cannot():
 
 def test_flow_that_is_computed_needs_no_model():
     frames = panning(5)
-    found, hows = filled(Filler("flow"), frames[0], frames[4], 3)
+    found, hows = filled(Filler(), frames[0], frames[4], 3)
     assert hows == ["flow"] * 3
     for number, (frame, truth) in enumerate(zip(found, frames[1:4], strict=True), 1):
         mixed = (1 - number / 4) * frames[0] + number / 4 * frames[4]
@@ -95,7 +98,7 @@ def test_flow_that_is_computed_needs_no_model():
 
 def test_flow_finds_a_square_half_way():
     frames = moving_square((4, 0), 3, seed=0)
-    (frame,), _ = filled(Filler("flow"), frames[0], frames[2], 1)
+    (frame,), _ = filled(Filler(), frames[0], frames[2], 1)
     error = np.abs(frame.astype(int) - frames[1]).mean(axis=-1)
     inside = error[70:130, 74:134]
     assert inside.mean() < 2
@@ -111,7 +114,7 @@ def test_flow_finds_a_square_half_way():
     ],
 )
 def test_what_is_done_with_one_good_side(method, at_cut, at_start, at_end):
-    filler = Filler(method, constant(0))
+    filler = filler_of(method, 0)
     one, other = texture(1, SIZE, SIZE), 255 - texture(7, SIZE, SIZE) // 3
     found, hows = filled(filler, one, other, 1)
     np.testing.assert_array_equal(found[0], one)
@@ -126,7 +129,7 @@ def test_what_is_done_with_one_good_side(method, at_cut, at_start, at_end):
 
 def test_backwards_is_the_motion_before():
     frames = panning(6)
-    filler = Filler(model=constant(2 * STEP))
+    filler = filler_of("predicted", 2 * STEP)
     found, _ = filled(filler, None, frames[5], 5)
     for frame, truth in zip(found, frames[:5], strict=True):
         np.testing.assert_array_equal(frame[:, INSIDE], truth[:, INSIDE])
@@ -135,7 +138,7 @@ def test_backwards_is_the_motion_before():
 @pytest.mark.parametrize("method", METHODS)
 def test_a_long_gap_is_not_filled_by_motion(method):
     frames = panning(6)
-    filler = Filler(method, constant(4), max_gap=3)
+    filler = filler_of(method, 4, max_gap=3)
     found, hows = filled(filler, frames[0], frames[5], 4)
     assert hows == ["repeat (long gap)"] * 4
     assert all((frame == frames[0]).all() for frame in found)
@@ -146,7 +149,7 @@ def test_a_long_gap_is_not_filled_by_motion(method):
 def test_every_frame_comes_once():
     frames = panning(12)
     missing = {0, 1, 4, 6, 7, 8, 11}
-    filler = Filler(model=constant(2 * STEP))
+    filler = filler_of("predicted", 2 * STEP)
     pairs = list(restore(numbered(frames, missing), 0, 11, filler))
     assert len(pairs) == 12
     assert {i for i, (_, how) in enumerate(pairs) if how != KEPT} == missing
@@ -162,7 +165,7 @@ def test_frames_are_read_as_they_are_needed():
             read.append(number)
             yield number, frame
 
-    restored = restore(source(), 0, 29, Filler("flow"))
+    restored = restore(source(), 0, 29, Filler())
     for _ in range(4):  # 0, 1, 2 and the missing 3
         next(restored)
     assert read == [0, 1, 2, 4]
@@ -170,7 +173,7 @@ def test_frames_are_read_as_they_are_needed():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_gap_of_nothing_and_odd_sizes(method):
-    filler = Filler(method, constant(1))
+    filler = filler_of(method, 1)
     first, last = texture(0, 17, 31), texture(1, 17, 31)
     assert list(filler.fill([first], [last], 0)) == []
     found, _ = filled(filler, first, last, 2)
@@ -178,7 +181,7 @@ def test_a_gap_of_nothing_and_odd_sizes(method):
 
 
 def test_what_cannot_be_restored_is_said():
-    frame, filler = texture(0, SIZE, SIZE), Filler("flow")
+    frame, filler = texture(0, SIZE, SIZE), Filler()
     with pytest.raises(InputError, match="no good frame"):
         list(restore([], 0, 3, filler))
     with pytest.raises(InputError, match="frame number 2 where 3 to 5 are expected"):
@@ -189,18 +192,14 @@ def test_what_cannot_be_restored_is_said():
         list(restore([(0, frame), (1, frame[:60])], 0, 5, filler))
     tiny = frame[:8, :8]
     with pytest.raises(InputError, match="8x8 are too small for optical flow"):
-        list(Filler("flow").fill([tiny], [tiny], 1))
+        list(Filler().fill([tiny], [tiny], 1))
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"method": "magic"}, "'magic', expected one of predicted, flow"),
-        ({"method": "predicted"}, "predicted needs a model"),
-        ({"method": "forward"}, "forward is gone: --method=predicted restores better"),
-        ({"method": "blend"}, "blend is gone: --method=flow restores better"),
-        ({"method": "flow", "max_gap": 0}, "max_gap is 0"),
-        ({"method": "flow", "frames_per_prediction": 0}, "frames_per_prediction is 0"),
+        ({"max_gap": 0}, "max_gap is 0"),
+        ({"frames_per_prediction": 0}, "frames_per_prediction is 0"),
     ],
 )
 def test_impossible_fillers(options, message):

@@ -74,7 +74,7 @@ def test_cells_that_do_not_fit_stretch_a_little():
 @pytest.mark.parametrize("size", [SIZE, 3 * SIZE + 10, SIZE - 13])
 def test_the_network_sees_pictures_as_in_training(size):
     frame, predictor = texture(0, size, size), BrightMovesRight()
-    picture_flow.predict_cells(predictor, tf.constant(frame[None]))
+    picture_flow.cell_flow(predictor, tf.constant(frame[None]))
     expected = video.fit_frame(frame, SIZE).astype(float)
     # fit_frame rounds to whole grey values.
     np.testing.assert_allclose(predictor.seen[0], expected, atol=1)
@@ -83,7 +83,7 @@ def test_the_network_sees_pictures_as_in_training(size):
 def test_every_part_is_seen_by_squares_that_overlap_by_half():
     frame = np.tile(np.linspace(0, 255, 100)[None, :, None], (40, 1, 3))
     predictor = BrightMovesRight()
-    picture_flow.predict_cells(predictor, tf.constant(frame[None], tf.float32))
+    picture_flow.cell_flow(predictor, tf.constant(frame[None], tf.float32))
     assert len(predictor.seen) == 4
     starts = [np.argmin(np.abs(frame[0, :, 0] - s[0, 0, 0])) for s in predictor.seen]
     assert starts == [0, 20, 40, 60]
@@ -97,7 +97,7 @@ def test_squares_that_disagree_are_mixed_by_their_distance_from_the_border():
             return {"step_probabilities": found[:, tf.newaxis]}
 
     frames = tf.zeros([1, 40, 60, 3])
-    found = picture_flow.predict_cells(FirstMoves(), frames)[0][:, 0]
+    found = picture_flow.cell_flow(FirstMoves(), frames)[1][:, 0]
     # Cells 2 and 3 are in both: 2 and 1 cells from the first one's border, 1 and 2
     # from the second one's.
     np.testing.assert_allclose(found[0, 0, :, 1], [1, 1, 2 / 3, 1 / 3, 0, 0], atol=1e-6)

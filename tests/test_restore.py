@@ -268,10 +268,9 @@ def test_a_plan_of_a_video(run):
         (["--input=in", "--plan", "--output=a.mp4"], "must end in .json with --plan"),
         (["--input=in", "--plan", "--output=no/a.json"], "there is no folder no"),
         (["--input=in", "--plan", "--thinned_output=a.avi"], "a.avi must end in"),
-        (
-            ["--input=in", "--method=blend"],
-            "blend is gone: --method=flow",
-        ),
+        (["--input=in", "--method=blend"], "blend is gone: --method=flow"),
+        (["--input=in", "--method=forward"], "forward is gone: --method=predicted"),
+        (["--input=in", "--method=magic"], "'magic', expected one of predicted, flow"),
         (["--input=mixed", "--method=flow"], "several sizes: 64x64 and 60x64"),
     ],
 )

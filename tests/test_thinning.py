@@ -20,7 +20,6 @@ pytestmark = pytest.mark.slow
 class Blend(Filler):
     """Mixes the two ends of a gap, or repeats its beginning."""
 
-    method: str = "flow"
     repeats: bool = False
 
     def fill(self, before, after, num_frames):
@@ -31,7 +30,7 @@ class Blend(Filler):
 
 def filler_of(method, max_gap):
     if method == "flow":
-        return Filler(method, max_gap=max_gap)
+        return Filler(max_gap=max_gap)
     return Blend(max_gap=max_gap, repeats=method == "repeat")
 
 
@@ -184,4 +183,4 @@ def test_no_plan_and_no_frame(tmp_path):
     with pytest.raises(InputError, match="there is no plan"):
         Plan.load(tmp_path / "none.json")
     with pytest.raises(InputError, match="no frame to plan for"):
-        thinning.make_plan([], Filler("flow"), 30)
+        thinning.make_plan([], Filler(), 30)

@@ -126,9 +126,6 @@ def main(values: flags.FlagValues) -> int:
     if plan.is_batch:
         return _animate_all(values, plan, played | control)
     if values.compare:
-        scores = target.with_suffix(".csv")
-        check_file(scores)
-        check_replaceable(scores, MARK, values.overwrite, sign=SCORES)
         _compare(values, source, target, played)
     else:
         moment = still.read_moment(source)  # before the model, which takes seconds
@@ -138,20 +135,19 @@ def main(values: flags.FlagValues) -> int:
 
 def _check_flags(values: flags.FlagValues, is_batch: bool) -> None:
     """Refuses combinations that mean nothing, before anything is read."""
+    if values.start_frame is not None and not values.compare:
+        raise InputError("--start_frame is for --compare")
+    is_told = values.arrow or values.pin or values.mask or values.strength != 1
     for is_wrong, message in (
-        (values.compare and is_batch, "--compare needs a video as --input"),
-        (values.compare and values.num_futures, "--compare shows one future"),
-        (values.compare and values.mode == "loop", "--compare: a loop never happened"),
+        (is_batch, "--compare needs a video as --input"),
+        (values.num_futures, "--compare shows one future"),
+        (values.mode == "loop", "--compare: a loop never happened"),
         (
-            values.compare and _is_told(values),
+            is_told,
             "--compare shows what is predicted by itself: no arrows, pins or masks",
         ),
-        (
-            values.start_frame is not None and not values.compare,
-            "--start_frame is for --compare",
-        ),
     ):
-        if is_wrong:
+        if values.compare and is_wrong:
             raise InputError(message)
 
 
@@ -172,10 +168,6 @@ def _shown(values: flags.FlagValues) -> dict[str, Any]:
     names = ("max_size", "crop", "show_flow", "fps")
     shown = {name: values[name].value for name in names}
     return shown | {"show_arrows": values.arrows}
-
-
-def _is_told(values: flags.FlagValues) -> bool:
-    return bool(values.arrow or values.pin or values.mask or values.strength != 1)
 
 
 def _load(values: flags.FlagValues) -> "Model":
@@ -226,18 +218,18 @@ def _compare(
     values: flags.FlagValues, source: Path, target: Path, played: dict[str, Any]
 ) -> None:
     """Predicts inside of a video; writes film and CSV, prints the table."""
+    scores = target.with_suffix(".csv")
+    check_file(scores)
+    check_replaceable(scores, MARK, values.overwrite, sign=SCORES)
+
     from motionflow.films.compared import compare_film
     from motionflow.generate.animation import Animation
 
-    film = compare_film(
-        _load(values),
-        source,
-        Animation(**played),
-        start_frame=values.start_frame,
-        **_shown(values),
-    )
+    animation, start = Animation(**played), values.start_frame
+    model, shown = _load(values), _shown(values)
+    film = compare_film(model, source, animation, start_frame=start, **shown)
     with cli.progress_bar(target.name, "frame") as progress:
-        scores = film.save(target, progress, MARK)
+        film.save(target, progress, MARK)
     print(film.table())
     print(
         f"{played['frames_per_prediction']} frames a prediction: the video's pace, if "

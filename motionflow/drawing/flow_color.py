@@ -7,10 +7,10 @@ on the screen because dy points down, starting at red::
     left: cyan (180)   +   right: red (0)        hue in degrees = atan2(dy, dx)
               down: yellow-green (90)            opposite ways: complementary colours
 
-`flow_to_color` is fully saturated and as bright as the vector is long (still = black);
-`overlay_flow` lays the bright hue over the frame, as opaque as the vector is long, so
-still cells show the frame itself. `color_wheel` is the legend to both; `flow_panels`
-puts predictions beside the truth.
+`flow_to_color` is as bright as the vector is long (still = black); `overlay_flow` lays
+the bright hue over the frame, as opaque as the vector is long, so still cells show the
+frame itself. `color_wheel` is the legend to both; `flow_panels` puts predictions beside
+the truth.
 """
 
 from typing import NamedTuple
@@ -20,17 +20,11 @@ import numpy as np
 
 
 def flow_to_color(flow: np.ndarray, max_magnitude: float | None = None) -> np.ndarray:
-    """Colours each vector by direction and length.
+    """Colours each vector of [..., 2] by direction and length: uint8 RGB [..., 3].
 
-    Args:
-      flow: [..., 2], (dx right, dy down) in pixels.
-      max_magnitude: length that gets full brightness, longer ones too; None takes the
-        longest vector of `flow`.
-
-    Returns:
-      uint8 RGB [..., 3].
+    Full brightness is `max_magnitude` pixels, or the longest vector of `flow`.
     """
-    return _hsv_to_uint8(_hue(flow), _strength(flow, max_magnitude))
+    return _colors(flow, _strength(flow, max_magnitude))
 
 
 def overlay_flow(
@@ -51,8 +45,8 @@ def overlay_flow(
       uint8 [H, W, 3]; still pixels are those of the frame.
     """
     flow = as_blocks(flow, *frame.shape[:2])
-    color = _hsv_to_uint8(_hue(flow), np.ones(flow.shape[:-1]))
     alpha = opacity * _strength(flow, max_magnitude)[..., None]
+    color = _colors(flow, np.ones(flow.shape[:-1]))
     return np.rint(frame * (1 - alpha) + color * alpha).astype(np.uint8)
 
 
@@ -66,17 +60,9 @@ class FlowPanel(NamedTuple):
 def flow_panels(
     frame: np.ndarray, true: np.ndarray, *predicted: np.ndarray
 ) -> list[FlowPanel]:
-    """Draws true flow and predictions of it over their frame, on the truth's scale.
+    """Draws true flow [h, w, 2], then predictions of it, over their frame.
 
-    So a timid prediction looks pale.
-
-    Args:
-      frame: uint8 RGB [H, W, 3].
-      true: [h, w, 2] in pixels of the frame.
-      *predicted: the same.
-
-    Returns:
-      A panel each, the true one first.
+    All are on the scale of the truth, so that a timid prediction looks pale.
     """
     full = longest(true)
     return [
@@ -99,20 +85,13 @@ def as_blocks(flow: np.ndarray, height: int, width: int) -> np.ndarray:
 def color_wheel(size: int = 101) -> np.ndarray:
     """The legend: each point shows the colour of the flow that points there.
 
-    Returns:
-      uint8 RGB [size, size, 3]; full brightness on the rim, white outside.
+    uint8 RGB [size, size, 3]; full brightness on the rim, white outside.
     """
     axis = np.linspace(-1, 1, size)
     flow = np.stack(np.meshgrid(axis, axis), axis=-1)
     color = flow_to_color(flow, max_magnitude=1.0)
     color[np.linalg.norm(flow, axis=-1) > 1] = 255
     return color
-
-
-def _hue(flow: np.ndarray) -> np.ndarray:
-    """Angle of the flow as a fraction of a turn, in [0, 1)."""
-    flow = np.asarray(flow, np.float64)
-    return np.arctan2(flow[..., 1], flow[..., 0]) / (2 * np.pi) % 1
 
 
 def _strength(flow: np.ndarray, max_magnitude: float | None) -> np.ndarray:
@@ -125,8 +104,10 @@ def _strength(flow: np.ndarray, max_magnitude: float | None) -> np.ndarray:
     return np.clip(magnitude / max_magnitude, 0, 1)
 
 
-def _hsv_to_uint8(hue: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Colours of full saturation."""
+def _colors(flow: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Saturated colours of the directions of a flow, uint8."""
+    flow = np.asarray(flow, np.float64)
+    hue = np.arctan2(flow[..., 1], flow[..., 0]) / (2 * np.pi) % 1
     sixths = (6 * hue[..., np.newaxis] + np.array([0, 4, 2])) % 6
     color = value[..., np.newaxis] * np.clip(abs(sixths - 3) - 1, 0, 1)
     return np.rint(255 * color).astype(np.uint8)

@@ -6,6 +6,7 @@
     pictures    --sheet, beside-> one picture
 
 All take flow in pixels of the picture that is drawn, whatever the size of its grid.
+Pictures are uint8 RGB [H, W, 3], and none that is given is changed.
 """
 
 import math
@@ -28,23 +29,18 @@ _SMALLEST_CELL = 14  # pixels
 # The longest and the shortest arrow, in cells: longer ones would hide each other,
 # shorter ones show no direction.
 _LONGEST, _SHORTEST = 1.6, 0.2
+_SCALES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _SHIFT = 4  # bits behind the point in OpenCV's coordinates
 _SMALLEST_TEXT = 9  # pixels
 _DARK = (0, 0, 0, 160)
-_GAP = 4  # white pixels between pictures
 _DRAWN_SIDE = 800  # pixels: arrows and cells stay sharp on a small picture
+_GAP = 4  # white pixels between pictures
 
 
 def draw_motion(frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Draws the flow over its picture, as colours and arrows.
+    """Draws the flow over its picture, enlarged, as colours and arrows.
 
-    Args:
-      frame: uint8 RGB [H, W, 3].
-      flow: float32 [h, w, 2], pixels of the frame; a coarse grid is read linearly.
-
-    Returns:
-      uint8, 800 pixels along the longer side. Full colour is the longest vector, see
-      `full_scale`.
+    A coarse grid is read linearly; full colour is the longest vector, see `full_scale`.
     """
     before = frame.shape[1]
     frame = enlarge(frame)
@@ -56,9 +52,9 @@ def draw_motion(frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def full_scale(length: float, height: int, width: int) -> float:
-    """What gets full brightness: half a per cent of the short side at least.
+    """The length that gets full brightness: half a per cent of the short side at least.
 
-    That is a pixel of 200; a picture in which next to nothing moves looks still.
+    That is a pixel of 200: a picture in which next to nothing moves looks still.
     """
     return max(length, 0.005 * min(height, width))
 
@@ -74,21 +70,11 @@ def enlarge(frame: np.ndarray) -> np.ndarray:
 def arrow_scale(max_magnitude: float, height: int, width: int) -> float:
     """How many times longer than the motion arrows are drawn: 1, 2, 5, 10, 20, ...
 
-    Args:
-      max_magnitude: length of the longest flow vector, pixels.
-      height: of the picture.
-      width: of the picture.
-
-    Returns:
-      The largest number that leaves the longest arrow within about a cell and a half;
-      1 where the motion is longer than that itself.
+    The most that leaves the longest within about a cell and a half, or 1.
     """
     reach = _LONGEST * _cell(height, width)
-    scale = 1
-    for step in (1, 2, 5, 10, 20, 50, 100):
-        if step * max_magnitude <= reach:
-            scale = step
-    return float(scale)
+    fitting = [scale for scale in _SCALES if scale * max_magnitude <= reach]
+    return max(fitting, default=_SCALES[0])
 
 
 def draw_arrows(frame: np.ndarray, flow: np.ndarray, scale: float = 1.0) -> np.ndarray:
@@ -98,14 +84,11 @@ def draw_arrows(frame: np.ndarray, flow: np.ndarray, scale: float = 1.0) -> np.n
     the upper left corner if it is not 1 and there is room.
 
     Args:
-      frame: uint8 RGB [H, W, 3].
-      flow: [h, w, 2] in pixels of the frame; flow that is finer than the arrows (20
-        along the short side, 14 pixels apart at least) is averaged.
+      frame: what is drawn on.
+      flow: [h, w, 2]; flow that is finer than the arrows (20 along the short side, 14
+        pixels apart at least) is averaged.
       scale: length of an arrow divided by that of the motion. Cells whose arrow would
         be shorter than a fifth of a cell are left empty.
-
-    Returns:
-      A new frame, uint8 [H, W, 3].
     """
     height, width = frame.shape[:2]
     cells = scale * _to_cells(flow, height, width)
@@ -126,20 +109,10 @@ def draw_arrows(frame: np.ndarray, flow: np.ndarray, scale: float = 1.0) -> np.n
 def flow_panel(
     flow: np.ndarray, height: int, width: int, max_magnitude: float, legend: bool = True
 ) -> np.ndarray:
-    """Draws the flow in colours, with their legend in the lower left corner.
+    """Draws the flow in colours, blocks of a coarse grid, on a panel of this size.
 
-    The legend says in words what the wheel shows; on a panel too small for words there
-    is the wheel alone.
-
-    Args:
-      flow: [h, w, 2] in pixels of the panel; a coarse grid is drawn as blocks.
-      height: of the panel.
-      width: of the panel.
-      max_magnitude: length that gets full brightness, pixels per prediction.
-      legend: False leaves it out.
-
-    Returns:
-      uint8 RGB [height, width, 3]; black where nothing moves.
+    Full brightness is `max_magnitude` pixels per prediction. The legend in the lower
+    left corner says in words what its wheel shows, if the panel is large enough.
     """
     panel = flow_to_color(as_blocks(flow, height, width), max_magnitude)
     if legend:
@@ -148,16 +121,7 @@ def flow_panel(
 
 
 def write_note(picture: np.ndarray, text: str, at_bottom: bool = False) -> np.ndarray:
-    """Writes a line into the upper or lower left corner, if there is room.
-
-    Args:
-      picture: uint8 RGB [H, W, 3].
-      text: one line.
-      at_bottom: takes the lower corner.
-
-    Returns:
-      A new picture, uint8 [H, W, 3].
-    """
+    """Writes a line into the upper or lower left corner, if there is room."""
     height, width = picture.shape[:2]
     noted, box = picture.copy(), _text_box([text], _text_size(height, width))
     if box.width <= 0.9 * width and box.height <= 0.4 * height:
@@ -167,9 +131,7 @@ def write_note(picture: np.ndarray, text: str, at_bottom: bool = False) -> np.nd
 
 def beside(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Puts pictures of one height side by side, with a white gap."""
-    gap = np.full((pictures[0].shape[0], _GAP, 3), 255, np.uint8)
-    spaced = [part for picture in pictures for part in (gap, picture)][1:]
-    return spaced[0] if len(spaced) == 1 else np.concatenate(spaced, axis=1)
+    return _spaced(pictures, axis=1)
 
 
 def sheet(pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -182,9 +144,15 @@ def sheet(pictures: Sequence[np.ndarray]) -> np.ndarray:
     empty = [np.full_like(pictures[0], 255)] * (-len(pictures) % columns)
     pictures = [*pictures, *empty]
     rows = [beside(pictures[i : i + columns]) for i in range(0, len(pictures), columns)]
-    gap = np.full((_GAP, rows[0].shape[1], 3), 255, np.uint8)
-    spaced = [part for row in rows for part in (gap, row)][1:]
-    return spaced[0] if len(spaced) == 1 else np.concatenate(spaced, axis=0)
+    return _spaced(rows, axis=0)
+
+
+def _spaced(pictures: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    shape = list(pictures[0].shape)
+    shape[axis] = _GAP
+    gap = np.full(shape, 255, np.uint8)
+    spaced = [part for picture in pictures for part in (gap, picture)][1:]
+    return spaced[0] if len(spaced) == 1 else np.concatenate(spaced, axis)
 
 
 def _cell(height: int, width: int) -> float:
@@ -230,35 +198,24 @@ def _text_box(lines: list[str], size: int) -> Image.Image:
 
 def _legend(height: int, width: int, max_magnitude: float) -> Image.Image:
     """The wheel, and beside it what it means where there is room; RGBA."""
-    size, longest = _text_size(height, width), f"{max_magnitude:.3g} px"
-    wide = [
-        "hue: direction of motion",
-        "right red, down yellow-green,",
-        "left cyan, up violet",
-        f"full brightness: {longest}",
-        "per prediction",
-    ]
-    narrow = [
-        "right red, left cyan,",
-        "down yellow-green,",
-        "up violet; full",
-        f"brightness: {longest}",
-        "per prediction",
-    ]
-    for lines in wide, narrow:
-        box = _beside_wheel(_text_box(lines, size), size // 2)
-        if box.width <= 0.8 * width and box.height <= 0.4 * height:
+    size, full = _text_size(height, width), f"{max_magnitude:.3g} px"
+    wide = (
+        "hue: direction of motion\nright red, down yellow-green,\n"
+        f"left cyan, up violet\nfull brightness: {full}\nper prediction"
+    )
+    narrow = (
+        "right red, left cyan,\ndown yellow-green,\nup violet; full\n"
+        f"brightness: {full}\nper prediction"
+    )
+    for text in wide, narrow:
+        words, margin = _text_box(text.splitlines(), size), size // 2
+        if words.height + words.width <= 0.8 * width and words.height <= 0.4 * height:
+            box = Image.new("RGBA", (words.height + words.width, words.height), _DARK)
+            box.paste(words, (words.height, 0))
+            box.alpha_composite(_wheel(words.height - 2 * margin), (margin, margin))
             return box
     short = min(height, width)
     return _wheel(min(max(short // 4, 9), short))
-
-
-def _beside_wheel(words: Image.Image, margin: int) -> Image.Image:
-    wheel = _wheel(words.height - 2 * margin)
-    box = Image.new("RGBA", (words.height + words.width, words.height), _DARK)
-    box.paste(words, (words.height, 0))
-    box.alpha_composite(wheel, (margin, margin))
-    return box
 
 
 def _wheel(diameter: int) -> Image.Image:

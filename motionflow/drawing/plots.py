@@ -1,4 +1,4 @@
-"""Flow, scores and codebook -> figures.
+"""Scores, codebooks and pictures -> figures.
 
 Figures are matplotlib objects without pyplot (no global state, no display);
 `save_figure` writes the same bytes for the same figure.
@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -28,22 +29,20 @@ Panel = tuple[str, np.ndarray]
 def confusion_figure(confusion: np.ndarray, zero_index: int, title: str) -> Figure:
     """The report's Figure 9: row i, column j is the share of class i predicted as j.
 
+    Rows of classes that the truth does not hold are grey. The colour scale is a square
+    root, so that a recall of 10 % can be seen.
+
     Args:
       confusion: counts [K, K], rows the truth.
       zero_index: the still class, marked on both axes.
       title: above the matrix.
-
-    Returns:
-      A figure; rows of classes that the truth does not hold are grey. The colour scale
-      is a square root, so that a recall of 10 % can be seen.
     """
     totals = confusion.sum(axis=1, keepdims=True)
     shares: np.ma.MaskedArray = np.ma.masked_array(
         confusion / np.maximum(totals, 1),
         mask=np.broadcast_to(totals == 0, confusion.shape),
     )
-    figure = Figure(figsize=(7.4, 6.4), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _figure(7.4, 6.4)
     image = axes.imshow(
         shares, cmap=_colormap("magma"), norm=PowerNorm(0.5, vmin=0, vmax=1)
     )
@@ -54,29 +53,22 @@ def confusion_figure(confusion: np.ndarray, zero_index: int, title: str) -> Figu
     edge, gap = len(confusion) - 0.5, len(confusion) / 70
     axes.plot(zero_index, -0.5 - gap, "v", **marker)
     axes.plot(edge + gap, zero_index, "<", **marker)
-    axes.set_xlim(-0.5, edge)
-    axes.set_ylim(edge, -0.5)
+    axes.set(xlim=(-0.5, edge), ylim=(edge, -0.5))
     bar = figure.colorbar(image, ax=axes, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
     bar.set_label("share of the true class (rows sum to 1; square-root scale)")
     return figure
 
 
 def cell_map_figure(values: np.ndarray, title: str, label: str) -> Figure:
-    """The report's Figure 11: one number a cell, as a map of the frame.
+    """The report's Figure 11: one number a cell, [g, g], as a map of the frame.
 
-    Args:
-      values: [g, g].
-      title: what is drawn.
-      label: the quantity and unit, beside the colour bar.
+    The label beside the colour bar says quantity and unit.
     """
-    figure = Figure(figsize=(6.2, 5.2), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _figure(6.2, 5.2)
     image = axes.imshow(values, cmap=_colormap("viridis"))
-    axes.set_title(title)
-    axes.set_xlabel("cell column")
-    axes.set_ylabel("cell row")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(title=title, xlabel="cell column", ylabel="cell row")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     figure.colorbar(image, ax=axes).set_label(label)
     return figure
 
@@ -84,16 +76,11 @@ def cell_map_figure(values: np.ndarray, title: str, label: str) -> Figure:
 def reliability_figure(
     confidence: np.ndarray, accuracy: np.ndarray, share: np.ndarray, title: str
 ) -> Figure:
-    """The reliability diagram (Guo et al. 2017): accuracy over confidence.
+    """The reliability diagram (Guo et al. 2017): accuracy over confidence, [bins] each.
 
-    Args:
-      confidence: [bins], mean probability of the first class; NaN in an empty bin.
-      accuracy: [bins], how often that class was right.
-      share: [bins] of all cells, drawn as the area of a point.
-      title: what is drawn.
+    The confidence of an empty bin is NaN; a point's area is the root of its share.
     """
-    figure = Figure(figsize=(5.6, 5.2), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _figure(5.6, 5.2)
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="perfectly calibrated")
     axes.plot(confidence, accuracy, color="tab:blue", linewidth=1, zorder=1)
     # Square root: one bin often holds nearly all cells.
@@ -109,21 +96,15 @@ def reliability_figure(
 def history_figure(
     epochs: Sequence[float], curves: Mapping[str, Sequence[float]], label: str
 ) -> Figure:
-    """The report's Figures 6, 7 and 8: one number over the epochs of a training.
+    """The report's Figures 6, 7 and 8: numbers over the epochs of a training.
 
-    Args:
-      epochs: [n], from 1 on.
-      curves: name -> its [n] values.
-      label: the quantity and unit.
+    Curves are name -> values, one an epoch; the label says quantity and unit.
     """
-    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _figure(4.8, 3.2)
+    style: dict[str, Any] = {"markersize": 3, "linewidth": 1.2}
     for (name, values), marker in zip(curves.items(), ("o", "s"), strict=False):
-        axes.plot(
-            epochs, values, marker=marker, markersize=3, linewidth=1.2, label=name
-        )
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(label)
+        axes.plot(epochs, values, marker=marker, label=name, **style)
+    axes.set(xlabel="epoch", ylabel=label)
     axes.grid(color=ABSENT_COLOR, linewidth=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(curves) > 1:
@@ -132,17 +113,11 @@ def history_figure(
 
 
 def codebook_figure(centers: np.ndarray, counts: np.ndarray) -> Figure:
-    """The centres as flow vectors, area by how often each occurs.
+    """The centres [K, 2] as flow vectors in pixels, area by how often each occurs.
 
-    Args:
-      centers: [K, 2] in pixels.
-      counts: [K], vectors of each class.
-
-    Returns:
-      A figure; colours as in `flow_to_color`, full from 1 pixel on.
+    Colours as in `flow_to_color`, full from 1 pixel on; counts are [K].
     """
-    figure = Figure(figsize=(6.4, 6), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _figure(6.4, 6)
     shares = counts / max(counts.sum(), 1)
     # Square root: the still class has most vectors and would hide its neighbours.
     areas = 20 + 900 * np.sqrt(shares)
@@ -158,8 +133,7 @@ def codebook_figure(centers: np.ndarray, counts: np.ndarray) -> Figure:
         )
         label.set_path_effects([withStroke(linewidth=2, foreground="white")])
     axes.set_title(f"Codebook: {len(centers)} centres, area by root of frequency")
-    axes.set_xlabel("dx, pixels per step (right)")
-    axes.set_ylabel("dy, pixels per step (down)")
+    axes.set(xlabel="dx, pixels per step (right)", ylabel="dy, pixels per step (down)")
     axes.set_aspect("equal", adjustable="datalim")
     axes.invert_yaxis()
     return figure
@@ -208,7 +182,7 @@ def prediction_strip(
                 (f"predicted, up to {predicted.longest:.1f} px", predicted.picture),
             ]
         )
-    rows[0].append(("direction of flow", color_wheel()))
+    rows[0].append(("direction of flow", color_wheel(401)))
     return picture_grid(rows)
 
 
@@ -226,6 +200,11 @@ def picture_grid(rows: Sequence[Sequence[Panel]]) -> Figure:
         for empty in places[len(panels) :]:
             empty.remove()
     return figure
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
 
 
 def _colormap(name: str) -> Colormap:

@@ -1,7 +1,4 @@
-"""Rows of text -> a table, in Markdown or for a page.
-
-"-" stands wherever there is no value.
-"""
+"""Rows of text -> a table, in Markdown or for a page; "-" stands for no value."""
 
 import dataclasses
 from collections.abc import Sequence

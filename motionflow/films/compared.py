@@ -40,14 +40,9 @@ SMALLEST = 11  # pixels, SSIM's window
 
 
 class FrameScores(NamedTuple):
-    """One predicted frame against the real one.
+    """One predicted frame against the real one, and the start frame in its place.
 
-    Attributes:
-      frame: its number in the video, the first is 0.
-      predicted_psnr: dB.
-      predicted_ssim: at most 1.
-      repeated_psnr: of the start frame in the predicted one's place.
-      repeated_ssim: the same.
+    PSNR in dB, SSIM at most 1; `frame` is the number in the video, the first is 0.
     """
 
     frame: int
@@ -154,14 +149,8 @@ def real_frames(
 ) -> tuple[int, list[np.ndarray], list[np.ndarray]]:
     """Takes a start frame and up to `num_following` frames after it from a video.
 
-    No gap in time lies between them.
-
-    Args:
-      video: what is read.
-      num_following: how many frames are predicted.
-      start: number of the start frame; None takes the last that has `num_following`
-        frames after it, or that has the most.
-      num_before: how many frames before the start frame to keep, too.
+    No gap in time lies between them. Where no start is given it is the last frame that
+    has as many after it, or that has the most.
 
     Returns:
       number of the start frame; the frames from it on; up to `num_before` before it.
@@ -186,12 +175,9 @@ def real_frames(
 def compare(
     predicted: Sequence[np.ndarray], real: Sequence[np.ndarray], start: int = 0
 ) -> list[FrameScores]:
-    """Scores predicted frames, and the start frame in their place.
+    """Scores predicted frames, uint8 [H, W, 3], and the start frame in their place.
 
-    Args:
-      predicted: uint8 [H, W, 3] each; the first is the start frame, not scored.
-      real: as many, of the same size.
-      start: number of the start frame.
+    The first of both is the start frame, whose number is `start`; it is not scored.
 
     Raises:
       InputError: a side is shorter than 11 pixels.

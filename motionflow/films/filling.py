@@ -25,16 +25,14 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
 from motionflow.errors import InputError
-from motionflow.films import check_method
 from motionflow.generate import film_warp, picture_flow, rollout
-from motionflow.generate.control import Control, measure_past
+from motionflow.generate.control import Control, Past, measure_past
 from motionflow.generate.fitting import resize
 from motionflow.generate.rollout import FlowModel
 from motionflow.generate.steering import Steering
@@ -53,50 +51,35 @@ class Filler:
     """Fills gaps, all of them in one way.
 
     Attributes:
-      method: one of `METHODS`.
-      model: from frames to flow, as `rollout.generate` takes it; for predicted only.
-      frames_per_prediction: m, how many frames one predicted motion takes.
+      network: predicts what is missing; None: computed flow tells it.
+      frames_per_prediction: how many frames one predicted motion takes.
       max_gap: the longest gap that moving pixels fill; longer ones, of which a model
         knows nothing and flow little, repeat the frame before them.
-      told: from several frames, the last of which is played on, to a flow function that
-        is told how they moved, None where that is not known; itself None for a model
-        that cannot be told.
-      looks_ahead: whether it may see several frames after a gap, for `told`.
+      looks_ahead: whether a network that can be told may see several frames after a
+        gap.
     """
 
-    method: str = "predicted"
-    model: FlowModel | None = None
+    network: Predictor | None = None
     frames_per_prediction: int = 2
     max_gap: int = 8
-    told: Callable[[Sequence[np.ndarray]], FlowModel | None] | None = None
     looks_ahead: bool = True
 
     def __post_init__(self) -> None:
         """Refuses what no gap could be filled with."""
-        check_method(self.method)
-        if self.method == "predicted" and self.model is None:
-            raise InputError(f"the method {self.method} needs a model")
         for name in ("frames_per_prediction", "max_gap"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 1 or more")
 
-    @classmethod
-    def of_network(
-        cls, network: Predictor, frames_per_prediction: int = 2, **options: Any
-    ) -> "Filler":
-        """One that predicts, and is told what moved if the network can be told."""
-        told = functools.partial(_told, network, frames_per_prediction)
-        return cls(
-            model=picture_flow.flow_function(network),
-            told=told if network.takes_known else None,
-            frames_per_prediction=frames_per_prediction,
-            **options,
-        )
+    @property
+    def method(self) -> str:
+        """Its name, one of `films.METHODS`."""
+        return "flow" if self.network is None else "predicted"
 
     @property
     def num_seen(self) -> int:
         """Frames on each side of a gap that are worth having."""
-        return 2 * self.frames_per_prediction + 1 if self.told else 1
+        is_told = self.network is not None and self.network.takes_known
+        return 2 * self.frames_per_prediction + 1 if is_told else 1
 
     def fill(
         self,
@@ -104,16 +87,15 @@ class Filler:
         after: Sequence[np.ndarray],
         num_frames: int,
     ) -> Filled:
-        """Yields the frames of one gap, each with how it came.
+        """Yields the frames of one gap, uint8 [H, W, 3], each with how it came.
+
+        That is "symmetric", "forward", "backward", "flow" or "repeat", and the reason
+        if there is one.
 
         Args:
-          before: uint8 [H, W, 3], the good frames up to the gap; none at the start.
+          before: the good frames up to the gap; none at the start.
           after: the good frames behind it; none at the end. One of the two is given.
           num_frames: that are missing.
-
-        Yields:
-          uint8 [H, W, 3] and "symmetric", "forward", "backward", "flow" or "repeat",
-          with the reason behind it where a gap has one good side, or is too long.
         """
         if num_frames < 1:
             return
@@ -146,7 +128,7 @@ class Filler:
         num_frames: int,
     ) -> tuple[str, str]:
         """How a gap is filled, and why otherwise than the method says."""
-        predicts = self.method == "predicted"
+        predicts = self.network is not None
         if num_frames > self.max_gap:
             return "repeat", " (long gap)"
         if not before:
@@ -177,27 +159,28 @@ class Filler:
 
         A model that is told nothing speaks of the video's order.
         """
-        model = self.model
-        assert model is not None, "refused for predicted"
-        told = self.told(frames) if self.told and len(frames) > 1 else None
-        if told:
-            return told
+        network = self.network
+        assert network is not None, "flow is computed"
+        if network.takes_known and len(frames) > 1:
+            past = measure_past(network, frames, self.frames_per_prediction)
+            if past:
+                return _told(network, past, frames[-1].shape[:2])
+        model = picture_flow.flow_function(network)
         return (lambda now: -model(now)) if backwards else model
 
 
 def restore(
     numbered: Iterable[tuple[int, np.ndarray]], first: int, last: int, filler: Filler
 ) -> Filled:
-    """Yields every frame of a video; holds two good frames and one gap at a time.
+    """Yields every frame of a video, uint8 [H, W, 3], and `KEPT` or how it came.
+
+    Holds the good frames around one gap at a time.
 
     Args:
-      numbered: good frames, uint8 [H, W, 3] of one size, numbers ascending.
+      numbered: good frames of one size, numbers ascending.
       first: number of the first frame wanted, at most the first good one.
       last: number of the last, at least the last good one.
       filler: fills the gaps.
-
-    Yields:
-      uint8 [H, W, 3] and `KEPT`, or how it came, `last - first + 1` times.
 
     Raises:
       InputError: there is no good frame; sizes differ; a number is out of order.
@@ -234,21 +217,14 @@ def _runs(
         ahead = [*ahead[1:], *itertools.islice(frames, 1)]
 
 
-def _told(
-    network: Predictor, step_frames: int, frames: Sequence[np.ndarray]
-) -> FlowModel | None:
-    """A flow function that is told how the last of some frames moved; None if unknown.
+def _told(network: Predictor, past: Past, size: tuple[int, ...]) -> FlowModel:
+    """A model of a frame of this size that is told how it moved.
 
     The camera goes on as it went, for what is missing was filmed by it.
     """
-    past = measure_past(network, frames, step_frames)
-    if past is None:
-        return None
-    height, width = frames[-1].shape[:2]
-    control = Control(past=past.scene)
-    model = Steering(network, control, (height, width), num_predictions=1)
-    pixels = min(height, width) / network.frame_size
-    camera = resize(pixels * past.camera[np.newaxis], height, width)
+    model = Steering(network, Control(past=past.scene), size, num_predictions=1)
+    pixels = min(size) / network.frame_size
+    camera = resize(pixels * past.camera[np.newaxis], size[0], size[1])
     return lambda now: model(now)[:, 0] + camera
 
 

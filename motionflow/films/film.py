@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from motionflow.drawing import flow_color, flow_drawing, pictures
+from motionflow.drawing import flow_drawing, pictures
+from motionflow.drawing.flow_color import longest
 from motionflow.generate.animation import Animation, Shot
 from motionflow.media import picture, video_writer
 from motionflow.models import decoding
@@ -20,6 +21,12 @@ from motionflow.models.predictor import Predictor
 
 LEAST_MOTION = 0.5  # pixels; what moves less is not seen to move
 _TRACKED = 64  # points along the longer side that are followed through a film
+
+Progress = Callable[[int, int], None]  # called with (frames done, frames in all)
+
+
+def no_progress(done: int, total: int) -> None:
+    """Says nothing."""
 
 
 class Film:
@@ -69,17 +76,11 @@ class Film:
         return draw_film(moments, self._show_flow, self._show_arrows)
 
     def save(
-        self,
-        path: str | Path,
-        progress: Callable[[int, int], None] = lambda done, total: None,
-        mark: str = "",
+        self, path: str | Path, progress: Progress = no_progress, mark: str = ""
     ) -> None:
         """Writes an MP4, a GIF, or a folder of PNGs (no suffix), whole or not at all.
 
-        Args:
-          path: of the film; one that is there is replaced.
-          progress: called with (frames done, frames in all).
-          mark: who made it, see `files.outputs`.
+        What is there is replaced. `mark` says who made it, see `files.outputs`.
 
         Raises:
           InputError: see `check_output`; one side of the picture is more than 16 times
@@ -91,9 +92,8 @@ class Film:
     def remarks(self) -> list[str]:
         """What somebody who waits for motion should be told; after the film was played.
 
-        Returns:
-          Sentences: that nothing moves, or that the film shows a mean of possible
-          motions although rest is the most probable one everywhere.
+        That nothing moves, or that the film shows a mean of possible motions although
+        rest is the most probable one everywhere; mostly nothing.
         """
         largest, first = self.largest_motion, self.first
         assert largest is not None and first is not None, "it was played"
@@ -121,22 +121,20 @@ class Film:
     def _watched(self, moments: Iterator[list[Shot]]) -> Iterator[list[Shot]]:
         """Follows points through the film."""
         paths: list[_Path] = []
-        largest = 0.0
+        largest, share = 0.0, 1 / self._animation.frames_per_prediction
         for number, shots in enumerate(moments):
-            paths = paths or [_Path(shot.flow) for shot in shots]
-            if number:
-                share = 1 / self._animation.frames_per_prediction
-                for path, shot in zip(paths, shots, strict=True):
-                    largest = max(largest, path.move(shot.flow, share))
+            if not number:
+                paths, self.first = [_Path(shot.flow) for shot in shots], shots[0]
             else:
-                self.first = shots[0]
+                moved = zip(paths, shots, strict=True)
+                largest = max(largest, *(p.move(shot.flow, share) for p, shot in moved))
             self.largest_motion = largest
             yield shots
 
     def _probable_motion(self, shot: Shot) -> float:
         flow = decoding.decode(shot.probabilities, self._predictor.centers, 0)
         scale = min(self._frame.shape[:2]) / self._predictor.frame_size
-        return scale * float(np.linalg.norm(flow, axis=-1).max())
+        return scale * longest(flow)
 
 
 class _Path:
@@ -155,7 +153,7 @@ class _Path:
         x, y = cv2.split(self._now)
         found = cv2.remap(flow, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         self._now += share * found
-        return float(np.linalg.norm(self._now - self._start, axis=-1).max())
+        return longest(self._now - self._start)
 
 
 def draw_film(
@@ -164,66 +162,48 @@ def draw_film(
     arrows: bool = False,
     real: Sequence[np.ndarray] | None = None,
 ) -> Iterator[np.ndarray]:
-    """Draws moments one by one.
+    """Draws moments: frame | flow, predicted | flow | real, or a sheet of futures.
 
-    One future is shown as frame | its flow, a comparison as predicted | its flow |
-    real, futures as a sheet of them. Colours and arrows of a film keep one scale: full
-    brightness is the longest flow of the first prediction in any future, see
-    `flow_drawing.full_scale`.
+    Colours and arrows of a film keep one scale: full brightness is the longest flow of
+    the first prediction in any future, see `flow_drawing.full_scale`.
 
     Args:
       moments: shots of one size.
       show_flow: puts the colour-coded flow to the right of each frame.
       arrows: draws the flow over the frames.
       real: frames to put at the right, one a moment.
-
-    Yields:
-      uint8 RGB, all of one size.
     """
     moments = iter(moments)
     first = next(moments)
     height, width = first[0].frame.shape[:2]
-    longest = max(flow_color.longest(shot.flow) for shot in first)
-    longest = flow_drawing.full_scale(longest, height, width)
-    # One legend explains all: it hides some of the flow.
-    panels = [_FlowPanel(longest, legend=not i) for i in range(len(first))]
-    scale = flow_drawing.arrow_scale(longest, height, width)
-    captions = _captions(len(first), real is not None)
+    full = max(longest(shot.flow) for shot in first)
+    full = flow_drawing.full_scale(full, height, width)
+    scale = flow_drawing.arrow_scale(full, height, width)
+    captions = ["predicted" if real is not None else ""]
+    if len(first) > 1:
+        captions = [f"future {i}" for i in range(1, len(first) + 1)]
+    drawn: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def panel(future: int, flow: np.ndarray) -> np.ndarray:
+        """Drawn once, however many frames a flow moves."""
+        if future not in drawn or drawn[future][0] is not flow:
+            has_legend = not future  # one explains all: it hides some of the flow
+            colors = flow_drawing.flow_panel(flow, height, width, full, has_legend)
+            drawn[future] = flow, colors
+        return drawn[future][1]
+
     for i, shots in enumerate(itertools.chain([first], moments)):
         tiles = []
-        for shot, panel, caption in zip(shots, panels, captions, strict=True):
+        for future, (shot, caption) in enumerate(zip(shots, captions, strict=True)):
             frame = shot.frame
             if arrows:
                 frame = flow_drawing.draw_arrows(frame, shot.flow, scale)
             if caption:
                 frame = flow_drawing.write_note(frame, caption, at_bottom=True)
-            tiles.append([frame, panel.draw(shot.flow)] if show_flow else [frame])
+            tiles.append([frame, panel(future, shot.flow)] if show_flow else [frame])
         if real is not None:
             tiles[-1].append(flow_drawing.write_note(real[i], "real", at_bottom=True))
         yield flow_drawing.sheet([flow_drawing.beside(parts) for parts in tiles])
-
-
-def _captions(num_futures: int, has_real: bool) -> list[str]:
-    if num_futures > 1:
-        return [f"future {i}" for i in range(1, num_futures + 1)]
-    return ["predicted" if has_real else ""]
-
-
-class _FlowPanel:
-    """Draws a flow once, however many frames it moves."""
-
-    def __init__(self, longest: float, legend: bool):
-        self._longest, self._legend = longest, legend
-        self._last: tuple[np.ndarray, np.ndarray] | None = None
-
-    def draw(self, flow: np.ndarray) -> np.ndarray:
-        if self._last is None or flow is not self._last[0]:
-            height, width = flow.shape[:2]
-            panel = flow_drawing.flow_panel(
-                flow, height, width, self._longest, self._legend
-            )
-            self._last = flow, panel
-        return self._last[1]
 
 
 def write_film(
@@ -231,7 +211,7 @@ def write_film(
     frames: Iterable[np.ndarray],
     total: int,
     fps: float,
-    progress: Callable[[int, int], None],
+    progress: Progress,
     mark: str = "",
     sound_of: str | Path | None = None,
 ) -> None:
@@ -249,12 +229,7 @@ def write_film(
 
 
 def check_output(path: str | Path) -> None:
-    """Refuses what no film can be written to, before the work.
-
-    Raises:
-      InputError: another suffix, no such parent or one that cannot be written to, or a
-        folder of other files.
-    """
+    """Refuses what no film can be written to, before the work."""
     if Path(path).suffix:
         video_writer.check_output(path)
     else:

@@ -76,12 +76,8 @@ class Motion:
     def save(self, path: str | Path, mark: str = "") -> None:
         """Writes the drawing (.png), or the flow (.flo of Middlebury, .npy).
 
-        Args:
-          path: the file; one that is there is replaced.
-          mark: a text for the PNG that says who made it.
-
         Raises:
-          InputError: another suffix, or a folder that does not exist.
+          InputError: see `check_motion_output`.
         """
         check_motion_output(path)
         path = Path(path)
@@ -202,11 +198,7 @@ class Model:
     def told(
         self, control: Control, moment: still.Moment, frame: np.ndarray
     ) -> Control:
-        """What is said of a moment, and how it moved before, for its fitted frame.
-
-        Raises:
-          InputError: see `Control.fitted`.
-        """
+        """What is said of a moment, and how it moved before, for its fitted frame."""
         before, after = moment.frame.shape[:2], frame.shape[:2]
         past = None
         if self.predictor.takes_known and len(moment.before):
@@ -272,10 +264,7 @@ def predict_motion(
 ) -> Motion:
     """Predicts how a picture of any size moves in its next step.
 
-    Args:
-      network: predicts squares.
-      frame: uint8 [H, W, 3] RGB.
-      control: what is said of it; its arrows are the motion of this step.
+    Its arrows are the motion of this step.
 
     Raises:
       InputError: one side is more than 16 times the other, or the model cannot be told.
@@ -283,18 +272,14 @@ def predict_motion(
     steering.check(network, control)
     height, width = frame.shape[:2]
     course = steering.start(control, network, (height, width))
-    seen: list[tf.Tensor] = []
-    arguments = network, frame[np.newaxis], course, 1, control.strength
-    flow = steering.cell_flow(*arguments, num_steps=1, observe=seen.append)
+    flow, probabilities = steering.cell_flow(
+        network, frame[np.newaxis], course, 1, control.strength, num_steps=1
+    )
     if control.mask is not None:
         flow *= tf.image.resize(course.weights, tf.shape(flow)[2:4], "area")
-    return Motion(frame, flow[0, 0].numpy(), seen[0][0, 0].numpy())
+    return Motion(frame, flow[0, 0].numpy(), probabilities[0, 0].numpy())
 
 
 def check_motion_output(path: str | Path) -> None:
-    """Refuses what `Motion.save` cannot write.
-
-    Raises:
-      InputError: another suffix, or see `check_file`.
-    """
+    """Refuses what `Motion.save` cannot write."""
     check_file(path, MOTION_SUFFIXES)

@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,8 @@ import numpy as np
 from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import check_file
-from motionflow.films import METHODS, filling, thinning
-from motionflow.films.filling import Filler
-from motionflow.films.film import check_output, write_film
+from motionflow.films import check_method, filling, thinning
+from motionflow.films.film import Progress, check_output, write_film
 from motionflow.media.frame_sequence import FrameSequence, open_sequence, parse_numbers
 from motionflow.media.video_writer import has_sound
 from motionflow.models import predictor
@@ -27,7 +26,6 @@ from motionflow.models.model_path import DEFAULT
 
 FPS = 30.0  # of pictures, which do not say
 _LOG = logging.getLogger(__name__)
-_Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +55,27 @@ class Restoring:
     max_gap: int | None = None
     fps: float | None = None
 
+    def plan(self) -> thinning.Plan | None:
+        """The plan that says what is missing, if one does."""
+        if self.missing and self.missing.endswith(".json"):
+            return thinning.Plan.load(self.missing)
+        return None
+
+    def filler(self, plan: thinning.Plan | None = None) -> filling.Filler:
+        """What fills the gaps: as chosen, else as the plan says, else the default."""
+        names = ("method", "frames_per_prediction", "max_gap")
+        chosen: dict[str, Any] = {name: getattr(plan, name) for name in names if plan}
+        own = {name: getattr(self, name) for name in names}
+        chosen |= {name: value for name, value in own.items() if value is not None}
+        method = chosen.pop("method", "predicted")
+        check_method(method)
+        network = predictor.load(self.model) if method == "predicted" else None
+        # Which frames are there after a gap no plan knows when it is made.
+        return filling.Filler(network, **chosen, looks_ahead=plan is None)
+
 
 def restore_video(
-    source: str, output: str, options: Restoring, progress: _Progress, mark: str = ""
+    source: str, output: str, options: Restoring, progress: Progress, mark: str = ""
 ) -> collections.Counter[str]:
     """Writes a video in which every frame is there.
 
@@ -78,12 +94,10 @@ def restore_video(
         that one should ask about: more than there are frames, names that are times.
     """
     check_output(output)
-    plan = None
-    if options.missing and options.missing.endswith(".json"):
-        plan = thinning.Plan.load(options.missing)
+    plan = options.plan()
     sequence = _with_missing(source, _open(source, options), options, plan)
     bad = _damaged(sequence, options)
-    filler = make_filler(options, plan)
+    filler = options.filler(plan)
     numbered = zip(sequence.numbers, sequence.read(), strict=True)
     numbered = (pair for pair in numbered if pair[0] not in bad)
     counts: collections.Counter[str] = collections.Counter()
@@ -110,22 +124,12 @@ def plan_video(
     thinned_output: str | None,
     min_psnr: float,
     options: Restoring,
-    progress: _Progress,
+    progress: Progress,
     mark: str = "",
 ) -> thinning.Plan:
-    """Writes which frames could be dropped, and the video without them.
+    """Writes which frames could be dropped (.json), and the video without them.
 
-    Args:
-      source: video, or folder of numbered pictures; nothing is missing in it.
-      output: the plan, .json.
-      thinned_output: video or folder; None writes none.
-      min_psnr: of dropped frames, dB.
-      options: what would restore them.
-      progress: called with (frames done, frames in all).
-      mark: see `files.outputs`.
-
-    Raises:
-      InputError: as `restore_video`, or frames are missing.
+    Args as in `restore_video`; nothing may be missing. `min_psnr` in dB.
     """
     if not output.endswith(".json"):
         raise InputError(f"--output={output} must end in .json with --plan")
@@ -140,14 +144,13 @@ def plan_video(
             f"{source} lacks {sequence.num_missing} frames: restore it first, or take "
             f"its frames as they come (--notimestamps)"
         )
-    total = len(sequence.numbers)
 
     def watched() -> Iterator[np.ndarray]:
         for done, frame in enumerate(sequence.read(), start=1):
             yield frame
-            progress(done, total)
+            progress(done, len(sequence.numbers))
 
-    plan = thinning.make_plan(watched(), make_filler(options), min_psnr)
+    plan = thinning.make_plan(watched(), options.filler(), min_psnr)
     fps = options.fps or sequence.fps or FPS
     plan = thinning.measure_bytes(plan, sequence.read, fps)
     with drafts.draft(output) as written:  # appears when its video is there, too
@@ -182,12 +185,11 @@ def _with_missing(
     if not options.missing:
         return sequence
     if sequence.num_missing:
-        _LOG.warning(
+        text = (
             "remark: --missing is given, so the %d gaps in the numbers of %s do not "
-            "count",
-            sequence.num_missing,
-            source,
+            "count"
         )
+        _LOG.warning(text, sequence.num_missing, source)
     if not plan:
         return sequence.lacking(parse_numbers(options.missing))
     if len(sequence.numbers) != len(plan.kept):
@@ -211,18 +213,3 @@ def _damaged(sequence: FrameSequence, options: Restoring) -> set[int]:
     if bad.issuperset(sequence.numbers):
         raise InputError("all frames are missing or damaged: there is no good frame")
     return bad
-
-
-def make_filler(options: Restoring, plan: thinning.Plan | None = None) -> Filler:
-    """The filler of the options; what they leave open is the plan's, or the default."""
-    chosen: dict[str, Any] = {}
-    for name in ("method", "frames_per_prediction", "max_gap"):
-        if (value := getattr(options, name)) is not None:
-            chosen[name] = value
-        elif plan:
-            chosen[name] = getattr(plan, name)
-    # Which frames are there after a gap no plan knows when it is made.
-    chosen["looks_ahead"] = plan is None
-    if chosen.setdefault("method", METHODS[0]) != "predicted":
-        return Filler(**chosen)
-    return Filler.of_network(predictor.load(options.model), **chosen)

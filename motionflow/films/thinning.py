@@ -77,8 +77,7 @@ class Plan:
         """Reads what `save` wrote.
 
         Raises:
-          InputError: there is no such file, it is no plan, or one of a method that is
-            gone.
+          InputError: no such file, no plan, or one of a method that is gone.
         """
         try:
             values = json.loads(Path(path).read_text())
@@ -101,11 +100,7 @@ class Plan:
 
 
 def make_plan(frames: Iterable[np.ndarray], filler: Filler, min_psnr: float) -> Plan:
-    """Makes the plan of a video, without its bytes.
-
-    Raises:
-      InputError: there is no frame.
-    """
+    """Makes the plan of a video, without its bytes."""
     found = list(choose(frames, filler, min_psnr))
     if not found:
         raise InputError("there is no frame to plan for")
@@ -124,10 +119,7 @@ def measure_bytes(
 ) -> Plan:
     """The plan with the bytes of both videos, in H.264 of the same quality.
 
-    Args:
-      plan: of these frames.
-      read: gives all frames, each time anew.
-      fps: frames a second of both.
+    `read` gives all frames, each time anew.
     """
     sizes = []
     for frames in (read(), thin(plan, read())):
@@ -145,15 +137,9 @@ def thin(plan: Plan, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 def choose(
     frames: Iterable[np.ndarray], filler: Filler, min_psnr: float
 ) -> Iterator[float | None]:
-    """Decides about each frame; holds `filler.max_gap + 2` frames at a time.
+    """Decides about each frame: None if it stays, else its PSNR in dB when restored.
 
-    Args:
-      frames: uint8 [H, W, 3] of one size.
-      filler: restores the frames, now as later.
-      min_psnr: dB that each dropped frame has at least.
-
-    Yields:
-      None for a frame that stays, else its PSNR in dB when restored.
+    Holds `filler.max_gap + 2` frames at a time.
     """
     frames = iter(frames)
     window = list(itertools.islice(frames, 1))

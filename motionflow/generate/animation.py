@@ -7,9 +7,8 @@ that is moving it, so that both can be shown. The first moment is the input.
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -91,48 +90,42 @@ class Animation:
           InputError: one side of the frame is more than 16 times the other, or the
             model cannot be told what `control` says.
         """
-        futures = [self._shots(make, frame) for make in self._makers(predictor, frame)]
-        for _ in range(self.num_moments):
-            yield [next(future) for future in futures]
-
-    def _makers(
-        self, predictor: Predictor, frame: np.ndarray
-    ) -> list[Callable[..., rollout.FlowModel]]:
-        """For each future a function that makes its model, told who observes it."""
-        is_sequence = self.mode == "sequence"
-        if is_sequence and predictor.num_steps == 1:
+        if self.mode == "sequence" and predictor.num_steps == 1:
             raise InputError(
                 "the mode sequence needs a model of sequences, this one predicts one "
                 "step (train --model=sequence)"
             )
-        height, width = frame.shape[:2]
-        make = functools.partial(
-            Steering,
-            predictor,
-            self.control,
-            (height, width),
-            self.num_predictions,
-            along=self.mode in ("euler", "loop"),
-            num_steps=None if is_sequence else 1,
-        )
-        if not self.num_futures:
-            return [functools.partial(make, temperature=self.temperature)]
-        noises = picture_flow.future_noises(
-            predictor, (height, width), self.num_futures, self.seed
-        )
-        return [functools.partial(make, temperature=0, noise=n) for n in noises]
+        decodings: list[dict[str, Any]] = [{"temperature": self.temperature}]
+        if self.num_futures:
+            size = frame.shape[0], frame.shape[1]
+            noises = picture_flow.future_noises(
+                predictor, size, self.num_futures, self.seed
+            )
+            decodings = [{"temperature": 0, "noise": noise} for noise in noises]
+        futures = [self._shots(predictor, frame, decoding) for decoding in decodings]
+        for _ in range(self.num_moments):
+            yield [next(future) for future in futures]
 
     def _shots(
-        self, make: Callable[..., rollout.FlowModel], frame: np.ndarray
+        self, predictor: Predictor, frame: np.ndarray, decoding: dict[str, Any]
     ) -> Iterator[Shot]:
+        model = Steering(
+            predictor,
+            self.control,
+            frame.shape[:2],
+            self.num_predictions,
+            along=self.mode in ("euler", "loop"),
+            num_steps=None if self.mode == "sequence" else 1,
+            **decoding,
+        )
         steps: list[tuple[np.ndarray, np.ndarray]] = []
-        seen: list[tf.Tensor] = []
-        model = make(observe=seen.append)
 
         def recorded(frames: tf.Tensor) -> tf.Tensor:
             flow = model(frames)
-            steps.extend(zip(flow[0].numpy(), seen.pop()[0].numpy(), strict=True))
-            return flow if self.mode == "sequence" else flow[:, 0]
+            assert model.probabilities is not None, "it was asked"
+            found = flow[0].numpy(), model.probabilities[0].numpy()
+            steps.extend(zip(*found, strict=True))
+            return flow
 
         following = rollout.iterate(
             recorded,

@@ -86,11 +86,7 @@ class Control:
         return [*(start for start, _ in self.arrows), *self.pins]
 
     def places(self) -> np.ndarray:
-        """Where what is told begins and where it ends.
-
-        Returns:
-          float32 [n, 4]: x, y, x2, y2 of the arrows, then of the pins.
-        """
+        """Where what is told begins and ends: float32 [n, 4], the arrows first."""
         ends = [*(end for _, end in self.arrows), *self.pins]
         pairs = np.array([self._starts, ends], np.float32).reshape(2, -1, 2)
         begin, end = pairs
@@ -110,11 +106,7 @@ class Control:
         return np.minimum(distance / edge, 1)[..., np.newaxis].astype(np.float32)
 
     def fitted(self, before: tuple[int, ...], after: tuple[int, ...]) -> "Control":
-        """The same of a picture that was scaled, then cut to its middle.
-
-        Args:
-          before: height and width that the places are pixels of.
-          after: those of the frame that is played on.
+        """The same of a picture that was scaled from one height and width, then cut.
 
         Raises:
           InputError: the mask has another size than the picture, or an arrow or pin
@@ -178,17 +170,11 @@ class Past(NamedTuple):
 def measure_past(
     predictor: Predictor, frames: Sequence[np.ndarray], step_frames: float
 ) -> Past | None:
-    """Measures how the last of some frames came to be.
+    """Measures how the last of some frames, uint8 [H, W, 3], came to be.
 
-    Args:
-      predictor: predicts squares.
-      frames: uint8 [H, W, 3], one after the other; frames that repeat the one before
-        do not count.
-      step_frames: frames of the video that one prediction takes.
-
-    Returns:
-      None where it is not known: too few frames, a cut among them, a camera that cannot
-      be followed.
+    Frames that repeat the one before do not count; a prediction takes `step_frames` of
+    the video. None where it is not known: too few frames, a cut among them, a camera
+    that cannot be followed.
     """
     grid = picture_flow.grid_shape(predictor, *frames[-1].shape[:2])
     pixels = predictor.frame_size // predictor.grid_size

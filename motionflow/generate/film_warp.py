@@ -85,19 +85,10 @@ def meet(
     back: tf.Tensor,
     time: tf.Tensor,
 ) -> tf.Tensor:
-    """Two frames carried to one time between them, the nearer counting more.
+    """Two frames carried to a time from 0 to 1 between them, float32 [B, H, W, 3].
 
-    Where only one of them reaches, it counts alone.
-
-    Args:
-      first: [B, H, W, 3] at time 0.
-      there: [B, H, W, 2], how far its pixels are at `time`.
-      last: [B, H, W, 3] at time 1.
-      back: [B, H, W, 2], how far its pixels were then.
-      time: from 0 to 1.
-
-    Returns:
-      float32 [B, H, W, 3].
+    The nearer counts more; where only one of them reaches, it counts alone. `there` and
+    `back` [B, H, W, 2] say how far the pixels of the first are, those of the last were.
     """
     came = inverse(tf.concat([there, back], 0))
     return _mixed(read(tf.concat([first, last], 0), came), came, time)
@@ -116,14 +107,7 @@ def _mixed(moved: tf.Tensor, inverse: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
 
 
 def inside(flow: tf.Tensor) -> tf.Tensor:
-    """Whether `x + flow(x)` is in the frame: 1, less beyond its border, 0 a pixel on.
-
-    Args:
-      flow: [B, H, W, 2] in pixels.
-
-    Returns:
-      float32 [B, H, W].
-    """
+    """Whether `x + flow(x)` is in the frame: 1, less beyond it, 0 a pixel from it."""
     vectors = tf.transpose(flow, [3, 0, 1, 2])[:2]
     places = warp.pixel_places(tf.shape(flow)) + vectors
     beyond = tf.abs(places - tf.clip_by_value(places, 0.0, warp.last_pixel(flow)))
@@ -140,9 +124,6 @@ def smoothly(function: Callable[..., tf.Tensor], *fields: tf.Tensor) -> tf.Tenso
       function: from vectors [B, h, w, 2] in pixels of any grid to others on that grid;
         a third component has no unit.
       *fields: vectors float32 [B, H, W, 2] in pixels.
-
-    Returns:
-      float32 [B, H, W, 2 or 3], in pixels.
     """
     shape = tf.shape(fields[0])[1:3]
     # Corners stay corners: what is linear stays so up to the border.
@@ -170,7 +151,7 @@ def _resized(field: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 @graph(reduce_retracing=True)
 def _are_smooth(fields: Sequence[tf.Tensor], points: tf.Tensor) -> tf.Tensor:
-    """Whether fields [B, H, W, C] can be told from so many points, and it is less work.
+    """Whether fields can be told from so many points, and it is less work.
 
     Of large pictures half way between the points, where they say least, is looked at.
     """

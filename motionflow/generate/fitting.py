@@ -8,16 +8,11 @@ import tensorflow as tf
 
 
 def resize(maps: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Resizes maps: means over areas where they shrink, else bilinear.
+    """Resizes maps: means over areas where their shorter side shrinks, else bilinear.
 
     Flow keeps its values. A coarse cell holds the flow of its block of pixels, so it
     sits at the block's centre (half-pixel centres): on 200x200, cell 0 of 20 at pixel
     4.5. Beyond the outermost centres the edge extends.
-
-    Args:
-      maps: [..., H, W, C].
-      height: of the result; the shorter side decides whether maps shrink.
-      width: of the result.
 
     Returns:
       float32 [..., height, width, C]; maps of that size unchanged.
@@ -49,14 +44,7 @@ def fit(frames: tf.Tensor, size: int) -> tf.Tensor:
     """Resizes to a short side of `size` and takes the centre square.
 
     Equals `media.video.fit_frame`, to 1 of 255 where it resizes: OpenCV interpolates
-    with 11 bits.
-
-    Args:
-      frames: uint8 [B, H, W, 3].
-      size: side of the square, pixels.
-
-    Returns:
-      uint8 [B, size, size, 3]; frames of that size bit for bit.
+    with 11 bits. uint8 to uint8; frames of that size bit for bit.
     """
     shape = tf.shape(frames)[1:3]
     # A strip would grow huge.

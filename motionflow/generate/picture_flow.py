@@ -39,9 +39,9 @@ def flow_function(
       noise: see `decoding.decode`; of a grid of `grid_shape` of the pictures.
 
     Returns:
-      A function from float32 [B, H, W, 3] in 0..255 to float32 [B, H, W, 2] in pixels
-      of these frames per prediction. It raises InputError for a picture whose one side
-      is more than 16 times the other, where the size is known when it is called.
+      From float32 [B, H, W, 3] in 0..255 to float32 [B, H, W, 2] in pixels of these
+      frames per prediction; refuses a picture whose one side is more than 16 times the
+      other, where the size is known when it is called.
     """
     steps = sequence_function(predictor, temperature, noise, num_steps=1)
     return lambda frames: steps(frames)[:, 0]
@@ -52,29 +52,17 @@ def sequence_function(
     temperature: float = 1.0,
     noise: np.ndarray | None = None,
     num_steps: int | None = None,
-    observe: Callable[[tf.Tensor], None] | None = None,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Like `flow_function`, but of every step that the network predicts.
+    """`flow_function` of each step that the network predicts: to [B, T, H, W, 2].
 
-    Args:
-      predictor: predicts squares.
-      temperature: see `decoding.decode`.
-      noise: see `decoding.decode`.
-      num_steps: how many of the predictor's steps; None: all.
-      observe: see `cell_flow`.
-
-    Returns:
-      A function from float32 [B, H, W, 3] to float32 [B, T, H, W, 2]: the flow of the
-      frame, then that of the frames that it leads to. T is the predictor's, or
-      `num_steps` where that is less.
+    The flow of the frame, then that of the frames that it leads to; of the first
+    `num_steps` only, if they are given.
     """
 
     def predict(frames: tf.Tensor) -> tf.Tensor:
         if None not in frames.shape[1:3]:
             grid_shape(predictor, *frames.shape[1:3])
-        flow = cell_flow(
-            predictor, frames, None, num_steps, temperature, noise, observe
-        )
+        flow, _ = cell_flow(predictor, frames, None, num_steps, temperature, noise)
         shape = tf.shape(frames)[1:3]
         flow *= pixel_scale(predictor, shape, tf.shape(flow)[2:4])
         return resize(flow, shape[0], shape[1])
@@ -82,18 +70,55 @@ def sequence_function(
     return predict
 
 
-def pixel_scale(predictor: Predictor, size: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
-    """By what flow of the codebook is multiplied to be in pixels of a picture.
-
-    The codebook speaks of pixels of the network's frame.
+def cell_flow(
+    predictor: Predictor,
+    frames: tf.Tensor,
+    known: tf.Tensor | None = None,
+    num_steps: int | None = None,
+    temperature: float = 1.0,
+    noise: np.ndarray | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The flow of each cell of whole pictures, and what it was decoded from.
 
     Args:
       predictor: predicts squares.
-      size: height and width of the picture.
-      cells: rows and columns of its grid.
+      frames: [B, H, W, 3] in 0..255; in a graph of any size, known or not.
+      known: float32 [B, rows, columns, 7] for predictors that can be told, see
+        `data.known`; vectors in pixels of the network's frame.
+      num_steps: how many of the predictor's steps; None: all.
+      temperature: see `decoding.decode`.
+      noise: see `decoding.decode`.
 
     Returns:
-      float32 [2], for dx and dy.
+      float32 [B, T, rows, columns, 2], pixels of the network's frame per step, and the
+      distributions [B, T, rows, columns, K]; `fine_size` cells along the short side.
+    """
+    size, grid_size = predictor.frame_size, predictor.fine_size
+    cells = scale_sides(tf.shape(frames)[1:3], grid_size)
+    scaled = resize(frames, *tf.unstack(_pixels(cells, size / grid_size)))
+    starts = [_window_starts(count, grid_size) for count in tf.unstack(cells)]
+    pixels = [_pixels(start, size / grid_size) for start in starts]
+    squares = _split(scaled, pixels, size)
+    told = () if known is None else (_split(known, starts, grid_size),)
+    found = predictor(squares, *told)
+    merging = [
+        _merging(count, start, grid_size)
+        for count, start in zip(tf.unstack(cells), starts, strict=True)
+    ]
+    probabilities = _merge(found["step_probabilities"][:, :num_steps], *merging)
+    flow = decoding.decode(probabilities, predictor.centers, temperature, noise)
+    if known is not None:
+        # Told cells keep their vector, beside what is expected of the distributions.
+        expected = probabilities @ tf.constant(predictor.centers, tf.float32)
+        flow += _merge(found["flow"][:, tf.newaxis], *merging) - expected
+    return flow, probabilities
+
+
+def pixel_scale(predictor: Predictor, size: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
+    """Brings flow in pixels of the network's frame to pixels of a picture: [2].
+
+    A factor for dx and one for dy, of a picture of this height and width, on so many
+    rows and columns of cells.
     """
     cell = predictor.frame_size / predictor.fine_size
     return tf.cast(size[::-1] / cells[::-1], tf.float32) / cell
@@ -105,16 +130,8 @@ def future_noises(
     """Noise with which `flow_function` draws futures from the predicted distributions.
 
     Neighbouring cells are drawn together, and a future keeps its noise through all of
-    its predictions, so that a motion once begun goes on.
-
-    Args:
-      predictor: predicts squares.
-      size: height and width of the pictures.
-      num_futures: how many.
-      seed: of the noise; a future depends on the seed and its number only.
-
-    Returns:
-      for each future [rows, columns, K], `fine_size` cells along the short side.
+    its predictions, so that a motion once begun goes on. A future depends on the seed
+    and its number only: [rows, columns, K] each, of pictures of this height and width.
     """
     shape, num_clusters = grid_shape(predictor, *size), len(predictor.centers)
     drawn = decoding.future_noise(num_futures, shape, num_clusters, seed)
@@ -141,75 +158,6 @@ def grid_shape(predictor: Predictor, height: int, width: int) -> tuple[int, int]
     return rows, columns
 
 
-def predict_cells(
-    predictor: Predictor,
-    frames: tf.Tensor,
-    num_steps: int | None = None,
-    known: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Predicts the distribution over the codebook in each cell of whole pictures.
-
-    Args:
-      predictor: predicts squares.
-      frames: [B, H, W, 3] in 0..255; in a graph of any size, known or not.
-      num_steps: how many of the predictor's steps; None: all.
-      known: float32 [B, rows, columns, 7] for predictors that can be told, see
-        `data.known`; vectors in pixels of the network's frame.
-
-    Returns:
-      float32 [B, T, rows, columns, K], `fine_size` cells along the short side, and
-      [B, T, rows, columns, 2], what the predicted flow is beside their expectation:
-      zero unless something is told.
-    """
-    size, grid_size = predictor.frame_size, predictor.fine_size
-    cells = scale_sides(tf.shape(frames)[1:3], grid_size)
-    scaled = resize(frames, *tf.unstack(_pixels(cells, size / grid_size)))
-    starts = [_window_starts(count, grid_size) for count in tf.unstack(cells)]
-    pixels = [_pixels(start, size / grid_size) for start in starts]
-    squares = _split(scaled, pixels, size)
-    told = () if known is None else (_split(known, starts, grid_size),)
-    found = predictor(squares, *told)
-    merging = [
-        _merging(count, start, grid_size)
-        for count, start in zip(tf.unstack(cells), starts, strict=True)
-    ]
-    probabilities = _merge(found["step_probabilities"][:, :num_steps], *merging)
-    flow = probabilities @ tf.constant(predictor.centers, tf.float32)
-    if known is None:
-        return probabilities, tf.zeros_like(flow)
-    return probabilities, _merge(found["flow"][:, tf.newaxis], *merging) - flow
-
-
-def cell_flow(
-    predictor: Predictor,
-    frames: tf.Tensor,
-    known: tf.Tensor | None = None,
-    num_steps: int | None = None,
-    temperature: float = 1.0,
-    noise: np.ndarray | None = None,
-    observe: Callable[[tf.Tensor], None] | None = None,
-) -> tf.Tensor:
-    """The flow of each cell of whole pictures.
-
-    Args:
-      predictor: see `predict_cells`.
-      frames: see `predict_cells`.
-      known: see `predict_cells`.
-      num_steps: see `predict_cells`.
-      temperature: see `decoding.decode`.
-      noise: see `decoding.decode`.
-      observe: is shown the probabilities [B, T, rows, columns, K].
-
-    Returns:
-      float32 [B, T, rows, columns, 2], pixels of the network's frame per step.
-    """
-    probabilities, beside = predict_cells(predictor, frames, num_steps, known)
-    if observe is not None:
-        observe(probabilities)
-    flow = decoding.decode(probabilities, predictor.centers, temperature, noise)
-    return flow + beside
-
-
 def _pixels(cells: tf.Tensor, cell: float) -> tf.Tensor:
     return tf.cast(tf.round(tf.cast(cells, tf.float64) * cell), tf.int32)
 
@@ -231,11 +179,7 @@ def _split(maps: tf.Tensor, starts: Sequence[tf.Tensor], size: int) -> tf.Tensor
 
 
 def _merge(found: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Squares [i * j * B, T, g, g, C], weighted by `_merging`, to whole maps.
-
-    Returns:
-      [B, T, rows, columns, C].
-    """
+    """Squares [i * j * B, T, g, g, C], weighted by `_merging`, to [B, T, h, w, C]."""
     side, i, j = rows.shape[2], tf.shape(rows)[1], tf.shape(columns)[1]
     found = tf.reshape(found, [i, j, -1, found.shape[1], side, side, found.shape[-1]])
     return tf.einsum("rip,cjq,ijbtpqk->btrck", rows, columns, found)

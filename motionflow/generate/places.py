@@ -44,8 +44,7 @@ def keep_places(
 
         flow(x) <- flow(x) + sum_j w_j exp(-|x - p_j|^2 / 2 cell^2)
 
-    with the w_j that give each place p_j its own vector (interpolation by radial basis
-    functions).
+    with the w_j that give each place p_j its own vector (radial basis functions).
 
     Args:
       flow: [B, H, W, 2].

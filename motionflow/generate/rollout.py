@@ -93,9 +93,11 @@ def iterate(
     num_frames = num_predictions * frames_per_prediction
     if mode in ("euler", "loop"):
         start = _with_flow(model, frames, frames_per_prediction)
-        if mode == "euler":
-            return _integrated(*start, num_frames)
-        return _blended(start, start, num_frames)
+        if mode == "loop":
+            return _blended(start, start, num_frames)
+        first, flow = start
+        displacements = _displacements(flow, num_frames)
+        return (film_warp.read(first, film_warp.inverse(d)) for d in displacements)
     return _predicted(model, frames, num_frames, frames_per_prediction, mode)
 
 
@@ -112,8 +114,8 @@ def generate_in_graph(
       model: from frames and a memory to flow [B, T, h, w, 2] and the next memory; with
         T = 1 this is the mode `composed`.
       frames: [B, H, W, 3], uint8 or float in 0..255, any size.
-      num_predictions: n, int32 scalar, at least 1.
-      frames_per_prediction: m, int32 scalar, at least 1.
+      num_predictions: int32 scalar, at least 1.
+      frames_per_prediction: int32 scalar, at least 1.
       memory: of the first prediction; tensors, nested, whose shapes stay.
 
     Returns:
@@ -141,23 +143,14 @@ def generate_in_graph(
 
 
 class _Film(NamedTuple):
-    """How far a film has come.
+    """How far a film has come."""
 
-    Attributes:
-      frame: [B, H, W, 3], the last one.
-      source: the frame that colours are looked up in.
-      begin: offsets [B, H, W, 2] into it where the step of flow in play began.
-      offset: offsets now.
-      steps: flow [B, T, H, W, 2] that is predicted and not yet played to its end.
-      memory: the model's.
-    """
-
-    frame: tf.Tensor
-    source: tf.Tensor
-    begin: tf.Tensor
-    offset: tf.Tensor
-    steps: tf.Tensor
-    memory: Any
+    frame: tf.Tensor  # [B, H, W, 3], the last one
+    source: tf.Tensor  # the frame that colours are looked up in
+    begin: tf.Tensor  # offsets [B, H, W, 2] into it when this step of flow began
+    offset: tf.Tensor  # offsets now
+    steps: tf.Tensor  # flow [B, T, H, W, 2] that is not yet played to its end
+    memory: Any  # the model's
 
 
 def _begin(frames: tf.Tensor, memory: Any) -> _Film:
@@ -252,11 +245,8 @@ def between(
       backward: called once for the last: where its pixels were.
       first: [B, H, W, 3] before the gap.
       last: [B, H, W, 3] after it.
-      num_frames: that are missing between the two.
-      frames_per_prediction: m, how many frames one predicted flow takes.
-
-    Yields:
-      float32 [B, H, W, 3], `num_frames` times.
+      num_frames: that are missing, and yielded.
+      frames_per_prediction: how many frames one predicted flow takes.
     """
     start, end = (
         _with_flow(model, frames, frames_per_prediction)
@@ -279,13 +269,6 @@ def _with_flow(
     return frames, _steps(model(frames), frames)[:, 0] / frames_per_prediction
 
 
-def _integrated(
-    frames: tf.Tensor, flow: tf.Tensor, num_frames: int
-) -> Iterator[tf.Tensor]:
-    for displacement in _displacements(flow, num_frames):
-        yield film_warp.read(frames, film_warp.inverse(displacement))
-
-
 def _displacements(flow: tf.Tensor, num_frames: int) -> Iterator[tf.Tensor]:
     """Where each pixel is after 1, 2, ... frames in a field that stands still."""
 
@@ -300,13 +283,7 @@ def _blended(
     end: tuple[tf.Tensor, tf.Tensor],
     num_frames: int,
 ) -> Iterator[tf.Tensor]:
-    """Frames 1..num_frames on the way from one frame to another; the last is the other.
-
-    Args:
-      start: frames and their flow to the next frame.
-      end: the frames at `num_frames`, and their flow.
-      num_frames: how many.
-    """
+    """Frames 1..num_frames from one frame to another, both with their flow."""
     backwards = list(_displacements(-end[1], num_frames - 1))[::-1]
     forwards = _displacements(start[1], num_frames - 1)
     for t, (there, back) in enumerate(zip(forwards, backwards, strict=True), start=1):

@@ -29,8 +29,8 @@ def splat(
       usable: [B, H, W], 0 or 1: the pixels that count for coverage.
 
     Returns:
-      sums [C, B, H, W] of values times weights; total [B, H, W] of the weights;
-      coverage [B, H, W], the sum of the bilinear shares.
+      sums [C, B, H, W] of values times weights; their total [B, H, W]; coverage
+      [B, H, W], the sum of the bilinear shares.
     """
     batch, height, width = tf.unstack(tf.shape(weights))
     # Two rows and columns of cells around the grid take what leaves it.
@@ -87,18 +87,16 @@ def tile(size: tf.Tensor) -> tf.Tensor:
 
 
 def fill(values: tf.Tensor, known: tf.Tensor, fallback: tf.Tensor) -> tf.Tensor:
-    """Pull-push: holes take the mean of the smallest block that knows more.
+    """Pull-push (Gortler et al. 1996, section 4.3; Kraus 2009): fills holes.
 
-    Source: Gortler et al. 1996, section 4.3; Kraus 2009.
+    A hole takes the mean of the smallest block that knows more.
 
     Args:
       values: [C, B, H, W], times `known`.
       known: [B, H, W], 0 in holes, else up to 1.
       fallback: [C, B, 1, 1], the value where no pixel is known at all.
-
-    Returns:
-      [C, B, H, W], equal to `values` where they are fully known.
     """
+    # Pull: the means of blocks, of blocks of blocks, ..., and how much each knows.
     levels, factors = [(values, known)], []
     for factor in _needed_factors(*values.shape[-2:]):
         values, known = _pool(values, factor), _pool(known, factor)
@@ -107,6 +105,7 @@ def fill(values: tf.Tensor, known: tf.Tensor, fallback: tf.Tensor) -> tf.Tensor:
         values, known = values / share, known / share
         levels.append((values, known))
         factors.append(factor)
+    # Push: what a level does not know is what the coarser one says, enlarged.
     values, known = levels.pop()
     filled = values + (1.0 - known) * fallback
     for values, known in reversed(levels):

@@ -9,6 +9,8 @@ the next prediction, for then it shrinks from one to the next. The network hears
 this on its grid (`data.known`); between the centres of its cells the flow of a told
 place is mixed with its surroundings', so `places.keep_places` gives each its own vector
 again. A place told to be somewhere arrives.
+
+All but `start` and `Steering` run in a graph, too.
 """
 
 from typing import Any, NamedTuple
@@ -58,13 +60,12 @@ def check(predictor: Predictor, control: Control) -> None:
         )
 
 
-def start(control: Control, predictor: Predictor, size: tuple[int, int]) -> Course:
+def start(control: Control, predictor: Predictor, size: tuple[int, ...]) -> Course:
     """The course of one film: `control` is fitted to frames of this size."""
     told = tf.constant(control.places()[np.newaxis])
     is_arrow = np.arange(told.shape[1]) < len(control.arrows)
     arrows = tf.constant(is_arrow[np.newaxis], tf.float32)
-    grid = picture_flow.grid_shape(predictor, *size)
-    past = np.zeros((1, *grid, 3), np.float32)
+    past = np.zeros((1, *picture_flow.grid_shape(predictor, *size), 3), np.float32)
     if control.past is not None:
         is_known = np.isfinite(control.past).all(axis=-1, keepdims=True)
         motion = np.where(is_known, control.past, 0)
@@ -87,37 +88,36 @@ def predict(
     strength: float = 1.0,
     along: bool = False,
     **options: Any,
-) -> tf.Tensor:
-    """Flow that does as it is told; in a graph too.
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Flow that does as it is told.
 
     Args:
       predictor: predicts squares.
       frames: float32 [B, H, W, 3] in 0..255.
-      course: of the film up to these frames; nothing is told to a predictor that cannot
-        be told.
+      course: of the film up to these frames; not told where that is not possible.
       num_left: predictions up to the end of the film, this one too.
       strength: factor on all motion.
-      along: one flow serves for all of the film: a told place goes all of its way in
-        it.
+      along: one flow serves for all of the film: a told place goes all of its way.
       **options: of `picture_flow.cell_flow`.
 
     Returns:
-      float32 [B, T, H, W, 2], pixels of the frames per prediction.
+      float32 [B, T, H, W, 2], pixels of the frames per prediction, and the
+      distributions of the cells, see `picture_flow.cell_flow`.
     """
     size = tf.shape(frames)[1:3]
-    flow = cell_flow(predictor, frames, course, num_left, strength, **options)
-    flow = course.weights[:, tf.newaxis] * resize(flow, size[0], size[1])
-    if not predictor.takes_known:
-        return flow
-    cell = tf.cast(tf.reduce_min(size), tf.float32) / predictor.grid_size
-    told = course.places, _vectors(course, num_left), _told(course, size)
-    if along:
-        told = along_ways(told[0], course.targets, *told[1:], cell)
-    steps = [
-        keep_places(step, course.weights, *told, cell)
-        for step in tf.unstack(flow, axis=1)
-    ]
-    return tf.stack(steps, axis=1)
+    cells = cell_flow(predictor, frames, course, num_left, strength, **options)
+    flow = course.weights[:, tf.newaxis] * resize(cells[0], size[0], size[1])
+    if predictor.takes_known:
+        cell = tf.cast(tf.reduce_min(size), tf.float32) / predictor.grid_size
+        told = course.places, _vectors(course, num_left), _told(course, size)
+        if along:
+            told = along_ways(told[0], course.targets, *told[1:], cell)
+        steps = [
+            keep_places(step, course.weights, *told, cell)
+            for step in tf.unstack(flow, axis=1)
+        ]
+        flow = tf.stack(steps, axis=1)
+    return flow, cells[1]
 
 
 def cell_flow(
@@ -127,26 +127,19 @@ def cell_flow(
     num_left: int | tf.Tensor,
     strength: float = 1.0,
     **options: Any,
-) -> tf.Tensor:
-    """What the network makes of what is told, on its grid; see `predict`.
-
-    Returns:
-      float32 [B, T, rows, columns, 2], pixels of the frames per prediction.
-    """
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """What the network makes of what is told, on its grid; see `predict`."""
     size = tf.shape(frames)[1:3]
     known = None
     if predictor.takes_known:
         known = _on_grid(predictor, course, num_left, strength, size)
-    flow = picture_flow.cell_flow(predictor, frames, known, **options)
-    cells = tf.shape(flow)[2:4]
-    return flow * strength * picture_flow.pixel_scale(predictor, size, cells)
+    flow, probabilities = picture_flow.cell_flow(predictor, frames, known, **options)
+    scale = picture_flow.pixel_scale(predictor, size, tf.shape(flow)[2:4])
+    return flow * strength * scale, probabilities
 
 
 def advance(predictor: Predictor, course: Course, flow: tf.Tensor) -> Course:
-    """The course after frames have moved by `flow` [B, H, W, 2]; in a graph too.
-
-    All but its past, see `carry_past`.
-    """
+    """The course, all but its past, after frames have moved by flow [B, H, W, 2]."""
     if course.weights.shape[1] != 1:
         moved, _ = warp.forward(course.weights, flow, "magnitude")
         course = course._replace(weights=moved)
@@ -156,7 +149,7 @@ def advance(predictor: Predictor, course: Course, flow: tf.Tensor) -> Course:
 
 
 def carry_past(course: Course, flow: tf.Tensor) -> Course:
-    """The course, its past where `flow` [B, H, W, 2] has moved what it belongs to."""
+    """The course, its past where flow [B, H, W, 2] has moved what it belongs to."""
     size, cells = tf.shape(flow)[1:3], tf.shape(course.past)[1:3]
     pixels = tf.cast(size[::-1] / cells[::-1], tf.float32)  # of a cell
     coarse = tf.image.resize(flow, cells, "area") / pixels
@@ -168,7 +161,7 @@ def carry_past(course: Course, flow: tf.Tensor) -> Course:
 
 
 class Steering:
-    """A flow function with a memory: of one film, asked in the film's order.
+    """A flow model with a memory: of one film, asked in the film's order.
 
     Args:
       predictor: predicts squares.
@@ -178,15 +171,18 @@ class Steering:
       along: see `predict`: one prediction serves for all of the film.
       **options: of `picture_flow.cell_flow`.
 
+    Attributes:
+      probabilities: of the last prediction, float32 [1, T, rows, columns, K].
+
     Raises:
-      InputError: arrows, pins or a past for a model that cannot be told.
+      InputError: arrows or pins for a model that cannot be told.
     """
 
     def __init__(
         self,
         predictor: Predictor,
         control: Control,
-        size: tuple[int, int],
+        size: tuple[int, ...],
         num_predictions: int,
         along: bool = False,
         **options: Any,
@@ -195,12 +191,19 @@ class Steering:
         self._predictor, self._control = predictor, control
         self._course = start(control, predictor, size)
         self._left, self._along, self._options = num_predictions, along, options
+        self.probabilities: tf.Tensor | None = None
 
     def __call__(self, frames: tf.Tensor) -> tf.Tensor:
         """Frames float32 [1, H, W, 3] -> flow [1, T, H, W, 2]."""
-        strength = self._control.strength
-        arguments = self._predictor, frames, self._course, self._left, strength
-        flow = predict(*arguments, self._along, **self._options)
+        flow, self.probabilities = predict(
+            self._predictor,
+            frames,
+            self._course,
+            self._left,
+            self._control.strength,
+            self._along,
+            **self._options,
+        )
         for step in tf.unstack(flow, axis=1):
             if self._control.past is not None:
                 self._course = carry_past(self._course, step)

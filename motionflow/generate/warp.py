@@ -194,12 +194,8 @@ def _newton_step(inverse: tf.Tensor, table: tf.Tensor, pixels: tf.Tensor) -> tf.
         target = c0 + right (c1 - c0) + down (c2 - c0) + right down (c3 - c2 - c1 + c0)
 
     The step is no longer than a pixel, so that none leaps to another surface; where the
-    map folds, tears or is unknown there is no such solution, and g stays.
-
-    Args:
-      inverse: g, [2, B, H, W].
-      table: the targets of all pixels, [B, H, W, 2].
-      pixels: y, [2, 1, H, W].
+    map folds, tears or is unknown there is no such solution, and g stays. `inverse` is
+    g [2, B, H, W], `table` the targets of all pixels [B, H, W, 2], `pixels` y.
     """
     corners, fraction = _corners(table, pixels + inverse)
     right, down = tf.unstack(fraction)
@@ -242,11 +238,7 @@ def last_pixel(frames: tf.Tensor) -> tf.Tensor:
 
 
 def _corners(table: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The four pixels around each place; for one outside those nearest to it.
-
-    Args:
-      table: [B, H, W, C].
-      places: columns and rows, [2, B, H, W].
+    """The four pixels of [B, H, W, C] around places [2, B, H, W], or those nearest.
 
     Returns:
       their values [B * H * W, 4 * C], upper left first, then upper right, lower left

@@ -193,7 +193,8 @@ class _Signatures:
     def guided(self, image: tf.Tensor, *hints: tf.Tensor) -> Answer:
         image = inputs.whole_picture(image)
         course = inputs.course(self._predictor, image, Hints(*hints))
-        flow = steering.cell_flow(self._predictor, image, course, 1)[:, 0]
+        steps, _ = steering.cell_flow(self._predictor, image, course, 1)
+        flow = steps[:, 0]
         return {"flow": flow, "speed": tf.norm(flow, axis=-1)}
 
     def guided_rollout(
@@ -208,7 +209,7 @@ class _Signatures:
 
         def predict(frames: tf.Tensor, memory: Any) -> tuple[tf.Tensor, Any]:
             course, num_left = memory
-            flow = steering.predict(self._predictor, frames, course, num_left)
+            flow, _ = steering.predict(self._predictor, frames, course, num_left)
             course = steering.advance(self._predictor, course, flow[:, 0])
             return flow, (course, num_left - 1)
 
