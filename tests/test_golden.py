@@ -30,7 +30,10 @@ pytestmark = pytest.mark.slow
 GOLDEN = Path(__file__).parent / "golden"
 EXPECTED = GOLDEN / "expected"
 IS_WRITTEN = bool(os.environ.get("WRITE_GOLDEN"))
-TOLERANCE = {"rel": 1e-3, "abs": 1e-4}
+TOLERANCE = 1e-4
+# Threads add up a warped pixel in any order, and a film rounds it to a level of 255:
+# a difference of two films' scores, dB, has this much of chance in it.
+TOLERANCE_OF_FILMS = 2e-3
 INNERMOST = re.compile(r"\[[^\[\]{}]*\]")
 NUMBER = re.compile(r"\d+\.\d+")
 
@@ -97,7 +100,9 @@ def compare_values(found, expected, place):
         for number, value in enumerate(expected):
             compare_values(found[number], value, f"{place}/{number}")
     elif isinstance(expected, float):
-        assert found == pytest.approx(expected, **TOLERANCE), place
+        is_film = "psnr" in place or "ssim" in place
+        tolerance = TOLERANCE_OF_FILMS if is_film else TOLERANCE
+        assert found == pytest.approx(expected, rel=1e-3, abs=tolerance), place
     else:
         assert found == expected, place
 
