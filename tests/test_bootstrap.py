@@ -58,6 +58,8 @@ def test_interval_leaves_out_what_has_no_value():
         ((-0.1, 0.3), True, "tie"),
         ((-0.1, 0.3), False, "tie"),
         ((0.0, 0.3), True, "tie"),
+        ((5e-5, 6e-5), True, "tie"),  # two films of one model differ so
+        ((-2e-3, -1e-3), True, "worse"),
     ],
 )
 def test_verdict(bounds, larger_is_better, expected):

@@ -16,6 +16,8 @@ import numpy as np
 
 LEVEL = 0.95
 NUM_DRAWS = 1000
+# Two films of one model differ by less: threads add up in any order, frames are rounded.
+ROUNDING = 1e-4
 
 
 def about(unit: str, seed: int, num_draws: int = NUM_DRAWS) -> dict[str, Any]:
@@ -61,14 +63,15 @@ def verdict(bounds: np.ndarray, larger_is_better: bool) -> str | None:
     """Reads the interval of a difference, ours minus theirs.
 
     Returns:
-      "better", "worse", or "tie" where the interval holds zero; None of NaN.
+      "better", "worse", or "tie" where the interval reaches zero, to `ROUNDING`; None
+      of NaN.
     """
     low, high = bounds if larger_is_better else (-bounds[1], -bounds[0])
     if np.isnan(low) or np.isnan(high):
         return None
-    if low > 0:
+    if low > ROUNDING:
         return "better"
-    return "worse" if high < 0 else "tie"
+    return "worse" if high < -ROUNDING else "tie"
 
 
 @dataclasses.dataclass(frozen=True)
