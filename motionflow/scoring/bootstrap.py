@@ -16,7 +16,7 @@ import numpy as np
 
 LEVEL = 0.95
 NUM_DRAWS = 1000
-# Two films of one model differ by less: threads add up in any order, frames are rounded.
+# Two films of one model differ by less: threads add up in any order, and a film rounds.
 ROUNDING = 1e-4
 
 

@@ -179,7 +179,7 @@ def add_films(
       InputError: the videos are not those of the data.
     """
     offsets = films.all_offsets(videos)
-    usable = starts.moving.any(axis=(1, 2))
+    usable: np.ndarray = np.any(starts.moving, axis=(1, 2))
     reached, total = np.zeros(len(usable), int), int(usable.sum())
     endings: collections.Counter[str] = collections.Counter(still=int((~usable).sum()))
     pairs, done = videos.read_all(choice, usable, starts.colors, offsets), 0
