@@ -4,6 +4,7 @@ All files are parsed once; a test names every file that breaks its rule.
 """
 
 import ast
+import graphlib
 import re
 import sys
 from importlib import metadata
@@ -98,6 +99,12 @@ def test_imports_go_to_earlier_rooms():
         else:
             assert source.module in {"motionflow", *ENTRY_POINTS, *TOOLS}, own
     assert not wrong
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    own = MODULES - {"motionflow"}
+    graph = {source.module: source.imports & own for source in SOURCES}
+    graphlib.TopologicalSorter(graph).prepare()  # raises and names a circle
 
 
 def test_keras_comes_from_compat():

@@ -21,7 +21,7 @@ from motionflow.media import video
 from motionflow.models import predictor
 from motionflow.web import answer
 from motionflow.web.request import MAX_BYTES, FilmRequest
-from motionflow.web.server import BusyError, GoneError, Turns
+from motionflow.web.turns import BusyError, GoneError, Turns
 from tests import served, tiny_run
 from tests.fake_predictor import FakePredictor
 from tests.told_predictor import ToldPredictor

@@ -24,7 +24,7 @@ from motionflow.generate.animation import Animation
 from motionflow.generate.control import Control
 from motionflow.media import still
 from motionflow.web.request import LONGEST_SIDE, FilmRequest, read_frame
-from motionflow.web.server import GoneError
+from motionflow.web.turns import GoneError
 
 FPS = 10.0
 FRAMES_PER_PREDICTION = 5

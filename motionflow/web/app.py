@@ -27,7 +27,7 @@ from motionflow.errors import InputError
 from motionflow.films.model import Model
 from motionflow.media.drawn import make_clip
 from motionflow.web import answer, request
-from motionflow.web.server import BusyError, GoneError, Turns
+from motionflow.web.turns import BusyError, GoneError, Turns
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 MAX_WAITING = 3

@@ -1,60 +1,14 @@
-"""A small server for many visitors of one network.
+"""A small server: a model, an address --serve--> the page, until Ctrl-C."""
 
-a model, an address --serve--> the page, until Ctrl-C
-with turns.take(is_gone): ...  alone in here, or an error at once
-"""
-
-import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from motionflow.errors import InputError
 from motionflow.films.model import load
 
 _MEMORY = 64 * 2**20  # bytes of a request or answer that are not put on disk
 _NUM_THREADS = 8  # more than may wait, so that the page itself is always there
-_LOOK = 0.1  # seconds after which one who waits is looked for again
-
-
-class BusyError(Exception):
-    """So many wait already that another one would wait too long."""
-
-
-class GoneError(Exception):
-    """Who asked does not wait any more."""
-
-
-class Turns:
-    """One at a time, and a few that wait."""
-
-    def __init__(self, max_waiting: int):
-        self._places = threading.BoundedSemaphore(1 + max_waiting)
-        self._turn = threading.Lock()
-
-    @contextlib.contextmanager
-    def take(self, is_gone: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """Waits for a turn and holds it.
-
-        Args:
-          is_gone: whether who asked has left; then the place is free for others.
-
-        Raises:
-          BusyError: `max_waiting` wait already.
-          GoneError: who asked left while waiting.
-        """
-        if not self._places.acquire(blocking=False):
-            raise BusyError
-        try:
-            while not self._turn.acquire(timeout=_LOOK):
-                if is_gone():
-                    raise GoneError
-            try:
-                yield
-            finally:
-                self._turn.release()
-        finally:
-            self._places.release()
 
 
 def serve(
