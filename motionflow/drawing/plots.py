@@ -189,7 +189,8 @@ def prediction_strip(
 def picture_grid(rows: Sequence[Sequence[Panel]]) -> Figure:
     """Rows of titled pictures, (title, uint8 [H, W, 3]) each; some may be shorter."""
     shape = len(rows), max(map(len, rows))
-    size = _PANEL * shape[1], (_PANEL + 0.4) * shape[0]
+    num_lines = 1 + max(title.count("\n") for row in rows for title, _ in row)
+    size = _PANEL * shape[1], (_PANEL + 0.2 + 0.2 * num_lines) * shape[0]
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(*shape, squeeze=False)
     for places, panels in zip(axes, rows, strict=True):
