@@ -14,7 +14,7 @@ from tests import strategy_worker, tiny_run
 pytestmark = pytest.mark.slow
 
 # Beside what one device learns: each strategy, each kind of network.
-LEARNED = [("allconv", "multi_worker"), ("sequence", "mirrored")]
+LEARNED = [("allconv", "multi_worker"), ("dense_sequence", "mirrored")]
 
 
 def start(strategy, job, **environment):
@@ -50,7 +50,7 @@ def answers(tmp_path_factory):
     # 13 validation samples in batches of 4: the last leaves a replica without any.
     data = {
         "allconv": tiny_run.write_data(folder / "data", (12, 13, 1)),
-        "sequence": tiny_run.write_data(folder / "steps", (8, 5, 1), steps=True),
+        "dense_sequence": tiny_run.write_data(folder / "steps", (8, 5, 1), steps=True),
     }
 
     def job(model, strategy):
