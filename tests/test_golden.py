@@ -35,7 +35,7 @@ TOLERANCE = 1e-4
 # a difference of two films' scores, dB, has this much of chance in it.
 TOLERANCE_OF_FILMS = 2e-3
 INNERMOST = re.compile(r"\[[^\[\]{}]*\]")
-NUMBER = re.compile(r"\d+\.\d+")
+NUMBER = re.compile(r"[-+]?\d+\.\d+")  # -0.00 is as near to +0.00 as any
 
 
 @pytest.fixture(scope="module")
