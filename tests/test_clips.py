@@ -65,3 +65,16 @@ def test_copies_and_links_are_of_one_source(tmp_path, caplog):
     sources = {clip.path: clip.source for clip in find_folder_clips(tmp_path)}
     assert sources == {"a.avi": "a", "b.avi": "b", "c.mp4": "a", "d.avi": "b"}
     assert "2 videos are copies, such as 'c.mp4'" in caplog.text
+
+
+def test_what_cannot_be_read_is_no_copy(tmp_path, monkeypatch, caplog):
+    """A user without the right to read; who tests may be root, who has every right."""
+    for name in ("a.avi", "b.avi"):
+        (tmp_path / name).write_bytes(b"123")
+
+    def refuse(file):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr("motionflow.labels.clips.sha256_of", refuse)
+    sources = [clip.source for clip in find_folder_clips(tmp_path)]
+    assert (sources, caplog.text) == (["a", "b"], "")

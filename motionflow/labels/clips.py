@@ -104,8 +104,8 @@ def find_folder_clips(video_dir: str | Path) -> list[Clip]:
     clips, copies = [], []
     for clip in found:
         if clip.bytes > 0 and sizes[clip.bytes] > 1 and not clip.excluded:
-            digest = sha256_of(Path(video_dir, clip.path))
-            source = sources.setdefault(digest, clip.source)
+            content = _digest(Path(video_dir, clip.path)) or clip.path
+            source = sources.setdefault(content, clip.source)
             if source != clip.source:
                 copies.append(clip.path)
                 clip = dataclasses.replace(clip, source=source)
@@ -114,6 +114,13 @@ def find_folder_clips(video_dir: str | Path) -> list[Clip]:
         text = "remark: %d videos are copies, such as %r: each is of the other's source"
         _LOG.warning(text, len(copies), copies[0])
     return clips
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        return sha256_of(file)
+    except OSError:  # extraction will say so, clip by clip
+        return None
 
 
 def find_named_clips(
