@@ -17,6 +17,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from motionflow import cli
 
@@ -33,6 +34,22 @@ def texture(seed: int, height: int, width: int) -> np.ndarray:
     noise = cv2.GaussianBlur(noise, (0, 0), 2)
     noise = (noise - noise.mean()) * 3.5 + 128
     return np.clip(noise, 0, 255).astype(np.uint8)
+
+
+def ssim_map(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """SSIM by its definition (Wang et al. 2004), [H, W]; borders mirrored."""
+    a, b = a.astype(float), b.astype(float)
+
+    def mean(x: np.ndarray) -> np.ndarray:
+        return ndimage.gaussian_filter(x, 1.5, truncate=5 / 1.5, axes=(0, 1))
+
+    mean_a, mean_b = mean(a), mean(b)
+    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
+    cov = mean(a * b) - mean_a * mean_b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    values = (2 * mean_a * mean_b + c1) * (2 * cov + c2)
+    values /= (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
+    return values.mean(axis=-1)
 
 
 def moving_square(move: tuple[int, int], num_frames: int, seed: int) -> np.ndarray:

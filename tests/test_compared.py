@@ -5,27 +5,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from motionflow.errors import InputError
 from motionflow.films import compared
-from tests.conftest import texture
+from tests.conftest import ssim_map, texture
 
 
 def ssim(a, b):
-    """SSIM by its definition (Wang et al. 2004), inside of the border."""
-    a, b = a.astype(float), b.astype(float)
-
-    def mean(x):
-        return ndimage.gaussian_filter(x, 1.5, truncate=5 / 1.5, axes=(0, 1))
-
-    mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
-    cov = mean(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    values = (2 * mean_a * mean_b + c1) * (2 * cov + c2)
-    values /= (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
-    return values[5:-5, 5:-5].mean()
+    """The mean inside of the border."""
+    return ssim_map(a, b)[5:-5, 5:-5].mean()
 
 
 def test_scores():

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import ndimage
 
 from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
@@ -23,7 +22,7 @@ from motionflow.scoring.comparison_tables import comparison_tables
 from motionflow.scoring.forecasts import Forecast, ForecastRows
 from motionflow.scoring.scores import SCORES
 from motionflow.scoring.sums import ClipSums
-from tests.conftest import texture, write_avi
+from tests.conftest import ssim_map, texture, write_avi
 from tests.future_models import CENTERS, StepModel
 from tests.tiny_data import MIXED, make_sample, write_hand_made
 
@@ -222,22 +221,6 @@ def test_a_diverged_model_is_refused():
 
 
 # --- films -----------------------------------------------------------------------
-
-
-def ssim_map(a, b):
-    """SSIM by its definition (Wang et al. 2004); borders mirrored."""
-    a, b = a.astype(float), b.astype(float)
-
-    def mean(x):
-        return ndimage.gaussian_filter(x, 1.5, truncate=5 / 1.5, axes=(0, 1))
-
-    mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
-    cov = mean(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    values = (2 * mean_a * mean_b + c1) * (2 * cov + c2)
-    values /= (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
-    return values.mean(axis=-1)
 
 
 def test_ssim_of_a_mask():
