@@ -129,10 +129,8 @@ def make_model(
 
 def _film(run_dir: Path, video_dir: Path, data: DataDir, split: str) -> ComparedFilm:
     """From the frame of a split that the most motion follows, whatever is predicted."""
-    batches = list(pipeline.targets(data, split, 256).as_numpy_iterator())
-    flow, clips, frames = (
-        np.concatenate([batch[key] for batch in batches])
-        for key in ("flow", "clip", "frame_index")
+    flow, clips, frames = pipeline.read_columns(
+        data, split, "flow", "clip", "frame_index"
     )
     chosen = np.linalg.norm(flow, axis=-1).mean(axis=(1, 2, 3)).argmax()
     return compare_film(

@@ -220,6 +220,12 @@ def targets(data_dir: DataDir, split: str, batch_size: int) -> tf.data.Dataset:
     return _in_order(data_dir, split, batch_size, with_frames=False)
 
 
+def read_columns(data_dir: DataDir, split: str, *names: str) -> list[np.ndarray]:
+    """Columns of `targets` by their names, of a whole split: [N, ...] each."""
+    batches = list(targets(data_dir, split, 256).as_numpy_iterator())
+    return [np.concatenate([batch[name] for batch in batches]) for name in names]
+
+
 @as_written
 def read_samples(
     data_dir: DataDir, split: str, indices: Sequence[int] | np.ndarray

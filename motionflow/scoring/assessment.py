@@ -242,11 +242,10 @@ def evaluate(
 def _read_index(data: DataDir, split: str) -> dict[str, np.ndarray]:
     """Clip, action and source of each sample, without decoding a frame: str [N]."""
     keys = ("clip", "action", "source")
-    batches = list(pipeline.targets(data, split, 256).as_numpy_iterator())
-    columns = {key: np.concatenate([b[key] for b in batches]) for key in keys}
+    columns = pipeline.read_columns(data, split, *keys)
     return {
         key: np.array([value.decode(errors="backslashreplace") for value in column])
-        for key, column in columns.items()
+        for key, column in zip(keys, columns, strict=True)
     }
 
 

@@ -58,14 +58,10 @@ def choose_samples(data: DataDir, split: str, max_per_clip: int = 0) -> Choice:
     Raises:
       InputError: the split holds no sample.
     """
-    batches = list(pipeline.targets(data, split, 256).as_numpy_iterator())
-    clips, sources, places = (
-        np.concatenate([batch[key] for batch in batches])
-        for key in ("clip", "source", "frame_index")
+    *columns, places = pipeline.read_columns(
+        data, split, "clip", "source", "frame_index"
     )
-    clips, sources = (
-        [os.fsdecode(name) for name in names] for names in (clips, sources)
-    )
+    clips, sources = ([os.fsdecode(name) for name in names] for names in columns)
     names, first, rows = np.unique(clips, return_index=True, return_inverse=True)
     chosen = []
     for row in range(len(names)):
