@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from motionflow.generate.likeness import IDENTICAL
 from motionflow.labels.flow import make_flow_function, to_grid
 from motionflow.media.continuity import mark_breaks
 from motionflow.media.video import fit_frame, iter_frames
 from motionflow.scoring.bootstrap import interval
 
 SIZE, GRID = 200, 20
-IDENTICAL = 100.0  # dB, of frames that do not differ
 MOVING = 0.5  # pixels a frame
 WINDOW = 11  # of SSIM, whose map has no border of half a window
 

@@ -10,6 +10,7 @@ for both of them cancels out.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -94,18 +95,23 @@ class Estimate:
     def __getitem__(self, place: int) -> "Estimate":
         return Estimate(self.value[place], self.draws[:, place])
 
+    @functools.cached_property
+    def bounds(self) -> np.ndarray:
+        """The interval of each value, [..., 2]."""
+        return np.moveaxis(interval(self.draws), 0, -1)
+
     def plain(self) -> Any:
         """The value for JSON."""
         return plain(self.value)
 
     def interval(self) -> Any:
         """[low, high] for JSON, of each value."""
-        return plain(np.moveaxis(interval(self.draws), 0, -1))
+        return plain(self.bounds)
 
     def verdict(self, larger_is_better: bool) -> Any:
         """`verdict` on each value, as a difference."""
-        bounds = np.moveaxis(interval(self.draws), 0, -1)
-        flat = [verdict(pair, larger_is_better) for pair in bounds.reshape(-1, 2)]
+        pairs = self.bounds.reshape(-1, 2)
+        flat = [verdict(pair, larger_is_better) for pair in pairs]
         return flat if self.value.ndim else flat[0]
 
 

@@ -1,6 +1,6 @@
 """Everything measured on a split, before it is boiled down to scores.
 
-    rows.evaluate --> Evaluation --> save, load, pool --> summary.py
+    assessment.evaluate --> Evaluation --> save, load, pool --> summary.py
 
 Kept clip by clip, so that evaluations of several folds can be pooled and intervals
 drawn afterwards, without running a model again.

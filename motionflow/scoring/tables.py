@@ -1,4 +1,4 @@
-"""Summaries -> tables to read: what metrics.json and comparison.json hold.
+"""A summary -> tables to read: what metrics.json holds.
 
 Of an evaluation one row for the model and one for every rival and baseline, a column
 for each of some scores; `scores.SCORES` says how they are called and printed.
@@ -10,6 +10,7 @@ from typing import Any
 from motionflow.drawing.tables import Table, number, percent
 from motionflow.scoring.cells import MASKS
 from motionflow.scoring.scores import (
+    BY_ACTION,
     COMPARED,
     MODEL,
     NUM_FUTURES,
@@ -232,7 +233,7 @@ def _reliability(summary: Summary) -> Table:
 
 
 def _by_action(summary: Summary) -> Table:
-    epe, *others = columns("epe_nz", "dir_nz", "ori_nz", "top5_nz", "skill_all")
+    epe, *others = BY_ACTION
     rows = []
     for action, one in summary["actions"].items():
         model, zero = (one["scores"][name] for name in (MODEL, ZERO))

@@ -79,7 +79,7 @@ def make_signatures(
     """Traces the signatures of a model.
 
     Args:
-      model: from frames [B, S, S, 3] to logits [B, cells, K].
+      model: from frames [B, S, S, 3] to logits [B, T, s, s, K].
       centers: float32 [K, 2], the codebook.
 
     Returns:
