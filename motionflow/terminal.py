@@ -6,6 +6,7 @@ with stderr_held_back(): ...   not even their C++ code
 """
 
 import contextlib
+import gc
 import importlib.abc
 import importlib.util
 import logging
@@ -94,9 +95,10 @@ def others_silenced() -> Iterator[None]:
 
 
 class _QuietImport(importlib.abc.MetaPathFinder):
-    """Holds standard error back while TensorFlow is imported.
+    """Holds standard error back while TensorFlow is imported, and the collector.
 
-    TensorFlow 2.21 writes some lines before it has read how much it should write.
+    TensorFlow 2.21 writes some lines before it has read how much it should write. What
+    an import makes stays: Python need not look through it for garbage again and again.
     """
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
@@ -109,11 +111,24 @@ class _QuietImport(importlib.abc.MetaPathFinder):
             load = spec.loader.exec_module
 
             def load_quietly(module: ModuleType) -> None:
-                with stderr_held_back():
+                with stderr_held_back(), _nothing_collected():
                     load(module)
 
             spec.loader.exec_module = load_quietly  # type: ignore[method-assign]
         return spec
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Makes no garbage collections; what is there in the end is not looked at again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager
