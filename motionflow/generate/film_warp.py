@@ -27,7 +27,6 @@ _SMOOTH = 0.015
 _HOLE = 1e-3
 
 
-@graph(reduce_retracing=True)
 def inverse(flow: tf.Tensor) -> tf.Tensor:
     """Where pixels came from, and as a third component the coverage, [B, H, W, 3]."""
 
@@ -38,7 +37,6 @@ def inverse(flow: tf.Tensor) -> tf.Tensor:
     return smoothly(invert, flow)
 
 
-@graph(reduce_retracing=True)
 def compose(offset: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """Where the frame `first(x + offset(x))` reads the first one once it has moved."""
 
@@ -135,9 +133,10 @@ def smoothly(function: Callable[..., tf.Tensor], *fields: tf.Tensor) -> tf.Tenso
         scale = tf.concat([scale, [1.0]], 0)[: found.shape[-1]]
         return _resized(found / scale, shape)
 
-    return tf.cond(
-        _are_smooth(fields, points), on_coarse_grid, lambda: function(*fields)
-    )
+    is_smooth = _are_smooth(fields, points)
+    if tf.executing_eagerly():  # a first film waits for the way that it goes only
+        return on_coarse_grid() if is_smooth else function(*fields)
+    return tf.cond(is_smooth, on_coarse_grid, lambda: function(*fields))
 
 
 def _stride(shape: tf.Tensor) -> tf.Tensor:

@@ -98,12 +98,12 @@ def fill(values: tf.Tensor, known: tf.Tensor, fallback: tf.Tensor) -> tf.Tensor:
     """
     # Pull: the means of blocks, of blocks of blocks, ..., and how much each knows.
     levels, factors = [(values, known)], []
+    planes = tf.concat([values, known[tf.newaxis]], axis=0)
     for factor in _needed_factors(*values.shape[-2:]):
-        values, known = _pool(values, factor), _pool(known, factor)
+        planes = _pool(planes, factor)
         # A quarter of a block that is known makes it as good as known.
-        share = tf.maximum(known, 0.25)
-        values, known = values / share, known / share
-        levels.append((values, known))
+        planes /= tf.maximum(planes[-1:], 0.25)
+        levels.append((planes[:-1], planes[-1]))
         factors.append(factor)
     # Push: what a level does not know is what the coarser one says, enlarged.
     values, known = levels.pop()
@@ -135,7 +135,10 @@ def _pool(planes: tf.Tensor, factor: int) -> tf.Tensor:
 def _widen(planes: tf.Tensor, factor: int, size: tf.Tensor) -> tf.Tensor:
     """Enlarges linearly, each value at the centre of its block, and cuts to size."""
     images, shape = _as_images(planes)
-    wide = tf.image.resize(images, factor * shape[-2:])[:, : size[0], : size[1]]
+    # `tf.image.resize` without what it makes sure of: a film waits for each operation.
+    wide = tf.raw_ops.ResizeBilinear(
+        images=images, size=factor * shape[-2:], half_pixel_centers=True
+    )[:, : size[0], : size[1]]
     return tf.reshape(wide, tf.concat([shape[:-2], size], 0))
 
 
