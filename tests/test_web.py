@@ -31,7 +31,7 @@ pytest.importorskip("flask", reason="the page needs flask")
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from motionflow.web.app import MAX_WAITING, make_app
+from motionflow.web.app import FILMS, MAX_WAITING, make_app
 
 pytestmark = pytest.mark.slow
 
@@ -539,6 +539,23 @@ def test_one_at_a_time_and_then_busy(monkeypatch):
         thread.join(30)
     assert sorted(statuses) == [200] * (MAX_WAITING + 1) + [503] * 2
     assert max(most) == 1
+
+
+def test_who_is_quick_waits_for_the_warm_up(monkeypatch):
+    monkeypatch.setattr(answer, "film", lambda *_: {})
+    app, statuses = make_app(Model(FakePredictor())), []
+
+    def post():
+        data = form(served.encoded(SQUARE))
+        statuses.append(app.test_client().post("/film", data=data).status_code)
+
+    thread = threading.Thread(target=post)
+    with app.extensions[FILMS].take():  # as the server does while it warms up
+        thread.start()
+        thread.join(0.3)
+        assert not statuses
+    thread.join(30)
+    assert statuses == [200]
 
 
 def test_a_turn_is_given_back_after_an_error():

@@ -32,6 +32,7 @@ from motionflow.web.turns import BusyError, GoneError, Turns
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 MAX_WAITING = 3
 KINDS = ("preview", "film", "gif")
+FILMS = "films"  # the extension that holds the turns of those who wait for a film
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
     "style-src 'self'; img-src 'self' data: blob:; media-src blob:; "
@@ -74,7 +75,8 @@ def make_app(model: Model, local_only: bool = True) -> flask.Flask:
     app.jinja_env.undefined = jinja2.StrictUndefined
     _add_guards(app, local_only)
     _add_page(app, model)
-    _add_answers(app, model)
+    app.extensions[FILMS] = Turns(MAX_WAITING)
+    _add_answers(app, model, app.extensions[FILMS])
     _add_refusals(app)
     return app
 
@@ -127,8 +129,8 @@ def _add_page(app: flask.Flask, model: Model) -> None:
         return _png(answer.confidence_scale())
 
 
-def _add_answers(app: flask.Flask, model: Model) -> None:
-    films, pictures = Turns(MAX_WAITING), Turns(MAX_WAITING)
+def _add_answers(app: flask.Flask, model: Model, films: Turns) -> None:
+    pictures = Turns(MAX_WAITING)
 
     @app.post("/picture")
     def picture() -> dict:

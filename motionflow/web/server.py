@@ -31,7 +31,7 @@ def serve(
         import waitress
 
         from motionflow.web import answer
-        from motionflow.web.app import make_app
+        from motionflow.web.app import FILMS, make_app
     except ImportError as error:
         raise InputError(
             f"the page needs {error.name}: pip install 'motionflow[serving]'"
@@ -57,7 +57,12 @@ def serve(
     listens = vars(server).get("effective_listen") or [server.getsockname()]
     name = f"[{host}]" if ":" in host else host
     announce(f"http://{name}:{listens[0][1]}")
-    # The page is open meanwhile; who is quick waits for it like for another visitor.
-    threading.Thread(target=answer.warm_up, args=[loaded], daemon=True).start()
+
+    def warm_up() -> None:
+        # The page is open meanwhile; who is quick waits as for another visitor.
+        with app.extensions[FILMS].take():
+            answer.warm_up(loaded)
+
+    threading.Thread(target=warm_up, daemon=True).start()
     server.run()
     raise KeyboardInterrupt("the page is closed")  # which the server answered by that
