@@ -15,6 +15,7 @@ Flags live in the registry that `main` is given. Nothing is read from absl's glo
 
 import contextlib
 import errno
+import gc
 import importlib
 import io
 import os
@@ -59,7 +60,9 @@ def run(verb: str, defaults: Mapping[str, Any] | None = None) -> NoReturn:
         command = load_command(verb)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    sys.exit(call(command, sys.argv[1:], defaults))
+    code = call(command, sys.argv[1:], defaults)
+    gc.freeze()  # the process ends: nobody need look for garbage once more
+    sys.exit(code)
 
 
 def call(

@@ -111,7 +111,7 @@ class _QuietImport(importlib.abc.MetaPathFinder):
             load = spec.loader.exec_module
 
             def load_quietly(module: ModuleType) -> None:
-                with stderr_held_back(), _nothing_collected():
+                with stderr_held_back(), nothing_collected():
                     load(module)
 
             spec.loader.exec_module = load_quietly  # type: ignore[method-assign]
@@ -119,7 +119,7 @@ class _QuietImport(importlib.abc.MetaPathFinder):
 
 
 @contextlib.contextmanager
-def _nothing_collected() -> Iterator[None]:
+def nothing_collected() -> Iterator[None]:
     """Makes no garbage collections; what is there in the end is not looked at again."""
     was_enabled = gc.isenabled()
     gc.disable()

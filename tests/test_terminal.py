@@ -1,5 +1,6 @@
 """Nobody but us writes to the terminal, whatever a command does."""
 
+import gc
 import os
 import re
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import pytest
 from PIL import Image
 
-from motionflow.terminal import stderr_held_back
+from motionflow.terminal import nothing_collected, stderr_held_back
 from tests import tiny_run
 from tests.conftest import texture
 
@@ -83,3 +84,17 @@ def test_an_error_brings_out_what_was_held_back(capfd):
     assert capfd.readouterr().err == "why it broke"
     os.write(2, b"as before")
     assert capfd.readouterr().err == "as before"
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_the_collector_works_afterwards_if_it_did_before(is_enabled):
+    try:
+        if not is_enabled:
+            gc.disable()
+        with pytest.raises(ValueError, match="broken"), nothing_collected():
+            assert not gc.isenabled()
+            raise ValueError("broken")
+        assert gc.isenabled() == is_enabled
+    finally:
+        gc.enable()
+        gc.unfreeze()
