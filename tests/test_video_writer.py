@@ -2,7 +2,6 @@
 
 import io
 import resource
-import threading
 from fractions import Fraction
 
 import av
@@ -105,32 +104,6 @@ def test_an_absurd_rate_gives_a_film_all_the_same(tmp_path, fps):
     opened = video.open_video(tmp_path / "a.mp4")
     assert opened.num_frames == 5
     assert opened.timing.rate == pytest.approx(fps, rel=0.01)
-
-
-@pytest.mark.parametrize("position", [0, 1, 4])
-def test_what_cannot_be_encoded_is_said_and_leaves_nothing(tmp_path, position):
-    frames = list(moving_square((4, 0), 5, seed=2))
-    frames[position] = frames[position].astype(np.float32)
-    with pytest.raises(ValueError, match="float32"):
-        video_writer.write_video(tmp_path / "a.mp4", frames, fps=10)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_frame_is_encoded_while_the_next_is_computed(monkeypatch, tmp_path):
-    encoded, to_yuv = threading.Event(), video_writer._to_yuv
-
-    def noted(*arguments):
-        encoded.set()
-        return to_yuv(*arguments)
-
-    def frames():
-        yield texture(0, 32, 48)
-        assert encoded.wait(10), "nobody took the first frame"
-        yield texture(1, 32, 48)
-
-    monkeypatch.setattr(video_writer, "_to_yuv", noted)
-    video_writer.write_video(tmp_path / "a.mp4", frames(), fps=10)
-    assert len(list(video.iter_frames(tmp_path / "a.mp4"))) == 2
 
 
 def test_a_rate_that_is_no_whole_number(tmp_path):

@@ -10,8 +10,7 @@ is damaged or unknown never stops a film: what is lost is said.
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -24,9 +23,7 @@ from motionflow.files.outputs import check_file
 from motionflow.media.video import open_container
 
 VIDEO_OUTPUTS = (".mp4", ".gif")
-# Of x264: hardly to be told from the original. Looking further ahead, it would begin
-# with a short film when that is at its end.
-_QUALITY = {"crf": "10", "rc-lookahead": "10"}
+_QUALITY = {"crf": "10"}  # of x264: hardly to be told from the original
 _TICKS = {"movie_timescale": "90000"}  # a film of a millisecond would be empty
 # Matrix, primaries and transfer by ITU-T H.273.
 _HD = {"colorspace": 1, "color_primaries": 1, "color_trc": 1}
@@ -98,8 +95,7 @@ def write_mp4(
         sound = None
         if sound_of:
             sound = stack.enter_context(open_sound(sound_of, container))
-
-        def encode(number: int, pixels: np.ndarray) -> None:
+        for number, pixels in enumerate(frames):
             if not number:
                 _set_up(stream, pixels.shape[0], pixels.shape[1])
             frame = _to_yuv(pixels, stream)
@@ -107,23 +103,7 @@ def write_mp4(
             container.mux(stream.encode(frame))
             if sound:
                 sound.play_until((number + 1) / rate)
-
-        _call_beside(encode, frames)
         container.mux(stream.encode(None))
-
-
-def _call_beside(
-    function: Callable[[int, np.ndarray], None], frames: Iterable[np.ndarray]
-) -> None:
-    """Calls with each number and frame, in order, while the next one is computed."""
-    with ThreadPoolExecutor(1) as thread:
-        call = None
-        for number, pixels in enumerate(frames):
-            if call:
-                call.result()  # raises what went wrong
-            call = thread.submit(function, number, pixels)
-        if call:
-            call.result()
 
 
 def _set_up(stream: Any, height: int, width: int) -> None:
