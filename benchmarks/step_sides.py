@@ -27,7 +27,7 @@ from motionflow.models.losses import cross_entropy
 from motionflow.models.network import build_model
 from motionflow.models.run_dir import RunDir
 from motionflow.training import devices
-from motionflow.training.preparation import make_optimizer
+from motionflow.training.optimizers import make_optimizer
 from motionflow.training.settings import Settings
 from motionflow.training.trainer import Trainer, make_schedule
 

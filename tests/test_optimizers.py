@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.models.convnext import LayerScale
-from motionflow.training.preparation import Schedule, make_optimizer
+from motionflow.training.optimizers import Schedule, make_optimizer
 
 
 def rates(schedule, steps):
@@ -67,6 +67,24 @@ def test_adam_is_the_reports():
     assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.9, 0.999, 1e-8)
     # Equal gradients: each step is the rate.
     assert step_twice(optimizer) == pytest.approx(1 - 0.2, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_one_operation_does_what_keras_does(name):
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=(7, 5)), rng.normal(size=(6, 7, 5))
+    schedule = Schedule("drop", 0.1, total=9, decay=3)
+    theirs = getattr(keras.optimizers, name)(schedule, epsilon=1e-8)
+    weights = [tf.Variable(np.float32(start), name="kernel") for _ in range(2)]
+    rare = tf.IndexedSlices(np.float32(gradients[0][:2]), [3, 6], [7, 5])
+    for optimizer, weight in zip(
+        (make_optimizer(name.lower(), schedule, 0.004), theirs), weights, strict=True
+    ):
+        for gradient in (*gradients, rare):
+            change = gradient if gradient is rare else tf.constant(np.float32(gradient))
+            optimizer.apply_gradients([(change, weight)])
+    np.testing.assert_allclose(*weights, atol=1e-5)
+    assert np.abs(weights[0] - start).max() > 0.1
 
 
 def kernels_and_others():

@@ -192,6 +192,21 @@ def output_size(size: int, kernel: int, stride: int, pad: int) -> int:
     return (size + 2 * pad - kernel) // stride + 1
 
 
+class _L2(keras.regularizers.Regularizer):
+    """0.5 * l2 * |w|^2 in one pass through the weights; Keras' makes their squares."""
+
+    def __init__(self, l2: float):
+        self._l2 = l2
+
+    def __call__(self, weights: tf.Tensor) -> tf.Tensor:
+        """The penalty, a scalar."""
+        return self._l2 * tf.nn.l2_loss(weights)
+
+    def get_config(self) -> dict[str, float]:
+        """What it was made with."""
+        return {"l2": self._l2}
+
+
 def l2_penalty(l2: float) -> keras.regularizers.Regularizer | None:
     """L2 regularisation as Torch7 counts it: `l2` * w is added to the gradient of w.
 
@@ -199,7 +214,7 @@ def l2_penalty(l2: float) -> keras.regularizers.Regularizer | None:
     the moments), which is the gradient of 0.5 * l2 * |w|^2. It decays every parameter;
     here kernels only, as is usual now: biases and batch normalisation stay free.
     """
-    return keras.regularizers.L2(0.5 * l2) if l2 else None
+    return _L2(l2) if l2 else None
 
 
 def kernel_options(l2: float) -> dict[str, Any]:
