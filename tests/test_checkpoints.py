@@ -24,6 +24,7 @@ class Run:
         self.model.weights[0].assign([[value]])
         self.progress.step = step
         self.checkpoints.save()
+        self.checkpoints.finish()
 
     def finish_epoch(self, cross_entropy):
         row = {"epoch": self.progress.epoch + 1}
@@ -31,6 +32,7 @@ class Run:
             row["val_cross_entropy"] = cross_entropy
         self.progress.finish_epoch(row)
         self.checkpoints.save_best()
+        self.checkpoints.finish()
         self.run_dir.write_history(self.progress.rows)
 
 

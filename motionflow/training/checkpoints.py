@@ -3,7 +3,8 @@
     model, its metrics, optimizer, progress  <->  R/checkpoints/step-<steps so far>
     the weights of the best epochs            ->  R/checkpoints/best/epoch-<epoch>
 
-A checkpoint can be taken after any step. The metrics are in it because an epoch's
+A checkpoint can be taken after any step; it is a copy, which a thread writes while the
+training goes on. The metrics are in it because an epoch's
 metrics are sums over its steps; the dropout's state is a weight of the model; order and
 augmentation of the images follow from the place. So a resumed training is, bit for bit
 on one CPU device, the one that was not interrupted.
@@ -13,7 +14,8 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from motionflow.compat import keras
 from motionflow.errors import InputError, NotWritten
 from motionflow.files import drafts
 from motionflow.models.run_dir import DAMAGE, RunDir, warn_damaged
+from motionflow.training.snapshot import Snapshot
 
 
 class Progress(tf.train.experimental.PythonState):
@@ -135,19 +138,27 @@ class Checkpoints:
         # Slots exist from here on, so that restoring can insist on all of them.
         model.optimizer.build(model.trainable_variables)
         weights = {"model": model, "average": average} if average else {"model": model}
-        self._checkpoint = tf.train.Checkpoint(
-            **weights,
-            optimizer=model.optimizer,
-            metrics={metric.name: metric for metric in model.metrics},
-            progress=progress,
-        )
-        self._weights = tf.train.Checkpoint(**weights)
+        items = weights | {
+            "optimizer": model.optimizer,
+            "metrics": {metric.name: metric for metric in model.metrics},
+            "progress": progress,
+        }
+        self._checkpoint = tf.train.Checkpoint(**items)
+        self._writer = ThreadPoolExecutor(max_workers=1)
+        self._unfinished: list[Future] = []
+        # In the thread, which has no strategy.
+        self._snapshot = self._writer.submit(Snapshot, self._checkpoint).result()
+        copies = self._snapshot.items
+        self._weights = tf.train.Checkpoint(**{name: copies[name] for name in weights})
         folder = str(run_dir.checkpoints)
         if not is_chief:
             folder = tempfile.mkdtemp(prefix="motionflow-")
         self._folder = folder
         self._manager = tf.train.CheckpointManager(
-            self._checkpoint, folder, max_to_keep=num_last, checkpoint_name="step"
+            tf.train.Checkpoint(**copies),
+            folder,
+            max_to_keep=num_last,
+            checkpoint_name="step",
         )
 
     def restore(self) -> None:
@@ -169,26 +180,55 @@ class Checkpoints:
             )
 
     def save(self) -> None:
-        """Saves everything under the number of steps since the first epoch."""
-        step = self._progress.num_steps
-        with self._writing(f"step-{step}"):
-            self._manager.save(checkpoint_number=step)
+        """Saves everything under the number of steps since the first epoch.
+
+        What lies in memory is copied, and written beside what the caller does next.
+
+        Raises:
+          NotWritten: what was saved before could not be written.
+        """
+        self.finish()
+        self._snapshot.take()
+        self._write(f"step-{self._progress.num_steps}", self._save)
 
     def save_best(self) -> None:
-        """Keeps the weights if the last epoch is among the best."""
+        """Keeps what was saved last if the last epoch is among the best."""
         rows = self._progress.rows
         if not self._num_best or "val_cross_entropy" not in rows[-1]:
             return
         ranked = sorted(rows, key=lambda row: row["val_cross_entropy"])
         best = {f"epoch-{row['epoch']}" for row in ranked[: self._num_best]}
-        folder = Path(self._folder, "best")
         if f"epoch-{rows[-1]['epoch']}" in best:
-            name = f"best/epoch-{rows[-1]['epoch']}"
-            with self._writing(name):
-                self._weights.write(str(Path(self._folder, name)))
-        for file in folder.glob("epoch-*"):
+            self._write(f"best/epoch-{rows[-1]['epoch']}", self._weights.write)
+        self._unfinished.append(self._writer.submit(self._remove_all_but, best))
+
+    def finish(self) -> None:
+        """Waits until everything is written.
+
+        Raises:
+          NotWritten: something could not be.
+        """
+        while self._unfinished:
+            self._unfinished.pop(0).result()
+
+    close = finish
+
+    def _save(self, path: str) -> None:
+        self._manager.save(checkpoint_number=int(path.rpartition("-")[2]))
+
+    def _remove_all_but(self, best: set[str]) -> None:
+        for file in Path(self._folder, "best").glob("epoch-*"):
             if file.name.split(".")[0] not in best:
                 file.unlink()
+
+    def _write(self, name: str, write: Callable[[str], None]) -> None:
+        """Lets the thread write a checkpoint of this name."""
+
+        def work() -> None:
+            with self._writing(name):
+                write(str(Path(self._folder, name)))
+
+        self._unfinished.append(self._writer.submit(work))
 
     @contextlib.contextmanager
     def _writing(self, name: str) -> Iterator[None]:

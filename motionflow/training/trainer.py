@@ -201,6 +201,7 @@ class Trainer:
         with (
             keeper.answering_signals(),
             contextlib.closing(bar),
+            contextlib.closing(self._checkpoints),
             self.strategy.scope(),
         ):
             while progress.epoch < settings.epochs:
