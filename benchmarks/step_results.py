@@ -6,8 +6,11 @@
 Convolutions and fully connected layers count, two operations a multiplication and
 addition. A step computes each layer's output, the gradient of its weights and the
 gradient of its input, which cost the same; nobody needs that of the frames. Biases,
-normalisation, activations, pooling and the optimizer are left out: together they are a
-few operations a value, and peak rates are measured on matrices.
+normalisation, activations and pooling are left out: together they are a few operations
+a value, and peak rates are measured on matrices.
+
+No step can be faster than its floor: these operations at the peak, and then Adam, which
+reads weight, gradient and moments from memory and writes the first and the last.
 """
 
 import dataclasses
@@ -19,7 +22,8 @@ from motionflow.drawing.tables import markdown_table
 BARE, TRAINING = "bare step", "training"
 EAGER, COMPILED = "PyTorch eager", "PyTorch compiled"
 TENSORFLOW, PYTORCH = "TensorFlow", "PyTorch"
-HEAD = ["", "s a step", "images/s", "GFLOP/s", "of the peak", "PyTorch's best = 1"]
+HEAD = ["", "s a step", "images/s", "of the peak", "of the floor", "PyTorch's best = 1"]
+ADAM_BYTES = 7 * 4  # a weight
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,9 +36,12 @@ class Results:
       flops: operations of a step on one image.
       turns: seconds of the turns of `BARE` and, with PyTorch, `EAGER` and `COMPILED`.
       epochs: seconds of the training's epochs, turns of as many steps.
-      breaks: seconds between two epochs.
+      breaks: seconds between two epochs, with the writing of a checkpoint.
+      stops: seconds of them in which the training stands still.
       checkpoint_steps: steps from one checkpoint to the next.
       products: operations a second of matrix products, by library.
+      num_weights: that the optimizer changes.
+      memory_rate: bytes a second, of a sum of two large vectors into one of them.
     """
 
     batch_size: int
@@ -43,13 +50,22 @@ class Results:
     turns: dict[str, list[float]]
     epochs: list[float]
     breaks: list[float]
+    stops: list[float]
     checkpoint_steps: int
     products: dict[str, list[float]]
+    num_weights: int
+    memory_rate: float
 
     @property
     def peaks(self) -> dict[str, float]:
         """Operations a second of each library's fastest matrix product."""
         return {library: max(rates) for library, rates in self.products.items()}
+
+    @property
+    def floor(self) -> float:
+        """Seconds of a step that only multiplies and changes weights."""
+        products = self.batch_size * self.flops / max(self.peaks.values())
+        return products + self.num_weights * ADAM_BYTES / self.memory_rate
 
     @property
     def checkpoint_seconds(self) -> float:
@@ -77,20 +93,25 @@ class Results:
         rows = []
         for name, seconds in steps.items():
             images = self.batch_size / seconds
-            rate = images * self.flops
-            row = [name, f"{seconds:.3f}", f"{images:.2f}", f"{rate / 1e9:.1f}"]
-            row.append(f"{rate / max(peaks.values()):.1%}")
+            row = [name, f"{seconds:.3f}", f"{images:.2f}"]
+            row.append(f"{images * self.flops / max(peaks.values()):.1%}")
+            row.append(f"{self.floor / seconds:.1%}")
             row.append(f"{min(rivals) / seconds:.2f}" if rivals else "-")
             rows.append(row)
         products = [f"{library} {rate / 1e9:.1f}" for library, rate in peaks.items()]
         return [
             f"Peak {max(peaks.values()) / 1e9:.1f} GFLOP/s ({', '.join(products)}); "
             f"{self.flops / 1e9:.2f} GFLOP an image and step",
+            f"Floor {self.floor:.3f} s a step, with "
+            f"{self.num_weights * ADAM_BYTES / 1e9:.2f} GB at "
+            f"{self.memory_rate / 1e9:.1f} GB/s",
             "",
             *markdown_table(HEAD, rows),
             "",
             f"Training costs {self.overhead:.1%} on top of the bare step, checkpoints "
-            f"{self.checkpoint_seconds / steps[BARE]:.1%} of that.",
+            f"{self.checkpoint_seconds / steps[BARE]:.1%} of that if their writing, "
+            f"which goes on beside it, is counted: {min(self.breaks):.2f} s in all, "
+            f"{min(self.stops):.2f} s without.",
         ]
 
 

@@ -32,6 +32,7 @@ from motionflow.training.settings import Settings
 from motionflow.training.trainer import Trainer, make_schedule
 
 NUM_PRODUCTS = 5
+VECTOR_SIZE = 2**26
 SCRIPT = Path(__file__).with_name("step_torch.py")
 _FIND = "import importlib.util, sys; sys.exit(not importlib.util.find_spec('torch'))"
 
@@ -88,7 +89,9 @@ class WholeTraining:
         and the wait for the first batch.
       breaks: seconds between the steps of two epochs: checkpoint, history.csv, a new
         dataset and its first batch. An epoch here is a few steps only, so these are
-        kept apart.
+        kept apart. The checkpoint is written to its end before anybody has a turn,
+        which a training does not wait for.
+      stops: the same without that wait.
       input_share: of the steps' time, spent waiting for batches.
     """
 
@@ -96,6 +99,7 @@ class WholeTraining:
         self._trainer = Trainer(settings)
         self._run_dir = RunDir(settings.run_dir)
         self.breaks: list[float] = []
+        self.stops: list[float] = []
 
     def run(self, others: Callable[[], None]) -> None:
         """Trains to the end; calls `others` before each epoch's first step.
@@ -108,15 +112,18 @@ class WholeTraining:
 
         def step_after_others(iterator):
             nonlocal ended
-            is_first, begin = self._trainer.progress.step == 0, time.perf_counter()
+            is_first, stopped = self._trainer.progress.step == 0, time.perf_counter()
             if is_first:
+                self._trainer.checkpoints.finish()
+                written = time.perf_counter()
                 others()
-                turn = time.perf_counter() - begin
+                turn = time.perf_counter() - stopped
             logs = step(iterator)
             if is_first:
                 first_batch = model.input_clock.read()
                 left_out.append(turn + first_batch)
-                self.breaks.append(begin - ended + first_batch)
+                self.breaks.append(written - ended + first_batch)
+                self.stops.append(stopped - ended + first_batch)
             ended = time.perf_counter()
             return logs
 
@@ -141,6 +148,17 @@ def product_seconds(size: int, precision: str) -> float:
         tf.linalg.matmul(left, right)
         seconds.append(time.perf_counter() - begin)
     return min(seconds)
+
+
+def memory_rate() -> float:
+    """Bytes a second of vectors that no cache holds: two are read, one is written."""
+    total, more = (tf.Variable(tf.zeros([VECTOR_SIZE])) for _ in range(2))
+    seconds = []
+    for _ in range(NUM_PRODUCTS):
+        begin = time.perf_counter()
+        total.assign_add(more)
+        seconds.append(time.perf_counter() - begin)
+    return 3 * 4 * VECTOR_SIZE / min(seconds)
 
 
 def has_torch(python: str) -> bool:

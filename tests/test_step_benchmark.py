@@ -106,35 +106,42 @@ def test_results_by_hand():
         turns={BARE: [1.2, 1.0], EAGER: [2.0, 2.4], COMPILED: [1.5, 1.6]},
         epochs=[1.1, 1.04],
         breaks=[2.0, 1.0],
+        stops=[0.2, 0.3],
         checkpoint_steps=100,
         products={"TensorFlow": [90e9, 100e9], "PyTorch": [80e9, 70e9]},
+        num_weights=50_000_000,
+        memory_rate=28e9,
     )
     # 0.5 s a bare step; 0.52 s and a hundredth of a second in training.
     assert results.overhead == pytest.approx(0.06)
     lines = "\n".join(results.lines())
+    # 0.4 s of products, and 1.4 GB in 0.05 s.
+    assert "Floor 0.450 s a step, with 1.40 GB at 28.0 GB/s" in lines
     assert "Peak 100.0 GFLOP/s (TensorFlow 100.0, PyTorch 80.0)" in lines
     assert cells(lines, BARE) == [
         "0.500",
         "20.00",
-        "80.0",
         "80.0%",
+        "90.0%",
         "1.50",
     ]
     assert cells(lines, TRAINING)[0] == "0.530"
     assert cells(lines, EAGER)[-1] == "0.75"
     assert cells(lines, COMPILED)[-1] == "1.00"
     assert "costs 6.0% on top of the bare step, checkpoints 2.0% of" in lines
+    assert "1.00 s in all, 0.20 s without" in lines
 
 
 class SleepingTrainer:
     """Stands for a trainer: 2 epochs of 3 steps of 0.1 s and 0.2 s between them.
 
-    It waits 0.2 s for the first batch of an epoch, 0.05 s for each of the others.
+    It waits 0.2 s for the first batch of an epoch, 0.05 s for each of the others. A
+    checkpoint is written 0.3 s after it was taken.
     """
 
     def __init__(self, chosen):
         self.run_dir, self.model, self.waited = RunDir(chosen.run_dir), self, 0.0
-        self.input_clock = self.progress = self
+        self.input_clock = self.progress = self.checkpoints = self
         self.step = 0
 
     def make_train_function(self):
@@ -144,6 +151,9 @@ class SleepingTrainer:
         wait = 0.05 if self.step else 0.2
         self.waited += wait
         time.sleep(0.1 + wait)
+
+    def finish(self):
+        time.sleep(0.3)
 
     def read(self):
         waited, self.waited = self.waited, 0.0
@@ -169,7 +179,8 @@ def test_neither_others_turns_nor_the_first_batch_are_steps(monkeypatch, tmp_pat
     training.run(lambda: time.sleep(0.5))
     # Three steps of 0.1 s, and two waits of 0.05 s.
     assert training.epochs == pytest.approx([0.4, 0.4], abs=0.1)
-    assert training.breaks[1] == pytest.approx(0.2 + 0.2, abs=0.1)
+    assert training.breaks[1] == pytest.approx(0.2 + 0.3 + 0.2, abs=0.1)
+    assert training.stops[1] == pytest.approx(0.2 + 0.2, abs=0.1)
     assert training.input_share == pytest.approx(0.1 / 0.4, rel=0.3)
 
 
@@ -186,9 +197,10 @@ def test_without_pytorch():
     assert done.returncode == 0, done.stderr
     assert "PyTorch left out: false has none" in done.stdout
     assert "0.06 GFLOP an image and step" in done.stdout
-    seconds, images, rate, fraction, ratio = cells(done.stdout, BARE)
+    seconds, images, *fractions, ratio = cells(done.stdout, BARE)
     assert float(images) == pytest.approx(2 / float(seconds), rel=0.1)
-    assert ratio == "-" and float(rate) > 0 and 0 < float(fraction[:-1]) < 100
+    peak, floor = (float(fraction.rstrip("%")) for fraction in fractions)
+    assert ratio == "-" and 0 < peak < floor < 100
     assert cells(done.stdout, TRAINING)
 
 

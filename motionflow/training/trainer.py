@@ -80,6 +80,7 @@ class Trainer:
       schedule: the learning rate of each step.
       model: what is trained.
       evaluated: what is validated and kept: the average of the weights, or `model`.
+      checkpoints: what is saved, from `run` on.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class Trainer:
         settings, progress = self.settings, self.progress
         average = self.evaluated if settings.ema_decay else None
         with self.strategy.scope():
-            self._checkpoints = Checkpoints(
+            self.checkpoints = Checkpoints(
                 self.run_dir,
                 self.model,
                 average,
@@ -145,7 +146,7 @@ class Trainer:
             averaging = average and WeightAverage(
                 self.model, average, settings.ema_decay
             )
-            self._checkpoints.restore()
+            self.checkpoints.restore()
         if progress.epoch >= settings.epochs:
             # A cosine is at its end, whatever comes.
             can_go_on = settings.learning_rate_schedule != "cosine"
@@ -201,7 +202,7 @@ class Trainer:
         with (
             keeper.answering_signals(),
             contextlib.closing(bar),
-            contextlib.closing(self._checkpoints),
+            contextlib.closing(self.checkpoints),
             self.strategy.scope(),
         ):
             while progress.epoch < settings.epochs:
@@ -303,7 +304,7 @@ class Trainer:
             }
         )
         self._save()
-        self._checkpoints.save_best()
+        self.checkpoints.save_best()
 
     def _report_epoch(self, board: Board, confusion: np.ndarray) -> None:
         row, still = self.progress.rows[-1], self.data.codebook.zero_index
@@ -319,4 +320,4 @@ class Trainer:
 
     def _save(self) -> None:
         self._read_clock()
-        self._checkpoints.save()
+        self.checkpoints.save()
