@@ -2,17 +2,18 @@
 
     python benchmarks/extraction.py VIDEO_DIR
 
-Three measurements on the videos of VIDEO_DIR, chosen evenly from its list (0 clips
-leave one out):
+Measurements on the videos of VIDEO_DIR, chosen evenly from its list (0 clips leave one
+out):
 
-overhead  one process, DeepFlow. Each clip's samples are made and saved, and right after
-          that come the bare DeepFlow calls alone, on the same frames. Overhead is the
-          share of the whole that is not flow. The stages are also run one by one, to
-          show where it goes: a second estimate, apart from the first. Where other
-          programs run, the processor's seconds tell more than the clock's.
+overhead  one process, DeepFlow or --flow_method. Each clip's samples are made and
+          saved, and right after that come the bare flow calls alone, on the same
+          frames. Overhead is the share of the whole that is not flow. The stages are
+          also run one by one, to show where it goes: a second estimate, apart from the
+          first. Where other programs run, the processor's seconds tell more.
 workers   the same clips with one worker and with two. The limit of the machine is what
           two processes reach that do nothing but DeepFlow.
 memory    one worker, 200 clips with DIS: the worker's resident memory after each clip.
+shards    with --num_samples: see finished_samples.py.
 
 With the defaults each takes one to three minutes on two idle cores. Sample clips serve
 as well as real ones:
@@ -22,6 +23,8 @@ as well as real ones:
 """
 
 import argparse
+import dataclasses
+import functools
 import multiprocessing
 import os
 import tempfile
@@ -40,13 +43,13 @@ from motionflow.labels.extraction import (
     extract_clips,
     make_pool,
 )
-from motionflow.labels.flow import to_grid
+from motionflow.labels.flow import FLOW_METHODS, to_grid
 from motionflow.labels.options import LabelOptions
 from motionflow.labels.samples import encode_frame, extract_samples
 from motionflow.media.continuity import mark_breaks
 from motionflow.media.video import fit_frame, open_video
 
-MAX_OVERHEAD = 0.1
+MAX_OVERHEAD = {"deepflow": 0.1, "dis": 0.25}
 MIN_SPEEDUP = 1.85
 SHOWN_CLIPS = 10, 50, 100, 150, 200
 LABELS = LabelOptions()
@@ -70,17 +73,21 @@ def choose(clips: Sequence[Clip], count: int) -> list[Clip]:
     return [clips[(2 * i + 1) * len(clips) // (2 * count)] for i in range(count)]
 
 
-def bare_flow(grays: list[np.ndarray], starts: np.ndarray) -> list[list[np.ndarray]]:
-    """DeepFlow from each start to the frames after it, and nothing else."""
-    deepflow = cv2.optflow.createOptFlow_DeepFlow()
+def bare_flow(
+    grays: list[np.ndarray], starts: np.ndarray, method: str
+) -> list[list[np.ndarray]]:
+    """Flow from each start to the frames after it, and nothing else."""
+    algorithm = FLOW_METHODS[method]()
     gaps = range(1, LABELS.flow_frames + 1)
     return [
-        [deepflow.calc(grays[start], grays[start + gap], None) for gap in gaps]
+        [algorithm.calc(grays[start], grays[start + gap], None) for gap in gaps]
         for start in starts
     ]
 
 
-def take_apart(video: Path, starts: np.ndarray, stages: Stages) -> np.ndarray:
+def take_apart(
+    video: Path, starts: np.ndarray, method: str, stages: Stages
+) -> np.ndarray:
     """Makes a clip's labels stage by stage; returns them, float32 [N, g, g, 2]."""
     opened = stages.run("read time stamps", open_video, video)
     frames = stages.run("decode", lambda: list(opened.read()))
@@ -89,7 +96,7 @@ def take_apart(video: Path, starts: np.ndarray, stages: Stages) -> np.ndarray:
     )
     stages.run("find cuts and duplicates", lambda: list(mark_breaks(fitted)))
     grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in fitted]
-    flows = stages.run("flow", bare_flow, grays, starts)
+    flows = stages.run("flow", bare_flow, grays, starts, method)
     grids = stages.run(
         "average and grid",
         lambda: [
@@ -104,29 +111,30 @@ def take_apart(video: Path, starts: np.ndarray, stages: Stages) -> np.ndarray:
     return np.reshape(np.array(grids, np.float32), (-1, *grids[0].shape))
 
 
-def measure_overhead(video_dir: Path, clips: list[Clip]) -> None:
+def measure_overhead(video_dir: Path, clips: list[Clip], method: str) -> None:
     """Prints the share of one worker's time that is not flow."""
+    labels = dataclasses.replace(LABELS, flow_method=method)
     stages, num_samples = Stages(), 0
     with tempfile.TemporaryDirectory() as folder:
         for clip in clips:
             video = video_dir / clip.path
-            samples = stages.run("whole", extract_samples, video, LABELS)
+            samples = stages.run("whole", extract_samples, video, labels)
             stages.run("save", samples.save, Path(folder, "samples.npz"))
             if not samples.frames:
                 continue  # time without any flow: it counts as overhead
             num_samples += len(samples.frames)
-            flow = take_apart(video, samples.frame_indices, stages)
+            flow = take_apart(video, samples.frame_indices, method, stages)
             if not np.array_equal(flow, samples.flow):
                 raise RuntimeError(f"{clip.path}: not the flow of the same frames")
     whole, flow = stages.pop("whole") + stages["save"], stages.pop("flow")
     rows = {
         "the whole": whole,
-        "bare DeepFlow calls": flow,
+        "bare flow calls": flow,
         "**overhead**": whole - flow,
         **dict(sorted(stages.items(), key=lambda stage: -stage[1][0])),
         "these stages together": sum(stages.values()),
     }
-    title = f"## Overhead: {len(clips)} clips, {num_samples} samples"
+    title = f"## Overhead, {method}: {len(clips)} clips, {num_samples} samples"
     cells = [
         [
             name,
@@ -138,7 +146,7 @@ def measure_overhead(video_dir: Path, clips: list[Clip]) -> None:
         for name, (clock, processor) in rows.items()
     ]
     print_table(["", "s", "share", "processor s", "share"], cells, title)
-    print(f"\nTarget: under {MAX_OVERHEAD:.0%}.")
+    print(f"\nTarget: under {MAX_OVERHEAD[method]:.0%}.")
 
 
 def flow_seconds(num_calls: int) -> float:
@@ -236,19 +244,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video_dir", type=Path, help="a folder of videos")
     parser.add_argument("--num_overhead_clips", type=int, default=8)
+    parser.add_argument("--flow_method", default="deepflow", choices=MAX_OVERHEAD)
     parser.add_argument("--num_workers_clips", type=int, default=16)
     parser.add_argument("--num_memory_clips", type=int, default=200)
+    parser.add_argument("--num_samples", type=int, default=0, help="to make shards of")
+    parser.add_argument("--num_finished_clips", type=int, default=400)
     args = parser.parse_args()
     print(machine(OpenCV=cv2.__version__))
     clips = find_folder_clips(args.video_dir)
+    overhead = functools.partial(measure_overhead, method=args.flow_method)
     for measure, count in (
-        (measure_overhead, args.num_overhead_clips),
+        (overhead, args.num_overhead_clips),
         (measure_workers, args.num_workers_clips),
         (measure_memory, args.num_memory_clips),
     ):
         if count:
             measure(args.video_dir, choose(clips, count))
             print(f"Load at the end: {os.getloadavg()[0]:.1f}.", flush=True)
+    if args.num_samples:
+        # Imports TensorFlow, which no worker above should do.
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        from finished_samples import measure_finished
+
+        finished = choose(clips, args.num_finished_clips)
+        measure_finished(args.video_dir, finished, args.num_samples)
 
 
 if __name__ == "__main__":

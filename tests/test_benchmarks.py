@@ -81,19 +81,22 @@ def test_extraction(tmp_path):
     for i in range(2):
         write_avi(tmp_path / f"{i}.avi", moving_square((2, 1), 4, seed=i))
     counts = [f"--num_{part}_clips=1" for part in ("overhead", "workers")]
-    done = run("extraction.py", tmp_path, *counts, "--num_memory_clips=2")
+    counts += ["--num_memory_clips=2", "--num_samples=9"]
+    done = run("extraction.py", tmp_path, *counts)
     assert done.returncode == 0, done.stderr
-    assert "Overhead: 1 clips, 1 samples" in done.stdout
+    assert "Overhead, deepflow: 1 clips, 1 samples" in done.stdout
     whole, flow = (
-        float(cells(done.stdout, name)[0])
-        for name in ("the whole", "bare DeepFlow calls")
+        float(cells(done.stdout, name)[0]) for name in ("the whole", "bare flow calls")
     )
     assert min(whole, flow) > 0
     (one,), (two,) = (cells(done.stdout, n) for n in ("one worker", "two workers"))
     assert float(one.split()[0]) > 0 < float(two.split()[0])
     assert "2 clips, 0 failures" in done.stdout
     assert 20 < float(cells(done.stdout, "2")[0]) < 1000
-    assert done.stdout.rstrip().splitlines()[-2].endswith("processes used: 1.")
+    assert "worker processes used: 1." in done.stdout
+    assert cells(done.stdout, "samples, clips") == ["9, 9"]
+    read = "bytes read by their size, checksums of shards apart"
+    assert 0.9 < float(cells(done.stdout, read)[0]) < 1.5
 
 
 def test_evaluation(tiny_data_dir):

@@ -11,14 +11,19 @@ from motionflow.data import writer
 from motionflow.data.data_dir import open_data_dir
 from motionflow.data.records import KEPT, feature_spec
 from motionflow.data.writer import (
+    MeanFrame,
     SplitClip,
-    mean_training_frame,
-    split_records,
+    gathered_flow,
     training_vectors,
     write_data_dir,
 )
 from motionflow.errors import InputError
-from motionflow.labels.clip_status import ClipStatus, read_clips, write_clips
+from motionflow.labels.clip_status import (
+    ClipStatus,
+    clip_status,
+    read_clips,
+    write_clips,
+)
 from motionflow.labels.clips import Clip
 from motionflow.labels.codebook import Codebook
 from motionflow.labels.options import LabelOptions
@@ -107,23 +112,22 @@ def test_shards_of_a_stopped_run_do_not_stay(clips, output):
 
 
 def test_nothing_appears_before_all_shards_are_there(clips, output, monkeypatch):
-    write = writer.write_shards
+    close, num_closed = writer.ShardWriter.close, 0
 
-    def stop_at_test(output_dir, split, *args):
-        if split == "test":
+    def stop_at_the_last(shards):
+        nonlocal num_closed
+        num_closed += 1
+        if num_closed == 3:
             raise KeyboardInterrupt
-        return write(output_dir, split, *args)
+        return close(shards)
 
-    monkeypatch.setattr(writer, "write_shards", stop_at_test)
+    monkeypatch.setattr(writer.ShardWriter, "close", stop_at_the_last)
     with pytest.raises(KeyboardInterrupt):
         write_data_dir(output, clips, STATUSES, FLAGS)
     assert list(output.iterdir()) == []
 
 
 # --- what shards are written from, on samples whose values say where they come from ---
-
-
-CLIPS_LABELS = LabelOptions(frame_size=4, grid_size=2, frame_encoding="raw")
 
 
 @pytest.fixture
@@ -144,23 +148,33 @@ def clips_clips(tmp_path):
     return found
 
 
-def test_training_vectors_are_those_of_training_samples(clips_clips):
-    first, second = training_vectors(clips_clips)
+def test_training_vectors_are_those_of_training_samples(clips_clips, tmp_path):
+    with gathered_flow(clips_clips, tmp_path) as flow:
+        assert flow.shape == (5, 2, 2, 2)
+        first, second = training_vectors(clips_clips, flow)
     np.testing.assert_array_equal(first, [[0, 0]] * 4)
     np.testing.assert_array_equal(second, [[2, 0]] * 4 + [[2, 1]] * 4)
+    assert {file.suffix for file in tmp_path.iterdir()} == {".npz"}
 
 
-def test_mean_training_frame(clips_clips):
-    mean = mean_training_frame(clips_clips, CLIPS_LABELS)
-    # Levels 0, 20 and 21.
-    np.testing.assert_allclose(mean, np.full((4, 4, 3), 41 / 3), rtol=1e-6)
+def test_the_mean_of_frames():
+    mean = MeanFrame(LABELS)
+    mean.add([bytes([0] * 48)])
+    mean.add([bytes([20] * 48), bytes([21] * 48)])
+    mean.add([])
+    np.testing.assert_allclose(mean.result(), np.full((4, 4, 3), 41 / 3), rtol=1e-6)
 
 
-def test_records_of_a_split_in_order(clips_clips):
+def test_records_of_splits_in_order(clips_clips, output):
     codebook = Codebook(np.array([[0, 0], [1, 0], [0, 1]], np.float32))
+    write_data_dir(output, clips_clips, STATUSES, FLAGS, codebook)
+    data = open_data_dir(output)
+    # Levels 0, 20 and 21 train.
+    np.testing.assert_allclose(data.mean_frame, np.full((4, 4, 3), 41 / 3), rtol=1e-6)
+    assert [data.num_samples(s) for s in ("train", "validation", "test")] == [3, 0, 2]
     read = [
         tf.io.parse_single_example(record, feature_spec(2))
-        for record in split_records(clips_clips, "test", codebook)
+        for record in tf.data.TFRecordDataset(data.shards("test"))
     ]
     assert [sample["clip"].numpy() for sample in read] == [b"0.avi", b"1.avi"]
     assert [int(sample["frame_index"]) for sample in read] == [5, 0]
@@ -168,3 +182,20 @@ def test_records_of_a_split_in_order(clips_clips):
     assert [sample["codes"].numpy().tolist() for sample in read] == [[2] * 4, [1] * 4]
     assert read[1]["frame"].numpy() == bytes([10] * 48)
     assert read[0]["source"].numpy() == b"source0"
+
+
+def test_each_array_of_a_clip_is_read_once(clips_clips, output, monkeypatch):
+    """However many splits its samples lie in."""
+    read, load = [], np.lib.npyio.NpzFile.__getitem__
+
+    def count(file, name):
+        read.append((str(file.fid.name), name))
+        return load(file, name)
+
+    monkeypatch.setattr(np.lib.npyio.NpzFile, "__getitem__", count)
+    for clip in clips_clips:
+        clip_status(clip.clip, clip.file, LABELS, None)
+    write_data_dir(output, clips_clips, STATUSES, FLAGS)
+    large = [found for found in read if found[1] != "frame_indices"]
+    assert {name for _, name in large} >= {"frames", "flow", "lengths"}
+    assert len(large) == len(set(large)) >= 3 * 3

@@ -4,6 +4,7 @@ Sample --encode--> tf.train.Example bytes --parse by feature_spec--> dict of ten
 """
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ class Sample:
 
     def encode(self) -> bytes:
         """Serialises to a tf.train.Example; the same sample gives the same bytes."""
-        values = {n: v for n, v in dataclasses.asdict(self).items() if v is not None}
+        values = {n: v for n, v in vars(self).items() if v is not None}
         for name in KEPT & values.keys():
             values[name] = values[name].astype("<f2").tobytes()
         features = {name: _feature(values[name]) for name in sorted(values)}
@@ -61,8 +62,8 @@ def _feature(value: bytes | str | int | np.ndarray) -> tf.train.Feature:
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
     values = np.ravel(value)
     if values.dtype == np.float32:
-        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values.tolist()))
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values.tolist()))
 
 
 def feature_spec(
@@ -100,29 +101,46 @@ def decode_kept(encoded: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     return tf.cast(tf.reshape(tf.io.decode_raw(encoded, tf.float16), shape), tf.float32)
 
 
+class ShardWriter:
+    """Writes a split's records round robin, so that each shard mixes all clips."""
+
+    def __init__(self, output_dir: str | Path, split: str, num_shards: int):
+        """Opens `num_shards` files in `output_dir`."""
+        ending = f"of-{num_shards:05d}.tfrecord"
+        names = [f"{split}-{i:05d}-{ending}" for i in range(num_shards)]
+        self._files = [Path(output_dir, name) for name in names]
+        self._counts = [0] * num_shards
+        self._writers = [
+            tf.io.TFRecordWriter(os.fsencode(file)) for file in self._files
+        ]
+        self._turn = itertools.cycle(range(num_shards))
+
+    def write(self, record: bytes) -> None:
+        """Adds a record to the shard whose turn it is."""
+        shard = next(self._turn)
+        self._writers[shard].write(record)
+        self._counts[shard] += 1
+
+    def close(self) -> list[dict]:
+        """Ends the files; of each its name, num_samples, bytes and sha256."""
+        for writer in self._writers:
+            writer.close()
+        return [
+            {
+                "name": file.name,
+                "num_samples": count,
+                "bytes": file.stat().st_size,
+                "sha256": sha256_of(file),
+            }
+            for file, count in zip(self._files, self._counts, strict=True)
+        ]
+
+
 def write_shards(
     output_dir: str | Path, split: str, records: Iterable[bytes], num_shards: int
 ) -> list[dict]:
-    """Writes records round robin, so that each shard mixes all clips.
-
-    Returns:
-      for each shard its name, num_samples, bytes and sha256.
-    """
-    names = [f"{split}-{i:05d}-of-{num_shards:05d}.tfrecord" for i in range(num_shards)]
-    files = [Path(output_dir, name) for name in names]
-    counts = [0] * num_shards
-    writers = [tf.io.TFRecordWriter(os.fsencode(file)) for file in files]
-    for i, record in enumerate(records):
-        writers[i % num_shards].write(record)
-        counts[i % num_shards] += 1
-    for writer in writers:
-        writer.close()
-    return [
-        {
-            "name": file.name,
-            "num_samples": count,
-            "bytes": file.stat().st_size,
-            "sha256": sha256_of(file),
-        }
-        for file, count in zip(files, counts, strict=True)
-    ]
+    """Writes the records of one split; returns what `ShardWriter.close` does."""
+    shards = ShardWriter(output_dir, split, num_shards)
+    for record in records:
+        shards.write(record)
+    return shards.close()

@@ -18,6 +18,10 @@ from motionflow.labels.samples import ClipSamples
 
 FAILED = ("corrupt", "timeout")
 LEFT_OUT = ("cut", "duplicate", "gap", "unstable")
+_COUNTS = (
+    *("frame_indices", "num_decoded", "num_announced", "camera_motion"),
+    *("camera_inliers", *(f"num_{cause}" for cause in LEFT_OUT)),
+)
 STATUSES = ("ok", "truncated", "filtered", "too_short", *FAILED)
 
 
@@ -84,7 +88,7 @@ def clip_status(
 
     Args:
       clip: the clip.
-      file: its samples, read where it is not excluded and did not fail.
+      file: its samples; counts are read where it is not excluded and did not fail.
       labels: how they were made.
       failure: why there are none, if so.
     """
@@ -101,7 +105,7 @@ def clip_status(
     if failure:
         status.status, status.reason = failure
         return status
-    samples = ClipSamples.load(file)
+    samples = ClipSamples.load(file, _COUNTS)
     status.frames, status.announced = samples.num_decoded, samples.num_announced
     for cause in LEFT_OUT:
         setattr(status, f"{cause}_samples", getattr(samples, f"num_{cause}"))
@@ -110,7 +114,7 @@ def clip_status(
         status.camera_inliers = round(samples.camera_inliers, 3)
     status.status, status.reason = _judge(samples, labels)
     if status.status != "filtered":
-        status.samples = len(samples.frames)
+        status.samples = len(samples.frame_indices)
     return status
 
 
@@ -118,7 +122,7 @@ def _judge(samples: ClipSamples, labels: LabelOptions) -> tuple[str, str]:
     """Status and reason of a clip that was decoded."""
     decoded, announced = samples.num_decoded, samples.num_announced
     left_out = sum(getattr(samples, f"num_{cause}") for cause in LEFT_OUT)
-    kept = len(samples.frames)
+    kept = len(samples.frame_indices)
     if not kept + left_out:
         needed = labels.window_frames
         return "too_short", f"{decoded} frames, a sample needs {needed} that differ"

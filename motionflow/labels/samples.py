@@ -17,8 +17,9 @@ and holds only the window's frames, however long the video is.
 import collections
 import dataclasses
 import functools
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +93,31 @@ class ClipSamples:
             return file["flow"]
 
     @classmethod
-    def load(cls, path: str | Path) -> "ClipSamples":
-        """Reads what `save` wrote."""
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file}
-        ends = np.cumsum(arrays.pop("lengths"))
-        parts = np.split(arrays.pop("frames"), ends)[:-1]
-        values = {
-            name: array if array.ndim else array.item()
-            for name, array in arrays.items()
+    def load(
+        cls, path: str | Path, parts: Collection[str] | None = None
+    ) -> "ClipSamples":
+        """Reads what `save` wrote.
+
+        Args:
+          path: the file.
+          parts: the attributes to read; others are empty, or as if never counted. None
+            reads all.
+        """
+        fields = dataclasses.fields(cls)
+        parts = [field.name for field in fields] if parts is None else parts
+        values: dict[str, Any] = {
+            field.name: np.zeros(0)
+            for field in fields
+            if field.default is dataclasses.MISSING
         }
-        return cls(frames=[part.tobytes() for part in parts], **values)
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in parts}
+            ends = np.cumsum(file["lengths"]) if "frames" in parts else []
+        joined = arrays.pop("frames", np.zeros(0, np.uint8)).tobytes()
+        for name, array in arrays.items():
+            values[name] = array if array.ndim else array.item()
+        places = itertools.pairwise([0, *ends])
+        return cls(**values | {"frames": [joined[i:j] for i, j in places]})
 
 
 def encode_frame(frame: np.ndarray, encoding: str) -> bytes:
