@@ -16,20 +16,24 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from common import print_table
 
+from motionflow.data import writer
 from motionflow.data.builder import build_data_dir
 from motionflow.data.data_dir import read_manifest
 from motionflow.labels.clips import Clip
+from motionflow.labels.codebook import Codebook
 from motionflow.labels.extraction import WorkDir, extract_clips
-from motionflow.labels.options import BuildOptions, LabelOptions
-from motionflow.labels.samples import ClipSamples
+from motionflow.labels.options import FRAME_ENCODINGS, BuildOptions, LabelOptions
+from motionflow.labels.samples import ClipSamples, decode_frame, encode_frame
 
 MAX_SECONDS, MAX_MEGABYTES = 180, 1000
 OF_SAMPLES = 48_000  # for so many
+NUM_ENCODED = 100  # clips whose frames are encoded in other ways
 LABELS = LabelOptions(flow_method="dis")
+STORED = LABELS.frame_encoding, LABELS.frame_size
 
 
 class Build(NamedTuple):
@@ -37,6 +41,7 @@ class Build(NamedTuple):
 
     Attributes:
       seconds, processor: by the clock, and of all cores.
+      fitting: seconds of k-means.
       before, peak: megabytes with all libraries imported, and the most.
       opened: how often a file of samples was opened, on average.
       read: bytes that were read.
@@ -44,6 +49,7 @@ class Build(NamedTuple):
 
     seconds: float
     processor: float
+    fitting: float
     before: float
     peak: float
     opened: float
@@ -70,6 +76,7 @@ def measure_finished(video_dir: Path, clips: list[Clip], num_samples: int) -> No
             build = pool.apply(_build, (Path(folder), files))
         manifest = read_manifest(Path(folder, "data"))
         size = sum(counts[file][1] for file in files)
+        sizes = {name: f"{_kilobytes(files, name):.1f}" for name in FRAME_ENCODINGS}
     made = sum(split["num_samples"] for split in manifest["splits"].values())
     written = sum(s["bytes"] for p in manifest["splits"].values() for s in p["shards"])
     read = (build.read - written) / size
@@ -77,6 +84,7 @@ def measure_finished(video_dir: Path, clips: list[Clip], num_samples: int) -> No
         "samples, clips": f"{made:,}, {len(files):,}",
         "seconds": f"{build.seconds:.1f}",
         "of the processor": f"{build.processor:.1f}",
+        "of that k-means, by the clock": f"{build.fitting:.1f}",
         "**samples a second**": f"**{made / build.seconds:.0f}**",
         f"so {OF_SAMPLES:,} samples": f"{OF_SAMPLES * build.seconds / made:.0f} s",
         "peak of the process": f"{build.peak:.0f} MB",
@@ -84,6 +92,7 @@ def measure_finished(video_dir: Path, clips: list[Clip], num_samples: int) -> No
         "each file of samples opened": f"{build.opened:.2f} times",
         "bytes read by their size, checksums of shards apart": f"{read:.2f}",
         "shards": f"{written / 2**20:.0f} MB",
+        "kB a frame in shards, " + ", ".join(sizes): ", ".join(sizes.values()),
     }
     print_table(["", ""], rows.items(), "## Finished samples to shards")
     print(f"\nTargets: {OF_SAMPLES:,} samples in {MAX_SECONDS} s, {MAX_MEGABYTES} MB.")
@@ -98,6 +107,14 @@ def _repeated(counts: dict[Path, tuple[int, int]], num_samples: int) -> Iterator
         num_samples -= counts[file][0]
 
 
+def _kilobytes(files: Sequence[Path], encoding: str) -> float:
+    """Mean of a few clips' frames, as they are in another encoding."""
+    frames = [f for file in files[:NUM_ENCODED] for f in ClipSamples.load(file).frames]
+    decoded = [decode_frame(f, *STORED) for f in frames]
+    sizes = [len(encode_frame(frame, encoding)) for frame in decoded]
+    return sum(sizes) / len(sizes) / 1000
+
+
 def _build(folder: Path, files: Sequence[Path]) -> Build:
     """Builds a data directory; runs in a process of its own."""
     opened = 0
@@ -106,6 +123,15 @@ def _build(folder: Path, files: Sequence[Path]) -> Build:
         nonlocal opened
         if event == "open" and str(arguments[0]).endswith(".npz"):
             opened += not str(arguments[0]).endswith("codebook.npz")
+
+    fitting, fit = 0.0, writer.fit_codebook
+
+    def timed(*arguments: Any) -> Codebook:
+        nonlocal fitting
+        start = time.perf_counter()
+        codebook = fit(*arguments)
+        fitting = time.perf_counter() - start
+        return codebook
 
     def link(clips: Sequence[Clip], work: WorkDir) -> dict:
         for clip, file in zip(clips, files, strict=True):
@@ -118,11 +144,13 @@ def _build(folder: Path, files: Sequence[Path]) -> Build:
     options = BuildOptions(dataset="folder", labels=LABELS)
     before, read = _peak(), _read()
     sys.addaudithook(count)
+    writer.fit_codebook = timed
     start = time.perf_counter(), time.process_time()
     build_data_dir(folder / "videos", folder / "data", options, extract=link)
     return Build(
         time.perf_counter() - start[0],
         time.process_time() - start[1],
+        fitting,
         before,
         _peak(),
         opened / len(files),

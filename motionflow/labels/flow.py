@@ -17,6 +17,7 @@ two give v.
 OpenCV's DeepFlow has no DeepMatching term, so very fast motion is lost.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -83,7 +84,7 @@ def average_flow(
         flows = [compute(frames[0], frames[k]) / k for k in gaps]
     else:
         raise InputError(f"flow_average {average!r} is none of {FLOW_AVERAGES}")
-    return np.array(flows).mean(axis=0, dtype=np.float32)
+    return functools.reduce(np.add, flows) / np.float32(len(flows))
 
 
 def to_grid(flow: np.ndarray, grid_size: int, sampling: str = "area") -> np.ndarray:
@@ -109,4 +110,5 @@ def to_grid(flow: np.ndarray, grid_size: int, sampling: str = "area") -> np.ndar
     if sampling != "area":
         raise InputError(f"grid_sampling {sampling!r} is none of {GRID_SAMPLINGS}")
     blocks = flow.reshape(grid_size, block, grid_size, block, 2)
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
+    # `mean` adds in the same order and takes twice as long.
+    return np.einsum("aibjc->abc", blocks) / np.float32(block**2)

@@ -11,7 +11,8 @@ A window that spans a shot cut, a repeated frame or a gap in time, or whose came
 motion cannot be removed, gives no sample and is counted.
 
 This is the unit of work that runs in a process of its own, so it imports no TensorFlow
-and holds only the window's frames, however long the video is.
+and holds only the window's frames of a long video; those of a short one are held from
+the pass that finds out which frames it has.
 """
 
 import collections
@@ -19,7 +20,7 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from motionflow.media.continuity import Step, marked_steps
 from motionflow.media.video import Video, fit_frame, open_video
 
 JPEG_QUALITY = 95
+MAX_HELD_FRAMES = 300  # 48 MB at 200x267
 
 
 @dataclasses.dataclass
@@ -153,7 +155,7 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
     Raises:
       InputError: the file is no video that can be decoded.
     """
-    video = open_video(path)
+    video, fitted = _open(path, options.frame_size)
     compute = compute_past = _flow_function(options.flow_method)
     if options.stabilize == "homography":
         # The past has its own: what is said of a clip's camera does not depend on it.
@@ -162,7 +164,7 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
     later = options.sequence_length - 1
     frames, flows, dense_flows, past_flows, indices = [], [], [], [], []
     left_out: collections.Counter[str] = collections.Counter()
-    for before, window in _windows(video, options):
+    for before, window in _windows(fitted, video.timing.gaps, options):
         marks = {step.mark for step in window[1:]} - {""}
         if marks:
             left_out[min(marks)] += 1  # a cut before a duplicate before a gap
@@ -241,12 +243,25 @@ def _past_flow(
     return -back * (options.step_motion / options.past_frames)
 
 
+def _open(path: str | Path, size: int) -> tuple[Video, Iterable[np.ndarray]]:
+    """A video and its fitted frames: a long one is decoded again for them."""
+    held: list[np.ndarray] = []
+
+    def hold(show: Callable[[], np.ndarray]) -> None:
+        if len(held) < MAX_HELD_FRAMES:
+            held.append(fit_frame(show(), size))
+
+    video = open_video(path, hold)
+    if video.num_frames == len(held):
+        return video, held
+    return video, (fit_frame(frame, size) for frame in video.read())
+
+
 def _windows(
-    video: Video, options: LabelOptions
+    fitted: Iterable[np.ndarray], gaps: Collection[int], options: LabelOptions
 ) -> Iterator[tuple[Sequence[Step], Sequence[Step]]]:
     """Yields what comes before each possible sample, and it with its future."""
-    fitted = (fit_frame(frame, options.frame_size) for frame in video.read())
-    steps = marked_steps(fitted, options.duplicates == "remove", video.timing.gaps)
+    steps = marked_steps(fitted, options.duplicates == "remove", gaps)
     length = options.window_frames
     window: collections.deque[Step] = collections.deque(
         maxlen=options.past_frames + length

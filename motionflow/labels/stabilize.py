@@ -43,6 +43,7 @@ TRACKING: dict[str, Any] = {
 MAX_RETURN_ERROR = 0.5  # px between a corner and itself, tracked there and back
 INLIER = 0.5  # px between a tracked point and where the homography puts it
 SEED_INLIER = 1.0  # px, for the robust fits
+BORDER = np.pad(np.zeros((NUM_CELLS - 2,) * 2, bool), 1, constant_values=True).ravel()
 MIN_POINTS = 20
 MIN_BORDER = 0.4  # share of the border that must follow the camera
 MIN_BORDER_CELLS = 10  # of the border's 28, that hold points
@@ -76,14 +77,18 @@ class CameraMotion:
     trusted: bool
 
 
-def estimate_camera(first: np.ndarray, second: np.ndarray) -> CameraMotion:
+def estimate_camera(
+    first: np.ndarray, second: np.ndarray, corners: np.ndarray | None = None
+) -> CameraMotion:
     """The background's motion between two gray frames uint8 [H, W], people left out.
 
     It is not `trusted` where too few points or too little of the border follow it, or
-    where it turns over, zooms more than twice or leaves the frame.
+    where it turns over, zooms more than twice or leaves the frame. `corners` are those
+    of the first frame, from `find_corners`, where they are known.
     """
     still = np.eye(3)
-    before, after = _track(first, second, _corners(first))
+    corners = find_corners(first) if corners is None else corners
+    before, after = _track(first, second, corners)
     if len(before) < MIN_POINTS:
         return CameraMotion(still, 0.0, 0.0, 0.0, False)
     cells = _cells(before, first.shape)
@@ -95,12 +100,11 @@ def estimate_camera(first: np.ndarray, second: np.ndarray) -> CameraMotion:
     best = max([still, *fits], key=border)
     if border(still) >= STILL_SHARE * border(best):
         best = still
-    moved = displacement(best, first.shape)
     return CameraMotion(
         homography=best,
         inliers=float(np.mean(_follows(best, before, after))),
         border=border(best),
-        motion=float(np.mean(np.linalg.norm(moved, axis=-1))),
+        motion=0.0 if best is still else _mean_length(best, first.shape),
         trusted=border(best) >= MIN_BORDER and _is_sane(best, first.shape),
     )
 
@@ -114,6 +118,7 @@ class StabilizedFlow:
 
     def __init__(self, compute: FlowFunction):
         self._compute = compute
+        self._first = self._corners = np.zeros(0)
         self.estimates: list[CameraMotion] = []
 
     def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -124,7 +129,9 @@ class StabilizedFlow:
         Raises:
           UnstableCamera: the estimate cannot be trusted.
         """
-        camera = estimate_camera(first, second)
+        if first is not self._first:  # a label's flows begin in one frame
+            self._first, self._corners = first, find_corners(first)
+        camera = estimate_camera(first, second, self._corners)
         self.estimates.append(camera)
         if not camera.trusted:
             raise UnstableCamera(
@@ -136,7 +143,7 @@ class StabilizedFlow:
         return self._compute(first, second)
 
 
-def _corners(gray: np.ndarray) -> np.ndarray:
+def find_corners(gray: np.ndarray) -> np.ndarray:
     """The sharpest corners of each cell, float32 [N, 2]; flat cells have none."""
     rows, columns = (
         np.linspace(0, side, NUM_CELLS + 1, dtype=int) for side in gray.shape
@@ -175,9 +182,9 @@ def _coarse_shift(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     The peak of the phase correlation, in whole pixels, if it brings the frames closer.
     """
-    window = cv2.createHanningWindow(first.shape[::-1], cv2.CV_64F)
+    window = cv2.createHanningWindow(first.shape[::-1], cv2.CV_32F)
     peak, _ = cv2.phaseCorrelate(
-        first.astype(np.float64), second.astype(np.float64), window
+        first.astype(np.float32), second.astype(np.float32), window
     )
     dx, dy = np.rint(peak).astype(int)
     shifted = np.roll(second, (-dy, -dx), axis=(0, 1))
@@ -193,21 +200,15 @@ def _cells(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return (points[:, ::-1] * NUM_CELLS / (height, width)).astype(np.int64)
 
 
-def _at_border(cells: np.ndarray) -> np.ndarray:
-    return np.any((cells == 0) | (cells == NUM_CELLS - 1), axis=-1)
-
-
 def _border_share(cells: np.ndarray, follows: np.ndarray) -> float:
     """Mean over the border's cells of the share of points that follow; 0 for few."""
-    counts = np.zeros((2, NUM_CELLS, NUM_CELLS))
-    np.add.at(counts[0], tuple(cells.T), 1)
-    np.add.at(counts[1], tuple(cells.T), follows)
-    shares = counts[1] / np.maximum(counts[0], 1)
-    grid = np.stack([*np.indices((NUM_CELLS, NUM_CELLS))], axis=-1)
-    occupied = _at_border(grid) & (counts[0] > 0)
+    places = cells @ (NUM_CELLS, 1)
+    points = np.bincount(places, minlength=NUM_CELLS**2)
+    followers = np.bincount(places, follows, minlength=NUM_CELLS**2)
+    occupied = BORDER & (points > 0)
     if np.count_nonzero(occupied) < MIN_BORDER_CELLS:
         return 0.0
-    return float(np.mean(shares[occupied]))
+    return float(np.mean(followers[occupied] / points[occupied]))
 
 
 def _seeds(
@@ -218,7 +219,7 @@ def _seeds(
     homography, _ = cv2.findHomography(before, after, cv2.USAC_MAGSAC, SEED_INLIER)
     if homography is not None:
         seeds.append(homography)
-    outer = _at_border(cells)
+    outer = BORDER[cells @ (NUM_CELLS, 1)]
     if np.count_nonzero(outer) >= MIN_POINTS // 2:
         similarity, _ = cv2.estimateAffinePartial2D(
             before[outer], after[outer], ransacReprojThreshold=SEED_INLIER
@@ -232,14 +233,17 @@ def _refine(
     homography: np.ndarray, before: np.ndarray, after: np.ndarray
 ) -> np.ndarray:
     """Least squares over the points that follow, in ever closer company."""
+    company = np.zeros(0, bool)
     for tolerance in (2 * INLIER, 1.5 * INLIER, INLIER, INLIER):
         kept = _follows(homography, before, after, tolerance)
+        if np.array_equal(kept, company):  # it would be the same again
+            continue
         if np.count_nonzero(kept) < MIN_POINTS // 2:
             return homography
         refined, _ = cv2.findHomography(before[kept], after[kept], 0)
         if refined is None:
             return homography
-        homography = refined
+        homography, company = refined, kept
     return homography
 
 
@@ -256,8 +260,8 @@ def _follows(
     tolerance: float = INLIER,
 ) -> np.ndarray:
     """Whether each point lies where the homography puts it, bool [N]."""
-    distances = np.linalg.norm(_apply(homography, before) - after, axis=-1)
-    return distances < tolerance
+    dx, dy = (_apply(homography, before) - after).T
+    return np.hypot(dx, dy) < tolerance
 
 
 def _inside(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -265,19 +269,36 @@ def _inside(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.all((points >= 0) & (points <= (width - 1, height - 1)), axis=-1)
 
 
-def _pixels(shape: tuple[int, ...]) -> np.ndarray:
-    """The frame's own coordinates, float64 [H, W, 2]."""
-    return np.stack([*np.indices(shape)[::-1]], axis=-1).astype(np.float64)
+def displacement(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Where a homography takes each pixel, float64 [H, W, 2]: the camera's own flow."""
+    x, y = _moved_pixels(homography, shape)
+    rows, columns = np.indices(shape, sparse=True)
+    return np.stack([x - columns, y - rows], axis=-1)
+
+
+def _mean_length(homography: np.ndarray, shape: tuple[int, ...]) -> float:
+    x, y = _moved_pixels(homography, shape)
+    rows, columns = np.indices(shape, sparse=True)
+    x -= columns
+    y -= rows
+    return float(np.mean(np.sqrt(x * x + y * y)))
+
+
+def _moved_pixels(
+    homography: np.ndarray, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel goes: x and y, float64 [H, W]."""
+    rows, columns = (np.arange(side, dtype=np.float64) for side in shape)
+    x, y, depth = (np.add.outer(b * rows + c, a * columns) for a, b, c in homography)
+    x /= depth
+    y /= depth
+    return x, y
 
 
 def _shown(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Which pixels of the first frame lie inside the second, bool [H, W]."""
-    return _inside(_apply(homography, _pixels(shape)), shape)
-
-
-def displacement(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Where a homography takes each pixel, float64 [H, W, 2]: the camera's own flow."""
-    return _apply(homography, _pixels(shape)) - _pixels(shape)
+    x, y = _moved_pixels(homography, shape)
+    return (x >= 0) & (x <= shape[1] - 1) & (y >= 0) & (y <= shape[0] - 1)
 
 
 def _is_sane(homography: np.ndarray, shape: tuple[int, ...]) -> bool:

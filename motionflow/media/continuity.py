@@ -66,19 +66,28 @@ def _largest(steps: list) -> float:
 
 def _steps(frames: Iterable[np.ndarray]) -> Iterator[tuple]:
     """Yields (frame, mean change, largest change, is it a cut) for each frame."""
-    previous = None
+    previous, other = None, np.zeros(0)
     for frame in frames:
+        thumbnail = _thumbnail(frame)
         if previous is None:
             yield frame, 0.0, None, False
         else:
-            change = cv2.absdiff(frame, previous)
-            yield frame, change.mean(), change.max(), is_cut(previous, frame)
-        previous = frame
+            change = cv2.norm(frame, previous, cv2.NORM_L1) / frame.size
+            largest = cv2.norm(frame, previous, cv2.NORM_INF)
+            is_other = _is_cut(previous, frame, other, thumbnail)
+            yield frame, change, largest, is_other
+        previous, other = frame, thumbnail
 
 
 def is_cut(first: np.ndarray, second: np.ndarray) -> bool:
     """Tells whether two frames, uint8 [S, S, 3], show different shots."""
-    one, other = _thumbnail(first), _thumbnail(second)
+    return _is_cut(first, second, _thumbnail(first), _thumbnail(second))
+
+
+def _is_cut(
+    first: np.ndarray, second: np.ndarray, one: np.ndarray, other: np.ndarray
+) -> bool:
+    """The same, with the frames' thumbnails."""
     # One level of contrast in common lets two frames that show nothing be one scene.
     both, contrasts = (one * other).sum() + one.size, [(one**2).sum(), (other**2).sum()]
     correlation = both / np.sqrt(np.prod(np.add(contrasts, one.size)))

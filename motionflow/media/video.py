@@ -80,14 +80,21 @@ class Tally:
     )
 
 
-def open_video(path: str | Path) -> Video:
+def open_video(
+    path: str | Path,
+    look: Callable[[Callable[[], np.ndarray]], object] = lambda show: None,
+) -> Video:
     """Decodes a video once, to find out which frames it has.
+
+    `look` is called at each frame, with a function that gives it.
 
     Raises:
       InputError: there is no such file, it is no video or holds no frame.
     """
-    tally = Tally()
-    stamps = [stamp for stamp, _ in decode(path, tally)]
+    tally, stamps = Tally(), []
+    for stamp, show in decode(path, tally):
+        stamps.append(stamp)
+        look(show)
     timing = Timing.of(stamps)
     lost = dict(tally.lost)
     if fewer := _num_fewer(stamps, timing, tally):
@@ -107,7 +114,7 @@ def _num_fewer(stamps: Sequence[Fraction | None], timing: Timing, tally: Tally) 
     if not timing.step or (tally.announced and not left):
         return left  # the last one may be shown for long
     known = [stamp for stamp in stamps if stamp is not None]
-    # Of an AVI that is cut short the end is what is there, and the number is not.
+    # Of an AVI that is cut short the end is what is there, the number is not.
     end = tally.announced / tally.rate if tally.rate else Fraction(0)
     end = max(tally.end, end)
     left = (end - max(known)) / timing.step - 1
@@ -115,13 +122,7 @@ def _num_fewer(stamps: Sequence[Fraction | None], timing: Timing, tally: Tally) 
 
 
 def iter_frames(path: str | Path, decoder: str = "pyav") -> Iterator[np.ndarray]:
-    """Yields a video's frames, uint8 [H, W, 3] RGB.
-
-    `decoder` is of callers of 0.7, which had two; all names mean the only one now.
-
-    Raises:
-      InputError: see `open_video`.
-    """
+    """Yields the frames, uint8 [H, W, 3] RGB; `decoder` is of callers of 0.7."""
     return (show() for _, show in decode(path))
 
 
