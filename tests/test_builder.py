@@ -13,8 +13,9 @@ from motionflow.data import builder, records, writer
 from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
-from motionflow.labels.extraction import extract_clips
+from motionflow.labels.extraction import WorkDir, extract_clips
 from motionflow.labels.options import LabelOptions
+from motionflow.labels.stabilize import VERSION
 from tests.conftest import moving_square, texture, write_avi
 
 pytestmark = pytest.mark.slow
@@ -130,7 +131,7 @@ def test_a_stopped_build_goes_on(tiny_videos, tiny_data_dir, tmp_path, monkeypat
     assert found == json.loads((tiny_data_dir / "manifest.json").read_text())
 
 
-def test_moving_cameras_are_for_stabilising_only(tiny_videos, tmp_path):
+def test_moving_cameras_are_for_stabilising_only(tiny_videos, tmp_path, monkeypatch):
     videos = shutil.copytree(tiny_videos, tmp_path / "videos")
     scene = texture(0, 240, 320)
     pan = [scene[20:220, 20 + 4 * t : 220 + 4 * t] for t in range(8)]
@@ -151,6 +152,21 @@ def test_moving_cameras_are_for_stabilising_only(tiny_videos, tmp_path):
     assert abs(taken.camera_motion - 8) < 0.3  # (1 + 2 + 3) / 3 times four pixels
     still = found["homography"]["walk/source0_walk_f_nm_np1_fr_goo_0.avi"]
     assert still.camera_motion == 0
+    # Another estimate gives other labels: it is named, and no stopped build goes on.
+    versions = [
+        open_data_dir(tmp_path / name).manifest["versions"].get("stabilizer")
+        for name in ("none", "homography")
+    ]
+    assert versions == [None, VERSION]
+    labels = dataclasses.replace(FAST, stabilize="homography")
+    with monkeypatch.context() as patch:
+        patch.setattr("motionflow.labels.stabilize.VERSION", "1")
+        WorkDir(tmp_path / "stopped", videos, labels)
+        WorkDir(tmp_path / "stopped", videos, labels)
+        WorkDir(tmp_path / "plain", videos, FAST)
+    with pytest.raises(InputError, match=f"stopped, with stabilizer=1, not {VERSION}:"):
+        WorkDir(tmp_path / "stopped", videos, labels)
+    WorkDir(tmp_path / "plain", videos, FAST)
 
 
 def test_frame_split_spreads_the_frames_of_a_clip(tmp_path):

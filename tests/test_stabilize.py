@@ -181,9 +181,21 @@ def only_a_person_in_the_corner():
     return square_on_a_plain_wall(0)
 
 
+def faded_out():
+    (frame,) = gray([texture(1, SIZE, SIZE)])
+    return [frame, np.zeros_like(frame)]
+
+
 @pytest.mark.parametrize(
     "pair",
-    [unrelated, featureless, mirrored, only_a_person, only_a_person_in_the_corner],
+    [
+        faded_out,
+        unrelated,
+        featureless,
+        mirrored,
+        only_a_person,
+        only_a_person_in_the_corner,
+    ],
 )
 def test_no_answer_is_refused_and_recorded(pair, stabilized):
     with pytest.raises(stabilize.UnstableCamera, match="expected 40%"):
@@ -219,6 +231,26 @@ def test_the_same_frames_give_the_same_bits():
     np.testing.assert_array_equal(
         again.estimates[0].homography, once.estimates[0].homography
     )
+
+
+def test_a_second_flow_from_the_same_frame_is_that_of_a_new_clip():
+    pair, other = shoot(CAMERAS["roll"]), shoot(PAN, square_move=(4, 2))
+    stabilized = stabilize.StabilizedFlow(make_flow_function("dis"))
+    flows = []
+    for first, second in (pair, (pair[0], other[1]), other):
+        flows.append(stabilized(first, second))
+        new = stabilize.StabilizedFlow(make_flow_function("dis"))
+        np.testing.assert_array_equal(flows[-1], new(first, second))
+    assert np.abs(flows[0] - flows[1]).max() > 1
+
+
+def test_motion_of_some_pixels_is_that_of_all():
+    homography = CAMERAS["perspective"] @ CAMERAS["zoom"]
+    for step in (2, 4, 25):
+        of_all = stabilize.displacement(homography, (200, 300))
+        of_some = stabilize.displacement(homography, (200, 300), step)
+        assert of_some.shape == (200 // step, 300 // step, 2)
+        np.testing.assert_allclose(of_some.mean((0, 1)), of_all.mean((0, 1)), atol=0.05)
 
 
 def test_frames_need_not_be_square():

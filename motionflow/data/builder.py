@@ -106,7 +106,14 @@ def build_data_dir(
                 finally:  # a build that is refused says why, clip by clip
                     write_clips(output_dir, statuses)
                 flags = options.flags()
-                write_data_dir(output_dir, used, statuses, flags, options.codebook)
+                write_data_dir(
+                    output_dir,
+                    used,
+                    statuses,
+                    flags,
+                    options.codebook,
+                    options.labels.versions,
+                )
                 work.remove()
                 return statuses
     _check_same_build(output_dir, options, clips)

@@ -176,10 +176,11 @@ def _save_samples(parts: Sequence[_Part], work: Path) -> dict[str, Path]:
 
 
 def _versions(parts: Sequence[_Part]) -> dict[str, str]:
-    """Those of the libraries that made frames and flow; others write what is new."""
+    """Those of what made frames and flow; other libraries write what is new."""
     found = {}
-    for name in ("opencv", "pyav"):
-        of_parts = [part.data.manifest["versions"].get(name) for part in parts]
+    for name in ("opencv", "pyav", *parts[0].data.labels.versions):
+        older = "1" if name == "stabilizer" else None  # which did not say so
+        of_parts = [part.data.manifest["versions"].get(name, older) for part in parts]
         if versions := [v for v in dict.fromkeys(of_parts) if v]:
             found[name] = ", ".join(versions)
     return found

@@ -82,7 +82,7 @@ def write_data_dir(
       flags: for the manifest; how the samples were made, and `num_clusters` and `seed`
         of a codebook to fit.
       codebook: an existing one; None fits one to the training split.
-      versions: of libraries that had other versions when the samples were made.
+      versions: of what made the samples, where it is not what is here.
 
     Raises:
       InputError: too few training vectors for a codebook.

@@ -73,6 +73,7 @@ class WorkDir:
         self.path = output_dir / ".samples"
         self.path.mkdir(parents=True, exist_ok=True)
         versions = {"opencv": cv2.__version__, "av": importlib.metadata.version("av")}
+        versions |= labels.versions
         options = dataclasses.asdict(labels) | versions
         if differences := flag_differences(self._options(options), options):
             raise InputError(

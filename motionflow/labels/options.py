@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from motionflow.errors import InputError
+from motionflow.labels import stabilize
 from motionflow.labels.codebook import Codebook
 from motionflow.labels.flow import (
     FLOW_AVERAGES,
@@ -87,6 +88,11 @@ class LabelOptions:
         fields = cls.__dataclass_fields__.keys() & flags.keys()
         values = {name: flags[name] for name in fields}
         return cls(**{n: v for n, v in values.items() if not isinstance(v, list)})
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of what makes these labels here, beside libraries; none without a camera."""
+        return {} if self.stabilize == "none" else {"stabilizer": stabilize.VERSION}
 
     @property
     def step_motion(self) -> float:

@@ -25,22 +25,13 @@ many depths) there is no answer, and the frame pair has to be left out.
 """
 
 import dataclasses
-import itertools
-from typing import Any
 
 import cv2
 import numpy as np
 
 from motionflow.labels.flow import FlowFunction
+from motionflow.labels.tracking import NUM_CELLS, find_corners, track
 
-NUM_CELLS = 8  # a side; corners are spread over them, the outermost are the border
-CORNERS_PER_CELL = 6
-TRACKING: dict[str, Any] = {
-    "winSize": (15, 15),
-    "maxLevel": 3,
-    "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
-}
-MAX_RETURN_ERROR = 0.5  # px between a corner and itself, tracked there and back
 INLIER = 0.5  # px between a tracked point and where the homography puts it
 SEED_INLIER = 1.0  # px, for the robust fits
 BORDER = np.pad(np.zeros((NUM_CELLS - 2,) * 2, bool), 1, constant_values=True).ravel()
@@ -50,6 +41,9 @@ MIN_BORDER_CELLS = 10  # of the border's 28, that hold points
 STILL_SHARE = 0.75  # of the best fit's border: enough for the still camera to win
 MIN_OVERLAP = 0.5  # share of the first frame that the second must still show
 MAX_ZOOM = 2.0  # of areas, in or out
+SQUARE = 4  # pixels a side; overlap and motion are means over them
+# Data directories say which estimate made them. 1: up to 0.8, another tracker.
+VERSION = "2"
 
 
 class UnstableCamera(Exception):
@@ -88,7 +82,7 @@ def estimate_camera(
     """
     still = np.eye(3)
     corners = find_corners(first) if corners is None else corners
-    before, after = _track(first, second, corners)
+    before, after = track(first, second, corners)
     if len(before) < MIN_POINTS:
         return CameraMotion(still, 0.0, 0.0, 0.0, False)
     cells = _cells(before, first.shape)
@@ -100,11 +94,12 @@ def estimate_camera(
     best = max([still, *fits], key=border)
     if border(still) >= STILL_SHARE * border(best):
         best = still
+    moved = displacement(best, first.shape, SQUARE)
     return CameraMotion(
         homography=best,
         inliers=float(np.mean(_follows(best, before, after))),
         border=border(best),
-        motion=0.0 if best is still else _mean_length(best, first.shape),
+        motion=float(np.mean(np.linalg.norm(moved, axis=-1))),
         trusted=border(best) >= MIN_BORDER and _is_sane(best, first.shape),
     )
 
@@ -141,57 +136,6 @@ class StabilizedFlow:
         if camera.motion > 0:
             second = _warp_back(first, second, camera.homography)
         return self._compute(first, second)
-
-
-def find_corners(gray: np.ndarray) -> np.ndarray:
-    """The sharpest corners of each cell, float32 [N, 2]; flat cells have none."""
-    rows, columns = (
-        np.linspace(0, side, NUM_CELLS + 1, dtype=int) for side in gray.shape
-    )
-    found: list[np.ndarray] = [np.zeros((0, 2), np.float32)]
-    for top, bottom in itertools.pairwise(rows):
-        for left, right in itertools.pairwise(columns):
-            cell = gray[top:bottom, left:right]
-            corners = cv2.goodFeaturesToTrack(cell, CORNERS_PER_CELL, 0.05, 4)
-            if corners is not None:
-                found.append(corners.reshape(-1, 2) + np.array([left, top], np.float32))
-    return np.concatenate(found)
-
-
-def _track(
-    first: np.ndarray, second: np.ndarray, points: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Points that can be tracked there and back, and where they lie in `second`."""
-    if not len(points):
-        return points, points
-    shift = _coarse_shift(first, second)
-    there, found, _ = cv2.calcOpticalFlowPyrLK(
-        first, second, points, points + shift, **TRACKING
-    )
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(
-        second, first, there, there - shift, **TRACKING
-    )
-    kept = (found.ravel() > 0) & (found_back.ravel() > 0)
-    kept &= np.linalg.norm(back - points, axis=1) < MAX_RETURN_ERROR
-    kept &= _inside(there, second.shape)
-    return points[kept], there[kept]
-
-
-def _coarse_shift(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Where tracking starts to search, float32 (dx, dy): large pans are out of reach.
-
-    The peak of the phase correlation, in whole pixels, if it brings the frames closer.
-    """
-    window = cv2.createHanningWindow(first.shape[::-1], cv2.CV_32F)
-    peak, _ = cv2.phaseCorrelate(
-        first.astype(np.float32), second.astype(np.float32), window
-    )
-    dx, dy = np.rint(peak).astype(int)
-    shifted = np.roll(second, (-dy, -dx), axis=(0, 1))
-    closer = cv2.norm(first, shifted, cv2.NORM_L1) < cv2.norm(
-        first, second, cv2.NORM_L1
-    )
-    return np.array([dx, dy] if closer else [0, 0], np.float32)
 
 
 def _cells(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -264,40 +208,31 @@ def _follows(
     return np.hypot(dx, dy) < tolerance
 
 
-def _inside(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    height, width = shape
-    return np.all((points >= 0) & (points <= (width - 1, height - 1)), axis=-1)
+def displacement(
+    homography: np.ndarray, shape: tuple[int, ...], step: int = 1
+) -> np.ndarray:
+    """Where a homography takes each pixel, float64 [H, W, 2]: the camera's own flow.
+
+    With a `step`, the same at the centres of squares of so many pixels a side.
+    """
+    x, y, rows, columns = _moved(homography, shape, step)
+    return np.stack([x - columns, y - rows[:, np.newaxis]], axis=-1)
 
 
-def displacement(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Where a homography takes each pixel, float64 [H, W, 2]: the camera's own flow."""
-    x, y = _moved_pixels(homography, shape)
-    rows, columns = np.indices(shape, sparse=True)
-    return np.stack([x - columns, y - rows], axis=-1)
-
-
-def _mean_length(homography: np.ndarray, shape: tuple[int, ...]) -> float:
-    x, y = _moved_pixels(homography, shape)
-    rows, columns = np.indices(shape, sparse=True)
-    x -= columns
-    y -= rows
-    return float(np.mean(np.sqrt(x * x + y * y)))
-
-
-def _moved_pixels(
-    homography: np.ndarray, shape: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel goes: x and y, float64 [H, W]."""
-    rows, columns = (np.arange(side, dtype=np.float64) for side in shape)
+def _moved(
+    homography: np.ndarray, shape: tuple[int, ...], step: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where places go, x and y, float64 [h, w] each; their rows [h], columns [w]."""
+    rows, columns = (np.arange((step - 1) / 2, side, step) for side in shape)
     x, y, depth = (np.add.outer(b * rows + c, a * columns) for a, b, c in homography)
     x /= depth
     y /= depth
-    return x, y
+    return x, y, rows, columns
 
 
-def _shown(homography: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _shown(homography: np.ndarray, shape: tuple[int, ...], step: int = 1) -> np.ndarray:
     """Which pixels of the first frame lie inside the second, bool [H, W]."""
-    x, y = _moved_pixels(homography, shape)
+    x, y, *_ = _moved(homography, shape, step)
     return (x >= 0) & (x <= shape[1] - 1) & (y >= 0) & (y <= shape[0] - 1)
 
 
@@ -311,7 +246,7 @@ def _is_sane(homography: np.ndarray, shape: tuple[int, ...]) -> bool:
     moved = _apply(homography, corners).astype(np.float32)
     # Signed: a mirrored frame has a negative area.
     zoom = cv2.contourArea(moved, oriented=True) / (height * width)
-    overlap = np.mean(_shown(homography, shape))
+    overlap = np.mean(_shown(homography, shape, SQUARE))
     return bool(1 / MAX_ZOOM < zoom < MAX_ZOOM and overlap >= MIN_OVERLAP)
 
 
