@@ -248,6 +248,7 @@ def main() -> None:
     parser.add_argument("--num_workers_clips", type=int, default=16)
     parser.add_argument("--num_memory_clips", type=int, default=200)
     parser.add_argument("--num_samples", type=int, default=0, help="to make shards of")
+    parser.add_argument("--num_clusters", type=int, default=40, help="of these")
     parser.add_argument("--num_finished_clips", type=int, default=400)
     args = parser.parse_args()
     print(machine(OpenCV=cv2.__version__))
@@ -267,7 +268,7 @@ def main() -> None:
         from finished_samples import measure_finished
 
         finished = choose(clips, args.num_finished_clips)
-        measure_finished(args.video_dir, finished, args.num_samples)
+        measure_finished(args.video_dir, finished, args.num_samples, args.num_clusters)
 
 
 if __name__ == "__main__":

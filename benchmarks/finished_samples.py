@@ -56,7 +56,9 @@ class Build(NamedTuple):
     read: int
 
 
-def measure_finished(video_dir: Path, clips: list[Clip], num_samples: int) -> None:
+def measure_finished(
+    video_dir: Path, clips: list[Clip], num_samples: int, num_clusters: int
+) -> None:
     """Prints what it takes to make shards of samples that are there."""
     with tempfile.TemporaryDirectory() as folder:
         work = WorkDir(Path(folder), video_dir, LABELS)
@@ -73,7 +75,7 @@ def measure_finished(video_dir: Path, clips: list[Clip], num_samples: int) -> No
         # A process that is started anew: its peak is its own.
         context = multiprocessing.get_context("spawn")
         with context.Pool(1) as pool:
-            build = pool.apply(_build, (Path(folder), files))
+            build = pool.apply(_build, (Path(folder), files, num_clusters))
         manifest = read_manifest(Path(folder, "data"))
         size = sum(counts[file][1] for file in files)
         sizes = {name: f"{_kilobytes(files, name):.1f}" for name in FRAME_ENCODINGS}
@@ -115,7 +117,7 @@ def _kilobytes(files: Sequence[Path], encoding: str) -> float:
     return sum(sizes) / len(sizes) / 1000
 
 
-def _build(folder: Path, files: Sequence[Path]) -> Build:
+def _build(folder: Path, files: Sequence[Path], num_clusters: int) -> Build:
     """Builds a data directory; runs in a process of its own."""
     opened = 0
 
@@ -141,7 +143,7 @@ def _build(folder: Path, files: Sequence[Path]) -> Build:
     # What is imported when first needed is here before the clock starts.
     import sklearn.cluster  # noqa: F401
 
-    options = BuildOptions(dataset="folder", labels=LABELS)
+    options = BuildOptions("folder", num_clusters=num_clusters, labels=LABELS)
     before, read = _peak(), _read()
     sys.addaudithook(count)
     writer.fit_codebook = timed

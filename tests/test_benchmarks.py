@@ -81,7 +81,7 @@ def test_extraction(tmp_path):
     for i in range(2):
         write_avi(tmp_path / f"{i}.avi", moving_square((2, 1), 4, seed=i))
     counts = [f"--num_{part}_clips=1" for part in ("overhead", "workers")]
-    counts += ["--num_memory_clips=2", "--num_samples=9"]
+    counts += ["--num_memory_clips=2", "--num_samples=9", "--num_clusters=2"]
     done = run("extraction.py", tmp_path, *counts)
     assert done.returncode == 0, done.stderr
     assert "Overhead, deepflow: 1 clips, 1 samples" in done.stdout
