@@ -3,6 +3,7 @@
 nothing -> records of 200x200 frames with 20x20 random motions
 """
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from motionflow.labels.samples import encode_frame
 
 FRAME_SIZE, GRID_SIZE, NUM_CLUSTERS = 200, 20, 40
 NUM_SHARDS = 10
+NUM_DISTINCT = 250  # samples; more of them are these again
+_SOURCE_LENGTH = 4  # clips
 
 
 def write_noise_data(
-    folder: Path, num_samples: int, frame_encoding: str = "png"
+    folder: Path, num_samples: int, frame_encoding: str = "png", clip_length: int = 0
 ) -> DataDir:
     """Writes a data directory without validation and test samples.
 
@@ -27,6 +30,7 @@ def write_noise_data(
       folder: does not exist yet.
       num_samples: of the training split.
       frame_encoding: png, jpeg or raw.
+      clip_length: samples in a clip, four clips from a source; 0: all of one clip.
 
     Returns:
       the data directory, opened.
@@ -34,8 +38,12 @@ def write_noise_data(
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
     codebook = Codebook(random.normal(0, 3, (NUM_CLUSTERS, 2)))
+    distinct = [
+        _sample(random, codebook, i, frame_encoding)
+        for i in range(min(num_samples, NUM_DISTINCT))
+    ]
     samples = (
-        _sample(random, codebook, i, frame_encoding).encode()
+        _placed(distinct[i % NUM_DISTINCT], i, clip_length or num_samples).encode()
         for i in range(num_samples)
     )
     shards = records.write_shards(folder, "train", samples, NUM_SHARDS)
@@ -59,6 +67,17 @@ def write_noise_data(
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return open_data_dir(folder)
+
+
+def _placed(sample: records.Sample, index: int, clip_length: int) -> records.Sample:
+    """A sample as that of a split with this number."""
+    clip, frame_index = divmod(index, clip_length)
+    return dataclasses.replace(
+        sample,
+        clip=f"noise{clip:05d}.avi",
+        frame_index=frame_index,
+        source=f"noise{clip // _SOURCE_LENGTH}",
+    )
 
 
 def _sample(

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from motionflow.scoring import bootstrap
 from motionflow.scoring.bootstrap import (
     draw_weights,
     interval,
     rank_correlation,
+    rank_correlations,
     verdict,
 )
 
@@ -78,6 +80,22 @@ def test_rank_correlation_agrees_with_scipy():
         times = row.astype(int)
         expected = stats.spearmanr(np.repeat(x, times), np.repeat(y, times)).statistic
         assert rho == pytest.approx(expected)
+
+
+def test_rank_correlations_of_drawn_clips(monkeypatch):
+    """Draws two by two, each as if its clips' observations stood there so often."""
+    monkeypatch.setattr(bootstrap, "_RANKS_AT_ONCE", 2 * 30 + 1)
+    rng = np.random.default_rng(3)
+    clips, y = np.repeat([2, 0, 1, 3], [10, 5, 8, 7]), rng.normal(size=30)
+    rows = y + rng.normal(size=30), rng.integers(0, 3, 30), np.ones(30)
+    weights = draw_weights(np.arange(4), 5, seed=0)
+    found = rank_correlations(rows, y, weights, clips)
+    assert np.isnan(found[2]).all()
+    for draw, weight in enumerate(weights):
+        times = weight[clips].astype(int)
+        for x, rho in zip(rows[:2], found[:2, draw], strict=True):
+            repeated = np.repeat(x, times), np.repeat(y, times)
+            assert rho == pytest.approx(stats.spearmanr(*repeated).statistic)
 
 
 def test_rank_correlation_of_a_constant_is_unknown():

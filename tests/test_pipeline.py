@@ -42,6 +42,13 @@ def test_evaluation_sees_each_sample_once_in_a_fixed_order(data):
     assert first == order()
 
 
+def test_the_end_of_a_split_waits_for_no_tuner(data):
+    for batches in (pipeline.evaluation_batches, pipeline.targets):
+        assert batches(data, "train", 4).options().autotune.enabled is False
+    chosen = pipeline.chosen_samples(data, "train", np.ones(12, bool))
+    assert chosen.options().autotune.enabled is False
+
+
 def test_targets_are_the_evaluation_batches_without_frames(data):
     full = next(iter(pipeline.evaluation_batches(data, "validation", 8)))
     bare = next(iter(pipeline.targets(data, "validation", 8)))

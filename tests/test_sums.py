@@ -81,3 +81,22 @@ def test_a_flow_of_other_classes_has_flow_scores_only():
     for key in ("top1", "top5", "recall", "precision", "nll"):
         assert np.isnan(found[key]).all(), key
     assert not sums["confusions"].any()
+
+
+@pytest.mark.parametrize("has_probabilities", [True, False])
+def test_what_is_said_once_counts_for_every_frame(has_probabilities):
+    true, pred, codes, chances, canny, codebook = random_batch(3)
+    chances = np.round(chances, 1)  # with ties
+    truth = Truth.of_batch(true, codes, canny, codebook)
+    futures = np.random.default_rng(0).normal(size=(4, 1, 16, 2)).astype(np.float32)
+    found = []
+    for repeats in (1, len(codes)):
+        flow, probabilities = (np.repeat(x[:1], repeats, 0) for x in (pred, chances))
+        answer = flow, probabilities if has_probabilities else None
+        prediction = Prediction.of_output(*answer, codebook)
+        found.append(kept(truth, prediction, 12, np.repeat(futures, repeats, 1)))
+    once, repeated = found
+    assert once.keys() == repeated.keys()
+    for key, value in once.items():
+        assert value.shape == repeated[key].shape
+        np.testing.assert_allclose(value, repeated[key], err_msg=key)

@@ -103,12 +103,15 @@ def edge_cells(frames: np.ndarray, grid_size: int) -> np.ndarray:
     papers that score this mask name none. Frames are uint8 RGB [B, H, W, 3].
     """
     cells = np.zeros((len(frames), grid_size, grid_size), bool)
+    # The first pixel of each cell.
+    rows, columns = (
+        -(-np.arange(grid_size) * side // grid_size) for side in frames.shape[1:3]
+    )
     for index, frame in enumerate(frames):
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         edges = cv2.Canny(grey, *_CANNY_THRESHOLDS)
-        rows, columns = np.nonzero(edges)
-        height, width = edges.shape
-        cells[index, rows * grid_size // height, columns * grid_size // width] = True
+        bands = np.maximum.reduceat(edges, rows, axis=0)
+        cells[index] = np.maximum.reduceat(bands, columns, axis=1)
     return cells.reshape(len(frames), -1)
 
 
@@ -159,10 +162,10 @@ def average_patches(
     side = grid_size + size - 1
     total, count = np.zeros((side, side, 2)), np.zeros((side, side, 1))
     rows, columns = np.divmod(cells, grid_size)
-    for patch, row, column in zip(patches, rows, columns, strict=True):
-        place = (slice(row, row + size), slice(column, column + size))
-        total[place] += patch
-        count[place] += 1
+    for row, column in np.ndindex(size, size):
+        place = rows + row, columns + column
+        np.add.at(total, place, patches[:, row, column])
+        np.add.at(count, place, 1)
     margin = size // 2
     inside = (slice(margin, margin + grid_size),) * 2
     return (total / np.maximum(count, 1))[inside].astype(np.float32)

@@ -16,6 +16,7 @@ frames take 0.6 GB as pixels (D = 3,072), searched in 22 ms a frame on one core,
 GB as the features of the all-convolutional network at full width (D = 12,800).
 """
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -121,10 +122,13 @@ class VotingFrames:
     def __call__(self, frames: np.ndarray) -> dict[str, np.ndarray]:
         """Frames -> flow float32 [B, g, g, 2], probabilities float32 [B, cells, K]."""
         nearest = self._index.nearest(frames)
-        classes = np.arange(len(self._centers))
-        votes = np.tile(self._prior.astype(np.float32), (len(frames), 1, 1))
-        for neighbors in nearest.T:
-            votes += self._index.codes[neighbors][..., None] == classes
+        codes = self._index.codes[nearest]  # [B, k, cells]
+        size = len(frames), codes.shape[-1], len(self._centers)
+        places = np.arange(size[0] * size[1]).reshape(size[0], 1, size[1])
+        counts = np.bincount(
+            (places * size[2] + codes).ravel(), minlength=math.prod(size)
+        )
+        votes = (counts.reshape(size) + self._prior).astype(np.float32)
         probabilities = votes / np.float32(nearest.shape[1] + 1)
         flow = probabilities @ self._centers
         shape = (len(frames), *self._index.flow.shape[1:])

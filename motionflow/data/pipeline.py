@@ -26,6 +26,11 @@ from motionflow.errors import InputError
 SHUFFLE_BUFFER = 2048  # encoded records, about 70 kB each as PNG
 NO_AUGMENTATION = Augmentation()
 _INTERLEAVED_SHARDS = 10
+_PREFETCHED = 2  # batches of an evaluation
+# The tuner's thread sleeps as long as it ran before, up to a minute, and may miss that
+# its iterator is gone, which then waits for it.
+_NOT_TUNED = tf.data.Options()
+_NOT_TUNED.autotune.enabled = False
 
 
 def steps_per_epoch(data_dir: DataDir, batch_size: int) -> int:
@@ -210,9 +215,10 @@ def chosen_samples(
     """The samples of a split where bool [N] says so, one by one; only these decoded."""
     chosen = tf.constant(is_chosen)
     records = tf.data.TFRecordDataset(data_dir.shards(split)).enumerate()
-    return records.filter(lambda index, _: chosen[index]).map(
+    samples = records.filter(lambda index, _: chosen[index]).map(
         lambda _, record: _parse(data_dir, record), num_parallel_calls=tf.data.AUTOTUNE
     )
+    return samples.with_options(_NOT_TUNED)
 
 
 def targets(data_dir: DataDir, split: str, batch_size: int) -> tf.data.Dataset:
@@ -264,7 +270,8 @@ def _in_order(
             num_parallel_calls=tf.data.AUTOTUNE,
         )
         .batch(batch_size)
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(_PREFETCHED)
+        .with_options(_NOT_TUNED)
     )
 
 

@@ -15,6 +15,7 @@ Averaging shortens: where left and right are as likely, the expected flow is non
 of it is float32 whatever the precision policy, eager or in a graph.
 """
 
+import cv2
 import numpy as np
 import tensorflow as tf
 from scipy import ndimage, special
@@ -173,4 +174,36 @@ def sample_flows(
         return np.broadcast_to(
             one, (*one.shape[:1], len(probabilities), *one.shape[2:])
         )
-    return np.stack([decode(probabilities, centers, 0, one) for one in noise])
+    logs = classes_first(probabilities)
+    logs = np.log(np.maximum(logs, np.finfo(np.float32).tiny))
+    # Frames, and whatever else the noise has no axis for, share it.
+    shared = tuple(range(1, logs.ndim - noise.ndim + 2))
+    numbers = [
+        first_largest(logs + np.expand_dims(np.moveaxis(one, -1, 0), shared))[1]
+        for one in noise
+    ]
+    return np.asarray(centers, np.float32).take(np.stack(numbers), axis=0)
+
+
+def classes_first(values: np.ndarray) -> np.ndarray:
+    """[..., K] -> [K, ...], laid out so: NumPy is several times faster over this."""
+    values = np.ascontiguousarray(values)
+    *outer, num_classes = values.shape
+    # NumPy's own copy takes five times as long.
+    return cv2.transpose(values.reshape(-1, num_classes)).reshape(-1, *outer)
+
+
+def first_largest(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The largest of each place, and the class of the first that is as large.
+
+    Args:
+      scores: [K, ...].
+
+    Returns:
+      [...] and int64 [...], as `max` and `argmax` give them.
+    """
+    count, largest = len(scores), scores.max(axis=0)
+    # Counted from the end, the first of equals has the largest number.
+    from_end = np.arange(count, 0, -1, dtype=np.min_scalar_type(count))
+    numbers = (scores == largest) * from_end.reshape(-1, *[1] * largest.ndim)
+    return largest, count - numbers.max(axis=0).astype(np.int64)

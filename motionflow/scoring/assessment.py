@@ -208,6 +208,7 @@ def evaluate(
     noise = decoding.future_noise(NUM_FUTURES, (grid_size,) * 2, num_clusters, seed)
     noise = noise.reshape(NUM_FUTURES, -1, num_clusters)
     sums, done = ClipSums(len(clips)), 0
+    drawn: dict[str, tuple[Prediction, np.ndarray]] = {}  # of what is always said
     batches = pipeline.evaluation_batches(data, split, batch_size)
     for batch in map(pipeline.first_step, batches.as_numpy_iterator()):
         frames, columns = batch["frames"], {}
@@ -217,9 +218,12 @@ def evaluate(
         for name, prediction in predict(frames).items():
             futures = None
             if prediction.probabilities is not None and not prediction.is_decoding:
-                futures = decoding.sample_flows(
-                    prediction.probabilities, data.codebook.centers, noise
-                )
+                if name not in drawn or drawn[name][0] is not prediction:
+                    futures = decoding.sample_flows(
+                        prediction.probabilities, data.codebook.centers, noise
+                    )
+                    drawn[name] = prediction, futures
+                futures = drawn[name][1]
             columns[name] = cell_columns(truth, prediction)
             kept = sample_sums(truth, prediction, columns[name], num_clusters, futures)
             sums.add("", name, here, kept)

@@ -11,6 +11,7 @@ for both of them cancels out.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ LEVEL = 0.95
 NUM_DRAWS = 1000
 # Two films of one model differ by less: threads add up in any order, and a film rounds.
 ROUNDING = 1e-4
+_RANKS_AT_ONCE = 1 << 15  # 256 kB each array of them
 
 
 def about(unit: str, seed: int, num_draws: int = NUM_DRAWS) -> dict[str, Any]:
@@ -138,21 +140,76 @@ def rank_correlation(
       [draws], or a scalar without weights; NaN where x or y is constant.
     """
     each = np.ones((1, len(x))) if weights is None else weights
-    total = each.sum(axis=-1, keepdims=True)
-    a, b = (_weighted_ranks(values, each) - (total + 1) / 2 for values in (x, y))
-    products = [(each * p).sum(axis=-1) for p in (a * b, a * a, b * b)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rho = products[0] / np.sqrt(products[1] * products[2])
+    (rho,) = rank_correlations([x], y, each, np.arange(len(x)))
     return rho[0] if weights is None else rho
 
 
-def _weighted_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mid-rank of each observation among weighted ones: [draws, N]."""
-    order = np.argsort(values, kind="stable")
-    dense = np.unique(values, return_inverse=True)[1][order]  # 0, 0, 1, ...
-    starts = np.flatnonzero(np.diff(dense, prepend=-1))
-    group = np.add.reduceat(weights[:, order], starts, axis=1)
-    middle = np.cumsum(group, axis=1) - group / 2 + 0.5
-    ranks = np.empty_like(weights)
-    ranks[:, order] = middle[:, dense]
-    return ranks
+def rank_correlations(
+    rows: Sequence[np.ndarray], y: np.ndarray, weights: np.ndarray, clips: np.ndarray
+) -> np.ndarray:
+    """`rank_correlation` of several x with one y, as clips are drawn.
+
+    A few draws at a time, whose ranks fit into the cache of a core: memory does not
+    grow with the number of draws.
+
+    Args:
+      rows: of x, [N] each.
+      y: [N].
+      weights: [draws, C], how often each clip counts.
+      clips: int [N], the clip of each observation.
+
+    Returns:
+      float64 [len(rows), draws].
+    """
+    rho = np.full((len(rows), len(weights)), np.nan)
+    orders, own = [_Order.of(x) for x in rows], _Order.of(y)
+    size = max(1, _RANKS_AT_ONCE // max(len(y), 1))
+    for start in range(0, len(weights), size):
+        here = slice(start, start + size)
+        each = weights[here, clips]
+        b = own.centred_ranks(each)
+        for found, order in zip(rho, orders, strict=True):
+            if len(order.starts) > 1:
+                found[here] = _correlation(order.centred_ranks(each), b, each)
+    return rho
+
+
+def _correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Of centred values [draws, N]: [draws]."""
+    ab, aa, bb = (
+        np.einsum("dn,dn->d", weights * p, q) for p, q in ((a, b), (a, a), (b, b))
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return ab / np.sqrt(aa * bb)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Order:
+    """Values in their order.
+
+    Attributes:
+      order: [N], observations from the smallest value.
+      starts: [groups], where each group of equal values begins in it.
+      groups: [N], the group of each observation.
+    """
+
+    order: np.ndarray
+    starts: np.ndarray
+    groups: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "_Order":
+        order = np.argsort(values, kind="stable")
+        groups = np.unique(values, return_inverse=True)[1].reshape(-1)
+        return cls(order, np.flatnonzero(np.diff(groups[order], prepend=-1)), groups)
+
+    def centred_ranks(self, weights: np.ndarray) -> np.ndarray:
+        """Mid-rank of each observation among weighted ones, minus the mean of ranks."""
+        counts = weights[:, self.order]
+        if len(self.starts) < len(self.order):
+            counts = np.add.reduceat(counts, self.starts, axis=1)
+        middle = np.cumsum(counts, axis=1)
+        half = middle[:, -1:] / 2
+        middle -= counts / 2
+        middle -= half
+        return middle[:, self.groups]

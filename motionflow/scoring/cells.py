@@ -18,14 +18,18 @@ Three masks: `all` cells; `canny`, cells that hold a Canny edge (`forest.edge_ce
 
 import dataclasses
 import functools
+import itertools
 
 import numpy as np
 
 from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
+from motionflow.models.decoding import classes_first, first_largest
 
 MASKS = ("all", "canny", "nz")
 TOP_K = (1, 5, 10)
+# Lower edges of the buckets of the true magnitude, pixels per step.
+MAGNITUDE_EDGES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 CELL_COLUMNS = ("count", "epe", "dir", "ori", *(f"top{k}" for k in TOP_K), "nll")
 
 
@@ -53,10 +57,27 @@ class Truth:
         flow = np.asarray(flow, np.float64).reshape(*codes.shape, 2)
         return cls(flow, codes, np.stack(masks).astype(np.float64))
 
+    @functools.cached_property
+    def parts(self) -> np.ndarray:
+        """The masks, then the buckets of magnitude: float64 [B, parts, cells]."""
+        magnitude = np.sqrt((self.flow**2).sum(axis=-1))
+        edges = (*MAGNITUDE_EDGES, np.inf)
+        buckets = [
+            (low <= magnitude) & (magnitude < high)
+            for low, high in itertools.pairwise(edges)
+        ]
+        return np.stack([*self.masks, *buckets], axis=1)
+
+    @functools.cached_property
+    def combinations(self) -> np.ndarray:
+        """Which masks hold each cell, bit by bit: int64 [B, cells]."""
+        bits = 1 << np.arange(len(self.masks))
+        return np.tensordot(bits, self.masks.astype(np.int64), 1)
+
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What a predictor says about a batch.
+    """What a predictor says about a batch, or B = 1: the same about every frame.
 
     Attributes:
       flow: float64 [B, cells, 2], pixels per step.
@@ -100,11 +121,37 @@ class Prediction:
             ranking = ranking_by_distance(flow, codebook.centers)
         return cls(flow.astype(np.float64), probabilities, ranking, is_decoding)
 
-    @functools.cached_property
+    @property
     def codes(self) -> np.ndarray:
         """int64 [B, cells], the class that comes first."""
+        return self._first[1]
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """[B, cells], the probability of the class that comes first."""
+        assert self.ranking is self.probabilities, "no probabilities"
+        return self._first[0]
+
+    def ranks(self, codes: np.ndarray) -> np.ndarray:
+        """`true_class_ranks` of codes int64 [B, cells]."""
+        if self._by_class.shape[1] > 1:
+            return _ranks(self._by_class, codes)
+        return np.take_along_axis(self._ranks_of_all, codes[np.newaxis], axis=0)[0]
+
+    @functools.cached_property
+    def _by_class(self) -> np.ndarray:
         assert self.ranking is not None, "other classes than the data's"
-        return self.ranking.argmax(axis=-1)
+        return classes_first(self.ranking)
+
+    @functools.cached_property
+    def _first(self) -> tuple[np.ndarray, np.ndarray]:
+        return first_largest(self._by_class)
+
+    @functools.cached_property
+    def _ranks_of_all(self) -> np.ndarray:
+        """The rank of every class, [K, 1, cells]."""
+        order = np.argsort(-self._by_class, axis=0, kind="stable")
+        return np.argsort(order, axis=0)
 
 
 def _finite(values: np.ndarray, name: str) -> np.ndarray:
@@ -131,9 +178,11 @@ def ranking_by_distance(flow: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 def flow_scores(pred: np.ndarray, true: np.ndarray) -> np.ndarray:
     """EPE, Dir and Ori of each vector: float64 [..., 2] twice -> [..., 3]."""
-    epe = np.linalg.norm(pred - true, axis=-1)
-    norms = np.sqrt((pred**2).sum(-1) + 1e-10) * np.sqrt((true**2).sum(-1) + 1e-10)
-    cosine = (pred * true).sum(axis=-1) / norms
+    # Axis by axis: sums over two numbers are slow.
+    (px, py), (tx, ty) = np.moveaxis(pred, -1, 0), np.moveaxis(true, -1, 0)
+    epe = np.sqrt((px - tx) ** 2 + (py - ty) ** 2)
+    norms = np.sqrt(px**2 + py**2 + 1e-10) * np.sqrt(tx**2 + ty**2 + 1e-10)
+    cosine = (px * tx + py * ty) / norms
     return np.stack([epe, cosine, np.abs(cosine)], axis=-1)
 
 
@@ -144,11 +193,18 @@ def true_class_ranks(scores: np.ndarray, codes: np.ndarray) -> np.ndarray:
     every equal one before it. So constant scores earn top-1 on class 0 only, and rank 0
     is always what `argmax` picks. Scores [..., K], codes int [...] -> int64 [...].
     """
-    codes = codes[..., None].astype(np.intp)
-    chosen = np.take_along_axis(scores, codes, axis=-1)
-    earlier = np.arange(scores.shape[-1]) < codes
-    before = (scores > chosen) | ((scores == chosen) & earlier)
-    return before.sum(axis=-1)
+    return _ranks(classes_first(scores), codes)
+
+
+def _ranks(by_class: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The same of scores [K, ...]."""
+    chosen = np.take_along_axis(by_class, codes[np.newaxis], axis=0)[0]
+    before = (by_class > chosen).sum(axis=0, dtype=np.int32).astype(np.int64)
+    tied = (by_class == chosen).sum(axis=0, dtype=np.int32) > 1
+    if tied.any():
+        earlier = np.arange(len(by_class))[:, np.newaxis] < codes[tied]
+        before[tied] += (earlier & (by_class[:, tied] == chosen[tied])).sum(axis=0)
+    return before
 
 
 def negative_log_likelihood(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -165,13 +221,16 @@ def cell_columns(truth: Truth, prediction: Prediction) -> np.ndarray:
 
     What a predictor cannot say is NaN.
     """
+    columns = np.full((len(CELL_COLUMNS), *truth.codes.shape), np.nan)
+    found = dict(zip(CELL_COLUMNS, columns, strict=True))
     scores = flow_scores(prediction.flow, truth.flow)
-    found = {name: np.full(truth.codes.shape, np.nan) for name in CELL_COLUMNS}
-    found |= dict(zip(("epe", "dir", "ori"), np.moveaxis(scores, -1, 0), strict=True))
-    found["count"] = np.ones(truth.codes.shape)
+    found["count"][:] = 1
+    found["epe"][:], found["dir"][:], found["ori"][:] = np.moveaxis(scores, -1, 0)
     if prediction.ranking is not None:
-        ranks = true_class_ranks(prediction.ranking, truth.codes)
-        found |= {f"top{k}": ranks < k for k in TOP_K}
+        ranks = prediction.ranks(truth.codes)
+        for k in TOP_K:
+            found[f"top{k}"][:] = ranks < k
     if prediction.probabilities is not None:
-        found["nll"] = negative_log_likelihood(prediction.probabilities, truth.codes)
-    return np.stack([found[name] for name in CELL_COLUMNS], axis=-1)
+        likelihood = negative_log_likelihood(prediction.probabilities, truth.codes)
+        found["nll"][:] = likelihood
+    return np.moveaxis(columns, 0, -1)

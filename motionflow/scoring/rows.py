@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from motionflow.baselines import PredictFlow
 from motionflow.baselines.arrows import draw_batch
+from motionflow.baselines.constant import ConstantPredictor
 from motionflow.baselines.known import Kind, NaiveMotion
 from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
@@ -114,7 +115,7 @@ class ModelRows:
         centers, side = self._model.centers, self._model.grid_size
         decoded: np.ndarray | None = None
         if name.endswith("mode"):
-            flow = decoding.decode(probabilities, centers, 0).numpy()
+            flow = centers.take(probabilities.argmax(axis=-1), axis=0)
         else:
             weights = (1.0, self._prior)
             if name.endswith("annealed"):
@@ -146,10 +147,22 @@ def all_rows(
     models: Iterable[ModelRows], baselines: Mapping[str, PredictFlow], data: DataDir
 ) -> Callable[[np.ndarray], dict[str, Prediction]]:
     """Models and baselines of some data as one function: frames -> all rows."""
+    constants = {
+        name: Prediction.of_output(
+            one.flow[np.newaxis],
+            None if one.probabilities is None else one.probabilities[np.newaxis],
+            data.codebook,
+        )
+        for name, one in baselines.items()
+        if isinstance(one, ConstantPredictor)
+    }
 
     def predict(frames: np.ndarray) -> dict[str, Prediction]:
         rows = {name: one for model in models for name, one in model(frames).items()}
         for name, baseline in baselines.items():
+            if name in constants:
+                rows[name] = constants[name]
+                continue
             out = baseline(frames)
             outputs = out["flow"], out["probabilities"]
             rows[name] = Prediction.of_output(*outputs, data.codebook)

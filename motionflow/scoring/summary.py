@@ -172,15 +172,18 @@ def _motion_potential(evaluation: Evaluation, weights: np.ndarray) -> dict[str, 
         place = MASKS.index(mask)
         count, _, true = evaluation.rows[ZERO]["frames"][:, place].T
         used = count > 0
-        each = weights[:, evaluation.sample_clips[used]]
-        for name, sums in evaluation.rows.items():
-            # Means of equal numbers differ in the last bits, which ranks would see.
-            predicted = sums["frames"][used, place, 1].round(9)
-            result[name][mask] = _potential(predicted, true[used], each)
+        clips = evaluation.sample_clips[used]
+        # Means of equal numbers differ in the last bits, which ranks would see.
+        predicted = [
+            sums["frames"][used, place, 1].round(9) for sums in evaluation.rows.values()
+        ]
+        draws = bootstrap.rank_correlations(predicted, true[used], weights, clips)
+        for name, own, rho in zip(result, predicted, draws, strict=True):
+            result[name][mask] = _potential(own, true[used], rho)
     return result
 
 
-def _potential(predicted: np.ndarray, true: np.ndarray, weights: np.ndarray) -> dict:
+def _potential(predicted: np.ndarray, true: np.ndarray, draws: np.ndarray) -> dict:
     if not len(true):
         return {
             "predicted": None,
@@ -188,10 +191,7 @@ def _potential(predicted: np.ndarray, true: np.ndarray, weights: np.ndarray) -> 
             "rank_correlation": None,
             "interval": [None, None],
         }
-    correlation = Estimate(
-        bootstrap.rank_correlation(predicted, true),
-        bootstrap.rank_correlation(predicted, true, weights),
-    )
+    correlation = Estimate(bootstrap.rank_correlation(predicted, true), draws)
     return {
         "predicted": float(predicted.mean()),
         "true": float(true.mean()),

@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from motionflow.scoring.cells import Prediction, Truth
+from motionflow.scoring.cells import MASKS, Prediction, Truth
 
 Sums = dict[str, np.ndarray]  # of one row, by name
 
 TRUE, PREDICTED, HITS = range(3)  # counts of each class
 NUM_BINS = 15  # of the confidence, as in Guo et al. 2017
-# Lower edges of the buckets of the true magnitude, pixels per step.
-MAGNITUDE_EDGES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 BY_SAMPLE = ("frames",)  # what is not summed over clips, but kept
 OF_ALL = ("confusions", "cell_hits")  # what is summed over all clips
 
@@ -103,27 +101,30 @@ def sample_sums(
       mean EPE; and of all samples together confusions int64 [K, K], rows the truth, and
       cell_hits int64 [cells], how often each cell's class is right.
     """
-    epe, size = cells[..., 1], len(truth.codes)
-    classes = np.full((size, len(truth.masks), 3, num_clusters), np.nan)
+    size, shape = len(truth.codes), truth.codes.shape
+    totals = truth.parts @ cells
+    classes = np.full((size, len(MASKS), 3, num_clusters), np.nan)
     bins = np.full((size, NUM_BINS, 3), np.nan)
     confusion = np.zeros((num_clusters, num_clusters), np.int64)
-    hits = np.zeros(truth.codes.shape, bool)
+    hits = np.zeros(shape, bool)
     if prediction.ranking is not None:
-        hits = truth.codes == prediction.codes
-        pairs = (truth.codes * num_clusters + prediction.codes).ravel()
+        codes = np.broadcast_to(prediction.codes, shape)
+        hits = truth.codes == codes
+        pairs = (truth.codes * num_clusters + codes).ravel()
         confusion += np.bincount(pairs, minlength=confusion.size).reshape(
             num_clusters, -1
         )
-        classes = _class_counts(truth, prediction.codes, num_clusters)
+        classes = _class_counts(truth, codes, num_clusters)
     if prediction.probabilities is not None:
-        bins = confidence_bins(prediction.probabilities, hits)
+        bins = confidence_bins(np.broadcast_to(prediction.confidence, shape), hits)
+    frames = _frame_means(truth, prediction.flow, totals[:, : len(MASKS)])
     return {
-        "cells": np.einsum("mbc,bcf->bmf", truth.masks, cells, optimize=True),
+        "cells": totals[:, : len(MASKS)],
         "classes": classes,
         "bins": bins,
-        "buckets": magnitude_buckets(truth.flow, epe),
-        "best": _best_of(futures, truth, epe),
-        "frames": _frame_means(truth, prediction.flow, epe),
+        "buckets": totals[:, len(MASKS) :, :2],
+        "best": _best_of(futures, truth, frames),
+        "frames": frames,
         "confusions": confusion,
         "cell_hits": hits.sum(axis=0),
     }
@@ -131,56 +132,70 @@ def sample_sums(
 
 def _class_counts(truth: Truth, codes: np.ndarray, num_clusters: int) -> np.ndarray:
     """[B, masks, kinds, K]: how often each class was there, said, and both."""
-    hits = truth.codes == codes
-    kinds = ((truth.codes, 1.0), (codes, 1.0), (codes, hits))
-    counts = [
-        [_counts(index, num_clusters, mask * weight) for index, weight in kinds]
-        for mask in truth.masks
-    ]
-    return np.moveaxis(np.array(counts), 2, 0)
+    # One look at the cells for all masks: those of each combination are counted.
+    number = 1 << len(MASKS)
+    is_inside = np.arange(number) >> np.arange(len(MASKS))[:, None] & 1
+
+    def counted(index: np.ndarray, num_kinds: int) -> np.ndarray:
+        size = num_kinds * num_clusters
+        counts = _counts(truth.combinations * size + index, number * size)
+        return is_inside.astype(float) @ counts.reshape(len(codes), number, size)
+
+    true = counted(truth.codes, 1)
+    wrong_right = counted((truth.codes == codes) * num_clusters + codes, 2)
+    wrong, right = np.split(wrong_right, 2, axis=-1)
+    return np.stack([true, wrong + right, right], axis=2)
 
 
-def _counts(index: np.ndarray, size: int, weights: np.ndarray) -> np.ndarray:
-    """Sums weights [B, n] by an index [B, n] for each sample: float64 [B, size]."""
+def _counts(
+    index: np.ndarray, size: int, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Sums weights [B, n], or ones, by an index [B, n] of each sample: [B, size]."""
     rows = np.arange(len(index))[:, None] * size
     flat = np.bincount(
-        (rows + index).ravel(), weights.ravel(), minlength=len(index) * size
+        (rows + index).ravel(),
+        None if weights is None else weights.ravel(),
+        minlength=len(index) * size,
     )
     return flat.reshape(len(index), size)
 
 
-def confidence_bins(probabilities: np.ndarray, hits: np.ndarray) -> np.ndarray:
+def confidence_bins(confidence: np.ndarray, hits: np.ndarray) -> np.ndarray:
     """Cells by confidence, the probability of the first class: [B, bins, 3].
 
     Bin b holds confidences in (b / n, (b + 1) / n], as in Guo et al. 2017.
     """
-    confidence = probabilities.max(axis=-1).astype(np.float64)
+    confidence = confidence.astype(np.float64)
     index = np.clip(np.ceil(confidence * NUM_BINS).astype(int) - 1, 0, NUM_BINS - 1)
-    columns = (np.ones(hits.shape), confidence, hits)
+    columns = (None, confidence, hits)
     return np.stack([_counts(index, NUM_BINS, column) for column in columns], axis=-1)
 
 
-def magnitude_buckets(flow: np.ndarray, epe: np.ndarray) -> np.ndarray:
-    """Count and EPE of cells by their true magnitude: [B, buckets, 2]."""
-    magnitude = np.linalg.norm(flow, axis=-1)
-    index = np.searchsorted(MAGNITUDE_EDGES, magnitude, side="right") - 1
-    columns = (np.ones(epe.shape), epe)
-    sums = [_counts(index, len(MAGNITUDE_EDGES), column) for column in columns]
-    return np.stack(sums, axis=-1)
+def _best_of(
+    futures: np.ndarray | None, truth: Truth, frames: np.ndarray
+) -> np.ndarray:
+    """Whether a frame has cells in a mask, and its smallest mean EPE: [B, masks, 2].
 
-
-def _best_of(futures: np.ndarray | None, truth: Truth, epe: np.ndarray) -> np.ndarray:
-    """Whether a frame has cells in a mask, and its smallest mean EPE: [B, masks, 2]."""
+    Futures are [n, B or 1, cells, 2]; without them it is that of `_frame_means`.
+    """
+    count, _, best = np.moveaxis(frames, -1, 0)
     if futures is not None:
-        epe = np.linalg.norm(futures - truth.flow.astype(futures.dtype), axis=-1)
-    count = truth.masks.sum(axis=-1)
-    means = np.einsum("mbc,...bc->...mb", truth.masks, epe) / np.maximum(count, 1)
-    best = means.min(axis=0) if futures is not None else means
-    return np.stack([count > 0, best], axis=-1).swapaxes(0, 1)
+        (fx, fy), (tx, ty) = (
+            np.moveaxis(each, -1, 0)
+            for each in (futures, truth.flow.astype(futures.dtype))
+        )
+        epe = np.sqrt((fx - tx) ** 2 + (fy - ty) ** 2)
+        masks = truth.parts[:, : len(MASKS)].swapaxes(1, 2)
+        totals = epe.swapaxes(0, 1).astype(np.float64) @ masks
+        best = totals.min(axis=1) / np.maximum(count, 1)
+    return np.stack([count > 0, best], axis=-1)
 
 
-def _frame_means(truth: Truth, flow: np.ndarray, epe: np.ndarray) -> np.ndarray:
-    columns = np.stack([np.linalg.norm(flow, axis=-1), epe], axis=-1)
-    sums = np.einsum("mbc,bcf->bmf", truth.masks, columns)
-    count = truth.masks.sum(axis=-1).T[..., None]
-    return np.concatenate([count, sums / np.maximum(count, 1)], axis=-1)
+def _frame_means(truth: Truth, flow: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Count, mean magnitude and mean EPE: [B, masks, 3], of totals [B, masks, ...]."""
+    magnitude = np.sqrt(flow[..., 0] ** 2 + flow[..., 1] ** 2)
+    sums = truth.parts[:, : len(MASKS)] @ magnitude[..., np.newaxis]
+    count, epe = totals[..., :1], totals[..., 1:2]
+    return np.concatenate(
+        [count, *(each / np.maximum(count, 1) for each in (sums, epe))], -1
+    )

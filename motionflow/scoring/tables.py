@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from motionflow.drawing.tables import Table, number, percent
-from motionflow.scoring.cells import MASKS
+from motionflow.scoring.cells import MAGNITUDE_EDGES, MASKS
 from motionflow.scoring.scores import (
     BY_ACTION,
     COMPARED,
@@ -22,7 +22,6 @@ from motionflow.scoring.scores import (
     columns,
 )
 from motionflow.scoring.summary import Summary
-from motionflow.scoring.sums import MAGNITUDE_EDGES
 
 _HEADLINE = (*columns("nll_all", "skill_all"), *COMPARED[1:])
 _TABLE_3 = columns("recall_all", "precision_all", "top1_all", "top5_all", "top10_all")
