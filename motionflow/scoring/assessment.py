@@ -11,12 +11,12 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from motionflow import baselines
-from motionflow.baselines.forest import edge_cells
 from motionflow.baselines.known import fit_naive, parse_kinds
 from motionflow.data import pipeline
 from motionflow.data.data_dir import DataDir, open_data_dir
@@ -24,11 +24,10 @@ from motionflow.errors import InputError
 from motionflow.files import drafts
 from motionflow.files.outputs import make_folder
 from motionflow.media.picture import write_png
-from motionflow.models import decoding
 from motionflow.models.model_path import DEFAULT, PACKED, is_export, versions
 from motionflow.models.predictor import Predictor
 from motionflow.scoring import figures
-from motionflow.scoring.cells import Prediction, Truth, cell_columns
+from motionflow.scoring.cells import Prediction
 from motionflow.scoring.evaluation import Evaluation, pool
 from motionflow.scoring.rows import (
     KnownRows,
@@ -37,9 +36,9 @@ from motionflow.scoring.rows import (
     load_models,
     row_name,
 )
-from motionflow.scoring.scores import MODEL, NUM_FUTURES
+from motionflow.scoring.scorer import Scorer
+from motionflow.scoring.scores import MODEL
 from motionflow.scoring.summary import Summary, summarize
-from motionflow.scoring.sums import ClipSums, sample_sums
 from motionflow.scoring.tables import markdown
 
 _METRICS = "metrics.json"
@@ -204,42 +203,26 @@ def evaluate(
     clips, first, rows = np.unique(
         index["clip"], return_index=True, return_inverse=True
     )
-    grid_size, num_clusters = data.grid_size, data.codebook.num_clusters
-    noise = decoding.future_noise(NUM_FUTURES, (grid_size,) * 2, num_clusters, seed)
-    noise = noise.reshape(NUM_FUTURES, -1, num_clusters)
-    sums, done = ClipSums(len(clips)), 0
-    drawn: dict[str, tuple[Prediction, np.ndarray]] = {}  # of what is always said
-    batches = pipeline.evaluation_batches(data, split, batch_size)
-    for batch in map(pipeline.first_step, batches.as_numpy_iterator()):
-        frames, columns = batch["frames"], {}
-        edges = edge_cells(frames, grid_size)
-        truth = Truth.of_batch(batch["flow"], batch["codes"], edges, data.codebook)
-        here = rows[done : done + len(frames)]
-        for name, prediction in predict(frames).items():
-            futures = None
-            if prediction.probabilities is not None and not prediction.is_decoding:
-                if name not in drawn or drawn[name][0] is not prediction:
-                    futures = decoding.sample_flows(
-                        prediction.probabilities, data.codebook.centers, noise
-                    )
-                    drawn[name] = prediction, futures
-                futures = drawn[name][1]
-            columns[name] = cell_columns(truth, prediction)
-            kept = sample_sums(truth, prediction, columns[name], num_clusters, futures)
-            sums.add("", name, here, kept)
-        if known is not None:
-            for kind, name, cells in known.sums(batch, truth, columns, data.codebook):
-                sums.add(kind, name, here, {"cells": cells})
-        done += len(frames)
-        progress(done, expected)
+    scorer, done = Scorer(data, rows, known, seed), 0
+    batches = pipeline.evaluation_batches(data, split, batch_size).as_numpy_iterator()
+    # While one batch is scored, which takes one core, the next is predicted.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        scored = thread.submit(lambda: None)
+        for batch in map(pipeline.first_step, batches):
+            predictions = predict(batch["frames"])
+            scored.result()
+            scored = thread.submit(scorer.add, batch, predictions)
+            done += len(batch["frames"])
+            progress(done, expected)
+        scored.result()
     return Evaluation(
         clips=clips,
         actions=index["action"][first],
         sources=index["source"][first],
         sample_clips=rows,
         codebook_fingerprint=data.codebook.fingerprint,
-        rows=sums.rows(""),
-        known=known.kept(sums, data) if known is not None else None,
+        rows=scorer.sums.rows(""),
+        known=known.kept(scorer.sums, data) if known is not None else None,
     )
 
 
