@@ -115,7 +115,7 @@ class ModelRows:
         centers, side = self._model.centers, self._model.grid_size
         decoded: np.ndarray | None = None
         if name.endswith("mode"):
-            flow = centers.take(probabilities.argmax(axis=-1), axis=0)
+            flow = decoding.decode(probabilities, centers, 0).numpy()
         else:
             weights = (1.0, self._prior)
             if name.endswith("annealed"):
