@@ -165,9 +165,9 @@ def _invert(
     targets = pixels + vectors
     mean = -tf.reduce_mean(vectors, [2, 3], keepdims=True)
     inverse, coverage = _scatter(-vectors, targets, weights, usable, mean)
-    table = tf.transpose(targets + _NOWHERE * (1.0 - usable), [1, 2, 3, 0])
+    goals = targets + _NOWHERE * (1.0 - usable)
     for _ in range(num_steps):
-        inverse = _newton_step(inverse, table, pixels)
+        inverse = _newton_step(inverse, goals, pixels)
     return inverse, coverage
 
 
@@ -186,7 +186,7 @@ def _scatter(
     return splatting.fill(means * known, known, fallback), coverage
 
 
-def _newton_step(inverse: tf.Tensor, table: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
+def _newton_step(inverse: tf.Tensor, goals: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
     """Solves `target(y + g) = y` for g, with targets linear around where g points.
 
     Between the corners' targets c0 c1 / c2 c3 the map is bilinear in (right, down):
@@ -195,9 +195,9 @@ def _newton_step(inverse: tf.Tensor, table: tf.Tensor, pixels: tf.Tensor) -> tf.
 
     The step is no longer than a pixel, so that none leaps to another surface; where the
     map folds, tears or is unknown there is no such solution, and g stays. `inverse` is
-    g [2, B, H, W], `table` the targets of all pixels [B, H, W, 2], `pixels` y.
+    g [2, B, H, W], `goals` the targets of all pixels, `pixels` y.
     """
-    corners, fraction = _corners(table, pixels + inverse)
+    corners, fraction = _corners(goals, pixels + inverse)
     right, down = tf.unstack(fraction)
     corners = tf.reshape(
         tf.transpose(corners), tf.concat([[4], tf.shape(inverse)], axis=0)
@@ -224,7 +224,7 @@ def _look_up(frames: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     """Bilinear values [B, H, W, C] of frames at places [2, B, H, W]."""
     size = tf.shape(frames)[-1]
     places = tf.clip_by_value(places, 0.0, last_pixel(frames))
-    corners, fraction = _corners(frames, places)
+    corners, fraction = _corners(tf.transpose(frames, [3, 0, 1, 2]), places)
     shares = splatting.corner_shares(fraction)
     corners *= tf.matmul(shares, splatting.repeat(size), transpose_a=True)
     values = tf.matmul(corners, splatting.tile(size), transpose_b=True)
@@ -237,24 +237,31 @@ def last_pixel(frames: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.cast(shape[2:0:-1] - 1, tf.float32), [2, 1, 1, 1])
 
 
-def _corners(table: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The four pixels of [B, H, W, C] around places [2, B, H, W], or those nearest.
+def _corners(planes: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The four pixels of [C, B, H, W] around places [2, B, H, W], or those nearest.
 
     Returns:
       their values [B * H * W, 4 * C], upper left first, then upper right, lower left
       and lower right, and the places' fractions [2, B, H, W] of the way between them,
       outside of [0, 1] for places outside of the frame.
     """
-    batch, height, width, size = tf.unstack(tf.shape(table))
-    # A frame of one row or column has no lower or right neighbours.
-    last = tf.maximum(last_pixel(table) - 1.0, 0.0)
+    size, batch, height, width = tf.unstack(tf.shape(planes))
+    # A frame of one row or column has no lower or right neighbours: it is doubled.
+    missing = tf.maximum(2 - tf.stack([height, width]), 0)
+    ends = tf.pad(missing[:, tf.newaxis], [[2, 0], [1, 0]])
+    planes = tf.pad(planes, ends, "SYMMETRIC")
+    rows, columns = tf.unstack(tf.shape(planes)[2:] - 1)
+    # One row for each cell, so that a pixel needs one look-up and not four.
+    cells = [
+        planes[..., :-1, :-1],
+        planes[..., :-1, 1:],
+        planes[..., 1:, :-1],
+        planes[..., 1:, 1:],
+    ]
+    table = tf.transpose(tf.reshape(tf.concat(cells, axis=0), [4 * size, -1]))
+    last = tf.cast(tf.reshape(tf.stack([columns, rows]) - 1, [2, 1, 1, 1]), tf.float32)
     corner = tf.clip_by_value(tf.floor(places), 0.0, last)
     column, row = tf.unstack(tf.cast(corner, tf.int32))
-    # Numbers of the pixels in the table's [B * H * W] rows.
-    start = tf.range(batch)[:, tf.newaxis, tf.newaxis] * (height * width)
-    first = tf.reshape(start + row * width + column, [-1])
-    right, below = tf.minimum(width - 1, 1), width * tf.minimum(height - 1, 1)
-    # Stacked and transposed: a broadcast over a last axis of four is slower.
-    index = [first, first + right, first + below, first + (below + right)]
-    values = tf.gather(tf.reshape(table, [-1, size]), tf.transpose(tf.stack(index)))
-    return tf.reshape(values, [-1, 4 * size]), places - corner
+    start = tf.range(batch)[:, tf.newaxis, tf.newaxis] * (rows * columns)
+    cell = tf.reshape(start + row * columns + column, [-1])
+    return tf.gather(table, cell), places - corner
