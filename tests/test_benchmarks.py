@@ -95,8 +95,8 @@ def test_extraction(tmp_path):
     assert 20 < float(cells(done.stdout, "2")[0]) < 1000
     assert "worker processes used: 1." in done.stdout
     assert cells(done.stdout, "samples, clips") == ["9, 9"]
-    read = "bytes read by their size, checksums of shards apart"
-    assert 0.9 < float(cells(done.stdout, read)[0]) < 1.5
+    # For its counts, for its flow, for the rest.
+    assert cells(done.stdout, "each file of samples opened") == ["3.00 times"]
 
 
 def test_evaluation():
