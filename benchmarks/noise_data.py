@@ -4,7 +4,9 @@ nothing -> records of 200x200 frames with 20x20 random motions
 """
 
 import dataclasses
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ import numpy as np
 from motionflow.data import records
 from motionflow.data.data_dir import FORMAT_VERSION, DataDir, open_data_dir
 from motionflow.labels.codebook import Codebook
+from motionflow.labels.options import LabelOptions
 from motionflow.labels.samples import encode_frame
 
 FRAME_SIZE, GRID_SIZE, NUM_CLUSTERS = 200, 20, 40
@@ -22,7 +25,11 @@ _SOURCE_LENGTH = 4  # clips
 
 
 def write_noise_data(
-    folder: Path, num_samples: int, frame_encoding: str = "png", clip_length: int = 0
+    folder: Path,
+    num_samples: int,
+    frame_encoding: str = "png",
+    clip_length: int = 0,
+    jpeg_quality: int = LabelOptions.jpeg_quality,
 ) -> DataDir:
     """Writes a data directory without validation and test samples.
 
@@ -31,6 +38,7 @@ def write_noise_data(
       num_samples: of the training split.
       frame_encoding: png, jpeg or raw.
       clip_length: samples in a clip, four clips from a source; 0: all of one clip.
+      jpeg_quality: of jpeg.
 
     Returns:
       the data directory, opened.
@@ -38,8 +46,11 @@ def write_noise_data(
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
     codebook = Codebook(random.normal(0, 3, (NUM_CLUSTERS, 2)))
+    encode = functools.partial(
+        encode_frame, encoding=frame_encoding, jpeg_quality=jpeg_quality
+    )
     distinct = [
-        _sample(random, codebook, i, frame_encoding)
+        _sample(random, codebook, i, encode)
         for i in range(min(num_samples, NUM_DISTINCT))
     ]
     samples = (
@@ -81,14 +92,17 @@ def _placed(sample: records.Sample, index: int, clip_length: int) -> records.Sam
 
 
 def _sample(
-    random: np.random.Generator, codebook: Codebook, index: int, frame_encoding: str
+    random: np.random.Generator,
+    codebook: Codebook,
+    index: int,
+    encode: Callable[[np.ndarray], bytes],
 ) -> records.Sample:
     # Blurred, since noise as such cannot be compressed: about 70 kB, as real frames.
     noise = random.normal(0, 1, (FRAME_SIZE, FRAME_SIZE, 3))
     frame = np.clip(128 + 400 * cv2.GaussianBlur(noise, (0, 0), 3), 0, 255)
     flow = random.normal(0, 3, (GRID_SIZE, GRID_SIZE, 2)).astype(np.float32)
     return records.Sample(
-        frame=encode_frame(frame.astype(np.uint8), frame_encoding),
+        frame=encode(frame.astype(np.uint8)),
         flow=flow,
         codes=codebook.encode(flow).ravel(),
         clip="noise.avi",

@@ -125,8 +125,8 @@ def compare(args: argparse.Namespace, name: str, data: DataDir, folder: Path) ->
     )
     bare = BareStep(settings, data)
     batches = pipeline.training_batches(data, settings.batch_size, settings.seed)
-    frames, targets = next(iter(batches))
-    codes, _ = pipeline.unpack_targets(targets)
+    batch = next(iter(batches))
+    frames, codes = batch["frames"], batch["codes"]
     contestants = {
         BARE: lambda num_steps: bare.seconds(num_steps, frames, codes),
         TENSORFLOW: lambda _: product_seconds(MATRIX_SIZE, settings.precision),

@@ -119,15 +119,23 @@ def test_evaluation():
 
 
 def test_input():
-    done = run("input.py", "--encodings=raw,png", "--num_samples=40", "--batch_size=8")
+    sizes = ["--num_samples=40", "--batch_size=8", "--step_batch=2", "--num_rounds=2"]
+    kinds = ["--encodings=raw,png,jpeg 40", "--networks=allconv"]
+    done = run("input.py", *kinds, *sizes)
     assert done.returncode == 0, done.stderr
-    for encoding in ("raw", "png"):
-        limit, *pipelines = cells(done.stdout, encoding)
-        assert len(pipelines) == 3
+    for encoding in ("raw", "png", "jpeg 40"):
+        kilobytes, limit, *pipelines = cells(done.stdout, encoding)
+        # 200 x 200 pixels of three bytes; labels are a few thousand.
+        assert (int(kilobytes) > 120) == (encoding == "raw")
+        assert len(pipelines) == 4
         for cell in pipelines:
             rate, share = re.fullmatch(r"([\d,]+) \((\d\.\d\d)\)", cell).groups()
             rate, whole = (float(text.replace(",", "")) for text in (rate, limit))
             assert float(share) == pytest.approx(rate / whole, abs=0.03)
+    changes, plain, _, share, _ = cells(done.stdout, "allconv")
+    changes, plain = float(changes), float(plain)
+    assert 0 < changes < plain
+    assert float(share[:-1]) == pytest.approx(100 * changes / plain, abs=0.2)
 
 
 def test_restoration(tiny_videos, tiny_data_dir, tmp_path):

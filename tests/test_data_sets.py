@@ -55,7 +55,9 @@ def test_labels_of_two_kinds_are_refused(name, default, value):
         data_sets.joined_flags(sets)
 
 
-@pytest.mark.parametrize("name", ["frame_stride", "stabilize", "duplicates"])
+@pytest.mark.parametrize(
+    "name", ["frame_stride", "stabilize", "duplicates", "jpeg_quality"]
+)
 def test_how_frames_are_chosen_may_differ(name):
     joined = data_sets.joined_flags({"a": FLAGS, "b": FLAGS | {name: "x"}})
     assert joined[name][1] == "x"

@@ -116,18 +116,18 @@ def test_each_place_has_draws_of_its_own():
     flow = tf.random.normal([4, GRID, GRID, 2], seed=0)
 
     def told(places):
-        seeds = known.place_seeds([7, 3], tf.constant(places))
+        chances = [known.draw_chances([7, 3], place, GRID) for place in places]
         rows = tf.gather(flow, [0] * len(places))
-        return known.tell(rows, rows, seeds).numpy()
+        return known.tell(rows, rows, tf.stack(chances)).numpy()
 
     all_places = told(range(40))
     # A batch that begins elsewhere gives each place the same.
     np.testing.assert_array_equal(told([11, 12]), all_places[11:13])
     # A third is told nothing and a quarter the same past; the others differ.
     assert len({one.tobytes() for one in all_places}) > 8
-    seeds = {
-        seed.tobytes()
+    drawn = {
+        known.draw_chances([7, epoch], place, GRID).numpy().tobytes()
         for epoch in (3, 4)
-        for seed in known.place_seeds([7, epoch], tf.range(40)).numpy()
+        for place in range(40)
     }
-    assert len(seeds) == 80
+    assert len(drawn) == 80

@@ -192,6 +192,7 @@ TESTED_BY = {
     "strips": "forecasts",
     "data_flags": "data",
     "exporting": "export",
+    "finishing": "pipeline",
     "grpc_client": "client",
     "rest_client": "client",
     "restoring": "restore",

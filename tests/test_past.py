@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import pipeline
+from motionflow.data import finishing, pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
 from motionflow.data.builder import build_data_dir
 from motionflow.data.data_dir import open_data_dir
@@ -149,9 +149,9 @@ def test_mirror_and_crop_carry_the_past_along(mirrored, min_crop):
     }
     options = Augmentation(mirror=True, min_crop=min_crop)
     view = Anything()
-    frames, flow, moved = pipeline.augment_samples(view, samples, draws, options)
+    frames, flow, moved = finishing.augment_samples(view, samples, draws, options)
     before = samples | {"frames": tf.constant(earlier[None], tf.float32)}
-    before, _, _ = pipeline.augment_samples(view, before, draws, options)
+    before, _, _ = finishing.augment_samples(view, before, draws, options)
     np.testing.assert_allclose(flow[:, 0], 2 * moved, atol=1e-5)
     # At a cell's middle: the earlier frame, read where the place came from.
     for row, column in ((5, 5), (10, 14), (15, 8)):
@@ -184,7 +184,7 @@ def test_an_unknown_past_stays_unknown():
     }
     draws = tf.fill([2, NUM_DRAWS], 0.3)
     options = Augmentation(mirror=True, min_crop=0.6)
-    _, _, past = pipeline.augment_samples(Anything(), samples, draws, options)
+    _, _, past = finishing.augment_samples(Anything(), samples, draws, options)
     assert np.isnan(past[0]).all() and np.isfinite(past[1]).all()
 
 

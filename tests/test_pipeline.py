@@ -1,13 +1,14 @@
 """Batches against the records themselves."""
 
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from motionflow.data import pipeline
+from motionflow.data import finishing, pipeline
 from motionflow.data.augmentation import Augmentation
 from motionflow.data.data_dir import open_data_dir
 from motionflow.errors import InputError
@@ -25,6 +26,15 @@ def take(dataset, count):
     return [
         tuple(x.numpy() for x in batch) for batch in itertools.islice(dataset, count)
     ]
+
+
+NOTHING, MIRROR = Augmentation(), Augmentation(mirror=True)
+
+
+def trained_on(data, *order, augmentation=NOTHING, **options):
+    """The batches of an epoch as the training step makes them."""
+    batches = pipeline.training_batches(data, *order, **options)
+    return batches.map(functools.partial(finishing.finish, data, augmentation))
 
 
 def test_evaluation_sees_each_sample_once_in_a_fixed_order(data):
@@ -65,11 +75,8 @@ def test_codes_are_nearest_centres_of_the_stored_flow(data):
         np.testing.assert_allclose(chosen, gaps.min(axis=1), rtol=1e-6)
 
 
-MIRROR = Augmentation(mirror=True)
-
-
 def test_training_epoch_holds_every_sample_once_where_batches_divide_it(data):
-    batches = take(pipeline.training_batches(data, 7, seed=3), 9)
+    batches = take(trained_on(data, 7, 3), 9)
     frames = np.concatenate([frames for frames, _ in batches])
     assert frames.dtype == np.uint8
     assert len(frames) == len({frame.tobytes() for frame in frames}) == 21
@@ -78,7 +85,7 @@ def test_training_epoch_holds_every_sample_once_where_batches_divide_it(data):
 def test_targets_are_the_codes_and_flow_of_the_frames(data):
     (stored,) = pipeline.evaluation_batches(data, "train", 21)
     places = {frame.tobytes(): i for i, frame in enumerate(stored["frames"].numpy())}
-    for frames, targets in pipeline.training_batches(data, 7, seed=3):
+    for frames, targets in trained_on(data, 7, 3):
         codes, flow = pipeline.unpack_targets(targets)
         order = [places[frame.tobytes()] for frame in frames.numpy()]
         np.testing.assert_array_equal(codes, stored["codes"].numpy()[order])
@@ -88,7 +95,7 @@ def test_targets_are_the_codes_and_flow_of_the_frames(data):
 @pytest.mark.parametrize("augmentation", [MIRROR, Augmentation(True, 0.7, 0.2)])
 def test_an_epoch_is_repeatable_and_can_begin_at_any_step(data, augmentation):
     def epoch(**options):
-        stream = pipeline.training_batches(data, 4, 3, 2, augmentation, **options)
+        stream = trained_on(data, 4, 3, 2, augmentation=augmentation, **options)
         return take(stream, 9)
 
     whole = epoch()
@@ -104,11 +111,10 @@ def test_pipelines_of_two_workers_share_the_batches_of_one(data):
 
     def stream(index):
         context = tf.distribute.InputContext(2, index, 4)
-        return take(
-            pipeline.training_batches(data, 8, 0, 1, MIRROR, context=context), 9
-        )
+        stream = trained_on(data, 8, 0, 1, augmentation=MIRROR, context=context)
+        return take(stream, 9)
 
-    whole = take(pipeline.training_batches(data, 8, 0, 1, MIRROR), 9)
+    whole = take(trained_on(data, 8, 0, 1, augmentation=MIRROR), 9)
     first, second = stream(0), stream(1)
     assert len(first) == len(second) == 2 * len(whole) == 4
     for i, (frames, targets) in enumerate(whole):
@@ -119,17 +125,15 @@ def test_pipelines_of_two_workers_share_the_batches_of_one(data):
 
 @pytest.mark.parametrize("global_seed", [0, 7])
 def test_training_stream_does_not_depend_on_the_global_seed(data, global_seed):
-    expected = take(pipeline.training_batches(data, 7, seed=0), 3)
+    expected = take(trained_on(data, 7, 0), 3)
     tf.random.set_seed(global_seed)
-    for got, want in zip(
-        take(pipeline.training_batches(data, 7, seed=0), 3), expected, strict=True
-    ):
+    for got, want in zip(take(trained_on(data, 7, 0), 3), expected, strict=True):
         np.testing.assert_array_equal(got[0], want[0])
 
 
 def test_epochs_and_seeds_differ_in_order_and_in_what_is_mirrored(data):
-    def frames(seed, epoch, augmentation=pipeline.NO_AUGMENTATION):
-        stream = pipeline.training_batches(data, 7, seed, epoch, augmentation)
+    def frames(seed, epoch, augmentation=NOTHING):
+        stream = trained_on(data, 7, seed, epoch, augmentation=augmentation)
         return np.concatenate([frames for frames, _ in take(stream, 3)])
 
     plain = frames(3, 0)
@@ -147,7 +151,7 @@ def test_epochs_and_seeds_differ_in_order_and_in_what_is_mirrored(data):
 
 def test_moved_pixels_get_their_codes_anew(data):
     augmentation = Augmentation(mirror=True, min_crop=0.5)
-    for _, targets in pipeline.training_batches(data, 7, 3, 0, augmentation):
+    for _, targets in trained_on(data, 7, 3, 0, augmentation=augmentation):
         codes, flow = pipeline.unpack_targets(targets)
         expected = data.codebook.encode(flow.numpy())
         np.testing.assert_array_equal(codes, expected.reshape(codes.shape))
@@ -223,10 +227,9 @@ def test_views_read_other_flow(steps_dir, dense, sequence):
 def test_training_batches_of_a_view_are_mirrored_step_by_step(steps_dir):
     data, samples = steps_dir
     view = data.view(dense=True, sequence=True)
-    mirror = pipeline.Augmentation(mirror=True)
     seen = set()
     for epoch in range(4):
-        batches = pipeline.training_batches(view, 3, 0, epoch, mirror)
+        batches = trained_on(view, 3, 0, epoch, augmentation=MIRROR)
         ((frames, targets),) = batches.as_numpy_iterator()
         assert targets.shape == (3, 3, 4, 4, 3)
         for frame, target in zip(frames, targets, strict=True):

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from motionflow.compat import keras
-from motionflow.data import pipeline
+from motionflow.data import finishing, pipeline
+from motionflow.data.augmentation import Augmentation
 from motionflow.training import devices, preparation
 from tests import tiny_run
 
@@ -35,6 +36,7 @@ def losses(data):
         for epoch in range(100):
             for batch in pipeline.training_batches(data, 4, seed, epoch):
                 model.reset_metrics()
+                batch = finishing.finish(data, Augmentation(), batch)
                 found.append(model.train_on_batch(*batch, return_dict=True)["loss"])
             if len(found) >= NUM_STEPS:
                 return np.array(found[:NUM_STEPS]), model

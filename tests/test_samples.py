@@ -61,6 +61,27 @@ def test_frame_encodings(encoding):
     np.testing.assert_allclose(decoded, frame, atol=40 if encoding == "jpeg" else 0)
 
 
+def test_labels_do_not_depend_on_how_frames_are_kept(tmp_path):
+    write_avi(tmp_path / "a.avi", moving_square((1, 0), 9, 0))
+    kinds = {"png": {}, "fine": {"jpeg_quality": 95}, "coarse": {"jpeg_quality": 40}}
+    found = {
+        name: extract_samples(
+            tmp_path / "a.avi",
+            dataclasses.replace(
+                FAST, frame_encoding="jpeg" if quality else "png", **quality
+            ),
+        )
+        for name, quality in kinds.items()
+    }
+    assert len({one.flow.tobytes() for one in found.values()}) == 1
+    png, fine, coarse = (len(one.frames[0]) for one in found.values())
+    assert 2 * coarse < fine < png
+    default = LabelOptions(frame_encoding="jpeg")
+    assert found["fine"].frames[0] == encode_frame(
+        decode_frame(found["png"].frames[0], "png", 200), "jpeg", default.jpeg_quality
+    )
+
+
 def test_save_and_load(tmp_path):
     write_avi(tmp_path / "a.avi", moving_square((1, 0), 9, 0))
     found = extract_samples(tmp_path / "a.avi", FAST)
@@ -194,6 +215,7 @@ def test_a_camera_that_cannot_be_followed_is_counted(tmp_path):
     [
         ({"flow_method": "raft"}, "flow_method 'raft' is none of deepflow"),
         ({"frame_encoding": "webp"}, "none of png, jpeg, raw"),
+        ({"jpeg_quality": 101}, "jpeg_quality is 101, expected 100 or less"),
         ({"frame_stride": 0}, "frame_stride is 0"),
         ({"grid_size": 30}, "frame_size 200 is no multiple of grid_size 30"),
         ({"flow_method": "pcaflow", "frame_size": 60}, "pcaflow needs frame_size 72"),

@@ -1,5 +1,7 @@
 """Event files, read back record by record."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +9,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from motionflow.compat import keras
-from motionflow.data import pipeline
+from motionflow.data import finishing, pipeline
+from motionflow.data.augmentation import Augmentation
 from motionflow.data.data_dir import open_data_dir
 from motionflow.models import keras_metrics, losses
 from motionflow.models.network import Network
@@ -162,6 +165,7 @@ def test_beside_a_training(data, tmp_path):
         ),
         metrics=[keras_metrics.MeanRecall(CODES)],
     )
+    model.finish = functools.partial(finishing.finish, data, Augmentation())
     board = Board(tmp_path, data, model)
     board.write_run({"batch_size": BATCH})
     bar = ProgressBar(progress)

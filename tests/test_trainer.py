@@ -17,7 +17,7 @@ from motionflow.errors import InputError
 from motionflow.labels.codebook import Codebook
 from motionflow.models import blocks, efficientnet, weights
 from motionflow.models.run_dir import RunDir
-from motionflow.training import trainer
+from motionflow.training import devices, trainer
 from motionflow.training.trainer import train
 from tests import tiny_run
 from tests.exact_resume import differences
@@ -108,6 +108,22 @@ def test_more_epochs_go_on_where_the_run_ended(straight, data_dir, tmp_path):
     train(tiny_run.settings(data_dir, tmp_path, epochs=1))
     train(tiny_run.settings(data_dir, tmp_path))
     assert not differences(straight[0], tmp_path)
+
+
+def test_images_change_in_the_step_as_they_would_on_the_host(
+    data_dir, tmp_path, monkeypatch
+):
+    changes = {"mirror": True, "min_crop": 0.7, "brightness": 0.3}
+    changes |= {"contrast": 0.3, "saturation": 0.4, "epochs": 1}
+
+    def loss(name, **changes):
+        result = train(tiny_run.settings(data_dir, tmp_path / name, **changes))
+        return result["training"]["loss"]
+
+    plain, in_step = loss("plain", epochs=1), loss("step", **changes)
+    monkeypatch.setattr(devices, "finishes_on_host", lambda strategy: True)
+    assert loss("host", **changes) == pytest.approx(in_step, rel=1e-4)
+    assert plain != pytest.approx(in_step, rel=1e-3)
 
 
 ALL_AT_ONCE = {

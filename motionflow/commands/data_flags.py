@@ -15,7 +15,7 @@ from motionflow.flag_groups import FlagGroups
 from motionflow.labels.codebook import Codebook
 from motionflow.labels.datasets import DATASETS
 from motionflow.labels.extraction import ClipLimits, extract_clips
-from motionflow.labels.options import CHOICES, LEAST, BuildOptions, LabelOptions
+from motionflow.labels.options import CHOICES, LEAST, MOST, BuildOptions, LabelOptions
 from motionflow.labels.splits import PROTOCOLS
 
 ENGINES = ("local", "beam")
@@ -33,6 +33,7 @@ LABEL_TEXTS = {
     "sequence_length": "Steps whose flow is kept.",
     "past_frames": "Keep the flow of so many frames before; 0: no.",
     "frame_encoding": "In the records.",
+    "jpeg_quality": "Of jpeg in the records, up to 100.",
 }
 
 
@@ -49,7 +50,8 @@ def define_flags(values: flags.FlagValues) -> None:
         if name in CHOICES:
             define.choice(name, default, CHOICES[name], text)
         else:
-            define.number(name, default, text, at_least=LEAST[name])
+            most = MOST.get(name)
+            define.number(name, default, text, at_least=LEAST[name], at_most=most)
     define.group("Codebook")
     text = "Flow vectors in the codebook."
     define.number("num_clusters", build.num_clusters, text, at_least=1)

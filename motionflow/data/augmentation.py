@@ -2,7 +2,8 @@
 
     frames uint8 [B, S, S, 3], flow [B, g, g, 2], draws [B, 7] -> frames, flow
 
-Flow of several steps, [B, T, g, g, 2], changes like that of one.
+A whole batch at a time, inside the training step (`data.finishing`). Flow of several
+steps, [B, T, g, g, 2], changes like that of one.
 
 - mirroring left to right: the grid is mirrored, dx changes sign. The report gave it up
   since it "would have entailed reclassifying every label"; the records hold the
@@ -11,9 +12,10 @@ Flow of several steps, [B, T, g, g, 2], changes like that of one.
   side, so the flow becomes flow / side, read between cells where the grids do not meet.
   Linear in between, and beyond the outermost cells: an affine flow stays exact.
 - random gains of brightness, of contrast about the image's mean gray and of saturation
-  about each pixel's gray, which move nothing.
+  about each pixel's gray, which move nothing. Each is linear in the pixels, so one
+  product with a 3x3 matrix an image does all of them.
 
-One `crop_and_resize` of a whole batch does mirroring and cropping together.
+One `crop_and_resize` does mirroring and cropping together.
 """
 
 import dataclasses
@@ -49,6 +51,11 @@ class Augmentation:
         """Whether flow and classes change."""
         return self.mirror or self.min_crop < 1
 
+    @property
+    def recolors(self) -> bool:
+        """Whether colours change."""
+        return bool(self.brightness or self.contrast or self.saturation)
+
 
 def draw(num_samples: int, seed: int, epoch: int) -> tf.Tensor:
     """The draws of an epoch's samples: float32 [num_samples, 7] in [0, 1).
@@ -80,45 +87,56 @@ def augment(
         "point" if to the pixel behind it (see `flow.to_grid`).
 
     Returns:
-      frames of the same shape, uint8 if only mirrored and float32 in 0..255 otherwise;
-      flow float32 of its old shape, pixels of the new frames.
+      frames of the same shape, float32 in 0..255, or as they came if nothing is to be
+      done; flow float32 of its old shape, pixels of the new frames.
     """
+    if not (options.moves_pixels or options.recolors):
+        return frames, flow
+    frames = tf.cast(frames, tf.float32)  # bytes cannot be cropped on a GPU
     num_steps = flow.shape[1]
     flow = tf.concat(tf.unstack(flow, axis=1), axis=-1)  # [B, g, g, 2 T]
     is_mirrored = tf.logical_and(draws[:, 0] < 0.5, options.mirror)
     if options.moves_pixels and (options.min_crop < 1 or grid_sampling == "point"):
         frames, flow = _crop(frames, flow, draws, is_mirrored, options, grid_sampling)
     elif options.mirror:
-        # Takes whole rows of the batch, where TensorFlow 2's would take each pixel.
-        choose = tf.compat.v1.where
-        frames = choose(is_mirrored, tf.reverse(frames, [2]), frames)
         signs = tf.tile([-1.0, 1.0], [flow.shape[-1] // 2])
-        flow = choose(is_mirrored, tf.reverse(flow, [2]) * signs, flow)
-    if options.brightness or options.contrast or options.saturation:
-        frames = _recolor(tf.cast(frames, tf.float32), draws, options)
+        frames = _choose(is_mirrored, _mirrored(frames), frames)
+        flow = _choose(is_mirrored, _mirrored(flow) * signs, flow)
+    if options.recolors:
+        frames = _recolor(frames, draws, options)
     return frames, tf.stack(tf.split(flow, num_steps, axis=-1), axis=1)
+
+
+# Takes whole images of a batch, where TensorFlow 2's would take each pixel.
+_choose = tf.compat.v1.where
+
+
+def _mirrored(images: tf.Tensor) -> tf.Tensor:
+    """[B, H, W, C], left to right."""
+    # Reversing the middle one of three axes is twice as fast.
+    rows = tf.reshape(images, [-1, *images.shape[2:]])
+    return tf.reshape(tf.reverse(rows, [1]), tf.shape(images))
 
 
 def _recolor(frames: tf.Tensor, draws: tf.Tensor, options: Augmentation) -> tf.Tensor:
     """Changes brightness, then contrast, then saturation; cut to 0..255 at the end."""
 
     def gain(strength: float, column: int) -> tf.Tensor:
-        return (1 + strength * (2 * draws[:, column] - 1))[:, None, None, None]
+        if not strength:
+            return tf.ones_like(draws[:, 0, None, None])
+        return 1 + strength * (2 * draws[:, column, None, None] - 1)
 
-    if options.brightness:
-        frames *= gain(options.brightness, 4)
+    brightness = gain(options.brightness, 4)
+    contrast = gain(options.contrast, 5)
+    saturation = gain(options.saturation, 6)
+    gray = tf.constant([[weight] for weight in _GRAY])
+    mixed = saturation * tf.eye(3) + (1 - saturation) * tf.tile(gray, [1, 3])
+    pixels = tf.reshape(frames, [-1, frames.shape[1] * frames.shape[2], 3])
+    changed = tf.matmul(pixels, brightness * contrast * mixed)
     if options.contrast:
-        mean = tf.reduce_mean(_gray(frames), axis=[1, 2], keepdims=True)
-        frames = mean + (frames - mean) * gain(options.contrast, 5)
-    if options.saturation:
-        gray = _gray(frames)
-        frames = gray + (frames - gray) * gain(options.saturation, 6)
-    return tf.clip_by_value(frames, 0.0, 255.0)
-
-
-def _gray(frames: tf.Tensor) -> tf.Tensor:
-    """[B, H, W, 3] -> [B, H, W, 1]."""
-    return tf.reduce_sum(frames * tf.constant(_GRAY), axis=-1, keepdims=True)
+        mean = tf.matmul(tf.reduce_mean(pixels, axis=1, keepdims=True), gray)
+        changed += (1 - contrast) * brightness * mean
+    return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), tf.shape(frames))
 
 
 def _crop(

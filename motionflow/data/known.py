@@ -1,7 +1,8 @@
 """What is known of the motion beside the frame: arrows, pins, the past.
 
     arrows, pins, flow of the frames before --pack_known--> known [B, g, g, 7]
-    flow, past of training samples, their places --tell--> known [B, g, g, 7]
+    place of a training sample --draw_chances--> chances [NUM_CHANCES + g * g]
+    flow, past, chances of training samples --tell--> known [B, g, g, 7]
 
 Seven channels on the grid of the flow, vectors in pixels of the frame per step:
 
@@ -94,24 +95,19 @@ def pack_known(
     return known
 
 
-def place_seeds(seed: Sequence[int], places: tf.Tensor) -> tf.Tensor:
-    """A seed for each place [B] of an epoch: int32 [B, 2]."""
+def draw_chances(
+    seed: Sequence[int], place: tf.Tensor | int, grid_size: int
+) -> tf.Tensor:
+    """The draws of a place of an epoch: float32 [NUM_CHANCES + grid_size^2]."""
     fold = tf.random.experimental.stateless_fold_in
-    seed = tf.constant(seed, tf.int64)
-    seeds = tf.map_fn(lambda place: fold(seed, place), tf.cast(places, tf.int64))
-    return tf.ensure_shape(seeds, [None, 2])
+    own = fold(tf.constant(seed, tf.int64), tf.cast(place, tf.int64))
+    return tf.random.stateless_uniform([NUM_CHANCES + grid_size**2], own)
 
 
-def tell(flow: tf.Tensor, past: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-    """Draws what samples are told [B, g, g, 7], each by its seed [B, 2]."""
-    grid_size = flow.shape[2]
-    drawn = tf.map_fn(
-        lambda seed: tf.random.stateless_uniform([NUM_CHANCES + grid_size**2], seed),
-        seeds,
-        fn_output_signature=tf.float32,
-    )
-    cells = tf.reshape(drawn[:, NUM_CHANCES:], [-1, grid_size, grid_size])
-    return draw_known(flow, past, drawn[:, :NUM_CHANCES], cells)
+def tell(flow: tf.Tensor, past: tf.Tensor, chances: tf.Tensor) -> tf.Tensor:
+    """Draws what samples are told [B, g, g, 7], each by its `draw_chances`."""
+    cells = tf.reshape(chances[:, NUM_CHANCES:], [-1, *flow.shape[1:3]])
+    return draw_known(flow, past, chances[:, :NUM_CHANCES], cells)
 
 
 def draw_known(

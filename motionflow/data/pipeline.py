@@ -1,11 +1,11 @@
 """Shards to batches.
 
     training:   shards, interleaved -> encoded records shuffled -> parse, decode
-                -> batches -> augmentation: one epoch
+                -> batches: one epoch; the rest is done in the step (`data.finishing`)
     evaluation: shards in order -> parse, decode -> batches, each sample exactly once
 
-An epoch of the training stream always has the same order and the same augmentation for
-the same seed: training that resumes at a step asks for `epoch` and `first_step`.
+An epoch of the training stream always has the same order and the same draws for the
+same seed: training that resumes at a step asks for `epoch` and `first_step`.
 
 Labels have one shape: flow [B, T, s, s, 2] and codes [B, T, s, s], T = 1 and s = g but
 for a `DataDir.view` of several steps or of dense flow.
@@ -17,15 +17,15 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import as_written
-from motionflow.data.augmentation import Augmentation, augment, draw
+from motionflow.data.augmentation import draw
 from motionflow.data.data_dir import DataDir
-from motionflow.data.known import place_seeds, tell
+from motionflow.data.known import draw_chances
 from motionflow.data.records import decode_frame, decode_kept, feature_spec
 from motionflow.errors import InputError
 
 SHUFFLE_BUFFER = 2048  # encoded records, about 70 kB each as PNG
-NO_AUGMENTATION = Augmentation()
 _INTERLEAVED_SHARDS = 10
+_ABOUT = ("clip", "action", "source", "frame_index")  # of no use to training
 _PREFETCHED = 2  # batches of an evaluation
 # The tuner's thread sleeps as long as it ran before, up to a minute, and may miss that
 # its iterator is gone, which then waits for it.
@@ -83,29 +83,27 @@ def training_batches(
     batch_size: int,
     seed: int,
     epoch: int = 0,
-    augmentation: Augmentation = NO_AUGMENTATION,
     first_step: int = 0,
     context: tf.distribute.InputContext | None = None,
     tells: bool = False,
 ) -> tf.data.Dataset:
-    """The batches of one epoch, all of the same size.
+    """The batches of one epoch, all of the same size; `finishing.finish` goes on.
 
     Args:
       data_dir: its training split.
       batch_size: samples in a step of all replicas; an epoch's rest is dropped.
-      seed: of order and augmentation; the same epoch is always the same.
+      seed: of order and draws; the same epoch is always the same.
       epoch: which one, from 0.
-      augmentation: what is done to the images.
       first_step: steps to leave out, without decoding their frames.
       context: which replicas this pipeline feeds. Together they get the batches that a
         single one would, each its share of the samples; only these are decoded.
-      tells: whether to draw what is known of the motion, see `known.draw_known`; the
-        past is told by a `DataDir.view` that has it.
+      tells: whether to draw what is known of the motion.
 
     Returns:
-      a dataset of (frames [B, S, S, 3], uint8 or, cropped or brightened, float32 in
-      0..255; targets float32 [B, T, s, s, 3], see `pack_targets`), B samples a
-      replica. Where it tells, the first of the two is (frames, known [B, g, g, 7]).
+      a dataset of dicts, B samples a replica: frames uint8 [B, S, S, 3], flow float32
+      [B, T, s, s, 2], draws float32 [B, 7] of `augmentation.draw`; codes int32
+      [B, 1, g, g] where they are stored with the flow; past_flow float32 [B, g, g, 2]
+      of a view with the past; chances of `known.draw_chances` where it tells.
 
     Raises:
       InputError: the training split is smaller than one batch.
@@ -115,6 +113,8 @@ def training_batches(
     context = context or tf.distribute.InputContext()
     num_here = batch_size // context.num_input_pipelines
     order = {"seed": seed + epoch, "reshuffle_each_iteration": False}
+    # Codes of a view are not stored: `finish` finds them.
+    unused = (*_ABOUT, "codes") if data_dir.dense or data_dir.sequence else _ABOUT
 
     def stream(_: tf.Tensor) -> tf.data.Dataset:
         # This function's own graph seed: the stream does not depend on the program's.
@@ -135,60 +135,21 @@ def training_batches(
                     place % batch_size // num_here == context.input_pipeline_id
                 )
             )
-        return (
-            places.map(
-                lambda place, record: (place, _parse(data_dir, record)),
-                num_parallel_calls=tf.data.AUTOTUNE,
-            )
-            .batch(batch_size // context.num_replicas_in_sync, drop_remainder=True)
-            .map(
-                lambda places, samples: _finished(
-                    data_dir,
-                    samples,
-                    tf.gather(draws, places),
-                    augmentation,
-                    place_seeds([seed, epoch], places) if tells else None,
-                ),
-                num_parallel_calls=tf.data.AUTOTUNE,
-            )
+
+        def read(place: tf.Tensor, record: tf.Tensor) -> dict:
+            sample = _parse(data_dir, record, without=unused)
+            sample["draws"] = draws[place]
+            if tells:
+                grid_size = data_dir.grid_size
+                sample["chances"] = draw_chances([seed, epoch], place, grid_size)
+            return sample
+
+        num_each = batch_size // context.num_replicas_in_sync
+        return places.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(
+            num_each, drop_remainder=True
         )
 
     return tf.data.Dataset.range(1).flat_map(stream).prefetch(tf.data.AUTOTUNE)
-
-
-def _finished(
-    data_dir: DataDir,
-    samples: dict,
-    draws: tf.Tensor,
-    augmentation: Augmentation,
-    seeds: tf.Tensor | None,
-) -> tuple[tf.Tensor | tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
-    frames, flow, past = augment_samples(data_dir, samples, draws, augmentation)
-    codes = samples["codes"]
-    if augmentation.moves_pixels:
-        codes = assign_codes(flow, data_dir.codebook.centers)
-    targets = pack_targets(codes, flow)
-    if seeds is None:
-        return frames, targets
-    return (frames, tell(flow[:, 0], past, seeds)), targets
-
-
-def augment_samples(
-    data_dir: DataDir, samples: dict, draws: tf.Tensor, augmentation: Augmentation
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Changes a batch of samples as `augment` does; the past goes with them.
-
-    Returns:
-      frames, flow, and the past [B, g, g, 2]: NaN where the directory's view has none.
-    """
-    frames, flow = samples["frames"], samples["flow"]
-    sampling = "area" if data_dir.dense else data_dir.labels.grid_sampling
-    if not data_dir.past:
-        frames, flow = augment(frames, flow, draws, augmentation, sampling)
-        return frames, flow, tf.fill(tf.shape(flow[:, 0]), np.float32(np.nan))
-    both = tf.concat([flow, samples["past_flow"][:, None]], axis=1)
-    frames, both = augment(frames, both, draws, augmentation, sampling)
-    return frames, both[:, :-1], both[:, -1]
 
 
 def evaluation_batches(
@@ -205,7 +166,7 @@ def evaluation_batches(
     Raises:
       InputError: the split holds no sample.
     """
-    return _in_order(data_dir, split, batch_size, with_frames=True)
+    return _in_order(data_dir, split, batch_size)
 
 
 @as_written
@@ -223,7 +184,7 @@ def chosen_samples(
 
 def targets(data_dir: DataDir, split: str, batch_size: int) -> tf.data.Dataset:
     """Like `evaluation_batches`, but without decoding a frame."""
-    return _in_order(data_dir, split, batch_size, with_frames=False)
+    return _in_order(data_dir, split, batch_size, without=("frame",))
 
 
 def read_columns(data_dir: DataDir, split: str, *names: str) -> list[np.ndarray]:
@@ -259,14 +220,14 @@ def read_samples(
 
 @as_written
 def _in_order(
-    data_dir: DataDir, split: str, batch_size: int, with_frames: bool
+    data_dir: DataDir, split: str, batch_size: int, without: Sequence[str] = ()
 ) -> tf.data.Dataset:
     if not data_dir.num_samples(split):
         raise InputError(f"{data_dir.path} has no sample in its {split} split")
     return (
         tf.data.TFRecordDataset(data_dir.shards(split))
         .map(
-            lambda record: _parse(data_dir, record, with_frames),
+            lambda record: _parse(data_dir, record, without),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
         .batch(batch_size)
@@ -275,20 +236,26 @@ def _in_order(
     )
 
 
-def _parse(data_dir: DataDir, record: tf.Tensor, with_frames: bool = True) -> dict:
-    sample = tf.io.parse_single_example(record, feature_spec(data_dir.grid_size))
-    encoded = sample.pop("frame")
-    codes = tf.cast(sample["codes"], tf.int32)
+def _parse(data_dir: DataDir, record: tf.Tensor, without: Sequence[str] = ()) -> dict:
+    """A record, but for what is not wanted of it; its frame is decoded."""
+    spec = feature_spec(data_dir.grid_size)
+    sample = tf.io.parse_single_example(
+        record, {name: spec[name] for name in spec if name not in without}
+    )
     sample["flow"] = _flow_of_steps(data_dir, record, sample["flow"])
-    if data_dir.dense or data_dir.sequence:
-        sample["codes"] = assign_codes(sample["flow"], data_dir.codebook.centers)
-    else:
-        sample["codes"] = tf.reshape(codes, sample["flow"].shape[:-1])
+    if "codes" in sample:
+        codes = tf.cast(sample["codes"], tf.int32)
+        if data_dir.dense or data_dir.sequence:
+            sample["codes"] = assign_codes(sample["flow"], data_dir.codebook.centers)
+        else:
+            sample["codes"] = tf.reshape(codes, sample["flow"].shape[:-1])
     if data_dir.past:
         sample |= _read_kept(data_dir, record, ["past_flow"])
-    if with_frames:
+    if "frame" in sample:
         encoding = data_dir.labels.frame_encoding
-        sample["frames"] = decode_frame(encoded, encoding, data_dir.frame_size)
+        sample["frames"] = decode_frame(
+            sample.pop("frame"), encoding, data_dir.frame_size
+        )
     return sample
 
 

@@ -30,8 +30,8 @@ from motionflow.labels.splits import (
     split_samples,
 )
 
-# These decide which frames become samples, not what a label means.
-_SAMPLING = {"frame_stride", "stabilize", "duplicates"}
+# These decide which frames become samples and how they look, not what a label means.
+_SAMPLING = {"frame_stride", "stabilize", "duplicates", "jpeg_quality"}
 # What a clip has in place of a split, and why it is in none.
 UNLISTED, LEFT_OUT = "", "left out"
 REASONS = {

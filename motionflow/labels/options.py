@@ -34,7 +34,9 @@ CHOICES = {
 LEAST = {
     **dict.fromkeys(("flow_frames", "frame_stride", "frame_size", "grid_size"), 1),
     **{"sequence_length": 1, "past_frames": 0, "store_dense_flow": 0},
+    "jpeg_quality": 1,
 }
+MOST = {"jpeg_quality": 100}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +48,7 @@ class LabelOptions:
     `store_dense_flow` N > 0 keeps the flow at N x N too, for dense models;
     `sequence_length` T > 1 the flow of the T - 1 steps that follow, for sequences.
     `past_frames` n > 0 keeps how the frame's places moved in the n frames before it.
+    `jpeg_quality` is that of frames in the records: flow comes from the video's own.
 
     Raises:
       InputError: values that no clip could be labelled with.
@@ -59,6 +62,7 @@ class LabelOptions:
     grid_size: int = 20
     grid_sampling: str = "area"
     frame_encoding: str = "png"
+    jpeg_quality: int = 95
     stabilize: str = "none"
     duplicates: str = "leave_out"
     store_dense_flow: int = 0
@@ -72,6 +76,9 @@ class LabelOptions:
         for name, least in LEAST.items():
             if (number := getattr(self, name)) < least:
                 raise InputError(f"{name} is {number}, expected {least} or more")
+        for name, most in MOST.items():
+            if (number := getattr(self, name)) > most:
+                raise InputError(f"{name} is {number}, expected {most} or less")
         if self.flow_method == "pcaflow" and self.frame_size < PCAFLOW_SIZE:
             raise InputError(
                 f"pcaflow needs frame_size {PCAFLOW_SIZE}, found {self.frame_size}: "
@@ -159,6 +166,8 @@ class BuildOptions:
         del flags["labels"]
         if not self.labels.past_frames:
             del flags["past_frames"]  # older builds of the same name none
+        if self.labels.jpeg_quality == LabelOptions.jpeg_quality:
+            del flags["jpeg_quality"]
         return _with_fingerprint(flags)
 
 

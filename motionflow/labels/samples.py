@@ -39,7 +39,6 @@ from motionflow.labels.stabilize import StabilizedFlow, UnstableCamera
 from motionflow.media.continuity import Step, marked_steps
 from motionflow.media.video import Video, fit_frame, open_video
 
-JPEG_QUALITY = 95
 MAX_HELD_FRAMES = 300  # 48 MB at 200x267
 
 
@@ -122,11 +121,13 @@ class ClipSamples:
         return cls(**values | {"frames": [joined[i:j] for i, j in places]})
 
 
-def encode_frame(frame: np.ndarray, encoding: str) -> bytes:
+def encode_frame(
+    frame: np.ndarray, encoding: str, jpeg_quality: int = LabelOptions.jpeg_quality
+) -> bytes:
     """Encodes uint8 [S, S, 3] RGB as png, jpeg or raw bytes."""
     if encoding == "raw":
         return frame.tobytes()
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if encoding == "jpeg" else []
+    quality = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality] if encoding == "jpeg" else []
     bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
     return cv2.imencode(f".{encoding}", bgr, quality)[1].tobytes()
 
@@ -174,7 +175,9 @@ def extract_samples(path: str | Path, options: LabelOptions) -> ClipSamples:
         except UnstableCamera:
             left_out["unstable"] += 1
             continue
-        frames.append(encode_frame(window[0].frame, options.frame_encoding))
+        frames.append(
+            encode_frame(window[0].frame, options.frame_encoding, options.jpeg_quality)
+        )
         flows.append([to_grid(flow, size, options.grid_sampling) for flow in steps])
         dense_flows.append([to_grid(flow, dense_size) for flow in steps if dense_size])
         if options.past_frames:

@@ -62,6 +62,7 @@ class Network(keras.Model):
     Attributes:
       takes_known: whether it can be told what is known of the motion, see `data.known`.
       grid_size: g, cells along one side of the grid of its features.
+      finish: a training batch as it is read -> inputs, targets; inside the step.
       input_clock: what `fit` counts its waiting with; None before the first.
       draw: of networks of several steps: frames, noise [B, g, g, K] -> logits, each
         step being given the flow that the noise draws of the one before.
@@ -71,6 +72,7 @@ class Network(keras.Model):
     grid_size: int
     input_clock: InputClock | None = None
     draw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
+    finish: Callable[[Any], tuple[Any, tf.Tensor]] | None = None
     _after: Callable[..., tf.Tensor] | None = None
     train_function: Callable[..., Any] | None
 
@@ -114,9 +116,9 @@ class Network(keras.Model):
         # In a function, so that Keras counts no layer twice.
         self._after = lambda inputs, training: after(inputs, training=training)
 
-    def train_step(self, data: tuple[Any, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Keras' own, but for what `forward` makes of the batch."""
-        inputs, targets = data
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Keras' own, but for what `finish` and `forward` make of the batch."""
+        inputs, targets = self.finish(data) if self.finish else data
         with tf.GradientTape() as tape:
             logits, more_loss = self.forward(inputs, targets)
             loss = self.compute_loss(inputs, targets, logits) + more_loss

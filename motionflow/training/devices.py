@@ -53,6 +53,11 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return dict(zip(STRATEGIES, _MAKERS, strict=True))[name]()
 
 
+def finishes_on_host(strategy: tf.distribute.Strategy) -> bool:
+    """Whether batches are finished in the pipeline: XLA for TPUs cannot crop images."""
+    return isinstance(strategy, tf.distribute.TPUStrategy)
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes the run directory."""
     resolver = strategy.cluster_resolver

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import as_written, keras
-from motionflow.data import pipeline
+from motionflow.data import finishing, pipeline
 from motionflow.data.data_dir import open_data_dir
 from motionflow.files import outputs
 from motionflow.files.lock import alone
@@ -159,6 +159,8 @@ class Trainer:
             if self._kept:
                 self.model.start_from_maps()
                 self.evaluated.start_from_maps()
+            elif not devices.finishes_on_host(self.strategy):
+                self.model.finish = self._finish
             num_parameters = blocks.count_parameters(self.model)
             num_replicas = self.strategy.num_replicas_in_sync
             _LOG.info(
@@ -229,10 +231,10 @@ class Trainer:
         def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
             if self._kept:
                 return self._kept["train"].training_batches(**order)
-            changes = augmentation(settings)
-            return pipeline.training_batches(
-                self.data, augmentation=changes, context=context, **order
-            )
+            read = pipeline.training_batches(self.data, context=context, **order)
+            if self.model.finish:
+                return read
+            return read.map(self._finish, num_parallel_calls=tf.data.AUTOTUNE)
 
         if steps := progress.steps_per_epoch - progress.step:
             self.model.fit(
@@ -246,6 +248,9 @@ class Trainer:
         progress.training = {
             metric.name: float(metric.result()) for metric in self.model.metrics
         }
+
+    def _finish(self, batch: dict[str, tf.Tensor]) -> tuple:
+        return finishing.finish(self.data, augmentation(self.settings), batch)
 
     def _validate(self, callbacks: list[keras.callbacks.Callback]) -> dict[str, float]:
         if not self.data.num_samples("validation"):

@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 from motionflow.compat import graph, keras
-from motionflow.data import known, pipeline
+from motionflow.data import finishing, known, pipeline
 from motionflow.data.augmentation import NUM_DRAWS, Augmentation
 from motionflow.data.data_dir import DataDir
 from motionflow.errors import InputError
@@ -169,9 +169,14 @@ class TrunkMaps:
 
         def finish(places: tf.Tensor, maps: tf.Tensor, *labels: tf.Tensor) -> tuple:
             flow, past = labels
-            seeds = known.place_seeds([seed, epoch], places)
-            inputs = (maps, known.tell(flow, past, seeds)) if tells else maps
-            return inputs, self._targets(flow)
+            if not tells:
+                return maps, self._targets(flow)
+            chances = tf.map_fn(
+                lambda place: known.draw_chances([seed, epoch], place, flow.shape[1]),
+                places,
+                fn_output_signature=tf.float32,
+            )
+            return (maps, known.tell(flow, past, chances)), self._targets(flow)
 
         return self._batches(places, views[places], order[places], batch_size).map(
             finish, num_parallel_calls=2
@@ -303,7 +308,7 @@ def _fill(
     rows: list[tuple] = []
     for number, batch in enumerate(samples):
         here = wanted[number * _BATCH : (number + 1) * _BATCH]
-        frames, flow, past = pipeline.augment_samples(
+        frames, flow, past = finishing.augment_samples(
             data, batch, view.draws(here), view.options
         )
         maps = tf.cast(compute(frames), tf.float16).numpy()
