@@ -1,3 +1,4 @@
+import logging
 import random
 
 import numpy as np
@@ -49,3 +50,42 @@ def test_the_same_seed_gives_the_same_numbers():
     assert draw() == first
     keras.utils.set_random_seed(4)
     assert draw() != first
+
+
+@pytest.mark.parametrize(
+    "policy, seconds, expected",
+    [
+        (
+            "mixed_bfloat16",
+            6.2,
+            ["mixed_bfloat16 is slow here: this CPU takes 3.1 times"],
+        ),
+        (
+            "mixed_float16",
+            6.2,
+            ["mixed_float16 is slow here: this CPU takes 3.1 times"],
+        ),
+        ("mixed_bfloat16", 1.0, []),
+        ("float32", 6.2, []),
+    ],
+)
+def test_a_precision_that_is_slower_here_is_said(
+    policy, seconds, expected, monkeypatch, caplog
+):
+    times = {tf.float32: 2.0, tf.bfloat16: seconds, tf.float16: seconds}
+    monkeypatch.setattr(devices, "product_seconds", times.get)
+    monkeypatch.setattr(devices, "is_on_cpu", lambda: True)
+    with caplog.at_level(logging.WARNING):
+        devices.warn_if_slow(policy)
+    assert [record.message[: len(expected[0])] for record in caplog.records] == expected
+
+
+def test_a_gpu_is_not_measured(monkeypatch, caplog):
+    monkeypatch.setattr(devices, "is_on_cpu", lambda: False)
+    monkeypatch.setattr(devices, "product_seconds", None)
+    devices.warn_if_slow("mixed_bfloat16")
+    assert not caplog.records
+
+
+def test_products_take_time():
+    assert 0 < devices.product_seconds(tf.bfloat16) < 60

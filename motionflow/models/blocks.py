@@ -228,14 +228,14 @@ def scores(inputs: tf.Tensor, options: NetworkOptions) -> tf.Tensor:
     return PaddedConv2D(options.num_clusters, 1, name=SCORES, **kernel)(inputs)
 
 
-def batch_norm(name: str, epsilon: float = 1e-5) -> keras.layers.Layer:
+def batch_norm(
+    name: str, epsilon: float = 1e-5, kind: type = keras.layers.BatchNormalization
+) -> Any:
     """Batch normalisation as the module says."""
     # Replicas share their statistics: what is learned depends on the batch only. One
     # device computes the same with a faster kernel.
     is_shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    return keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=epsilon, synchronized=is_shared, name=name
-    )
+    return kind(momentum=0.9, epsilon=epsilon, synchronized=is_shared, name=name)
 
 
 def conv_bn(

@@ -21,6 +21,7 @@ import tensorflow as tf
 from motionflow.compat import keras
 from motionflow.errors import InputError
 from motionflow.models import NetworkOptions, blocks
+from motionflow.models.depthwise import DepthwiseConv2D
 from motionflow.models.dilated_head import add_head, join
 
 # The paper's settings.
@@ -120,7 +121,7 @@ def _patches(
 
 
 def _block(x: tf.Tensor, filters: int, l2: float, name: str) -> tf.Tensor:
-    y = keras.layers.DepthwiseConv2D(
+    y = DepthwiseConv2D(
         KERNEL,
         padding="same",
         depthwise_initializer=_initializer(),

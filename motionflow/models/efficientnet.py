@@ -27,6 +27,11 @@ from motionflow.models import NetworkOptions, blocks
 from motionflow.models.blocks import TRUNK
 from motionflow.models.dilated_head import JOINED, add_head, join
 from motionflow.models.network import declares
+from motionflow.models.normalized import (
+    FoldedNorm,
+    FoldingConv2D,
+    FoldingDepthwiseConv2D,
+)
 
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
 EPSILON = 1e-3
@@ -158,15 +163,15 @@ def _block(x: tf.Tensor, stage: Stage, stride: int, name: str) -> tf.Tensor:
 
 
 def _depthwise(x: tf.Tensor, kernel: int, stride: int, name: str) -> tf.Tensor:
-    x = keras.layers.DepthwiseConv2D(
+    convolve = FoldingDepthwiseConv2D(
         kernel,
         strides=stride,
         padding="same",
         use_bias=False,
         depthwise_initializer=_initializer(),
         name=name,
-    )(x)
-    return keras.layers.ReLU(6.0, name=f"{name}_relu")(_normalize(x, name))
+    )
+    return keras.layers.ReLU(6.0, name=f"{name}_relu")(_normalized(convolve, x))
 
 
 def convolution(
@@ -179,7 +184,7 @@ def convolution(
     is_active: bool = True,
 ) -> tf.Tensor:
     """Convolution without bias, batch normalisation and, where active, ReLU6."""
-    x = keras.layers.Conv2D(
+    convolve = FoldingConv2D(
         filters,
         kernel,
         strides=stride,
@@ -187,13 +192,17 @@ def convolution(
         use_bias=False,
         kernel_initializer=_initializer(),
         name=name,
-    )(x)
-    x = _normalize(x, name)
+    )
+    x = _normalized(convolve, x)
     return keras.layers.ReLU(6.0, name=f"{name}_relu")(x) if is_active else x
 
 
-def _normalize(x: tf.Tensor, name: str) -> tf.Tensor:
-    return blocks.batch_norm(epsilon=EPSILON, name=f"{name}_norm")(x)
+def _normalized(
+    convolve: FoldingConv2D | FoldingDepthwiseConv2D, x: tf.Tensor
+) -> tf.Tensor:
+    norm = blocks.batch_norm(f"{convolve.name}_norm", EPSILON, FoldedNorm)
+    convolve.fold(norm)
+    return norm(convolve(x))
 
 
 def _initializer() -> keras.initializers.Initializer:

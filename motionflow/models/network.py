@@ -119,7 +119,9 @@ class Network(keras.Model):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Keras' own, but for what `finish` and `forward` make of the batch."""
         inputs, targets = self.finish(data) if self.finish else data
-        with tf.GradientTape() as tape:
+        # Of what trains only: else a frozen trunk is traced backward, too.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self.trainable_variables)
             logits, more_loss = self.forward(inputs, targets)
             loss = self.compute_loss(inputs, targets, logits) + more_loss
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)

@@ -3,11 +3,19 @@
 name -> tf.distribute.Strategy
 """
 
+import logging
+import time
+
 import tensorflow as tf
 
 from motionflow.compat import keras
 from motionflow.errors import InputError
+from motionflow.models.depthwise import is_on_cpu
 from motionflow.training.settings import PRECISIONS, STRATEGIES
+
+_LOG = logging.getLogger(__name__)
+_PROBE_SIZE, _NUM_PROBES = 512, 3  # of the matrices that are multiplied; products
+_SLOW = 1.1  # times float32, from which on it is no chance
 
 
 def _mirrored() -> tf.distribute.Strategy:
@@ -80,3 +88,27 @@ def set_precision(policy: str) -> None:
             f"no precision {policy!r}; choose one of {', '.join(PRECISIONS)}"
         )
     keras.mixed_precision.set_global_policy(policy)
+
+
+def warn_if_slow(policy: str) -> None:
+    """Says so where a CPU is slower in this precision than in float32, and how much."""
+    if policy == "float32" or not is_on_cpu():
+        return
+    low = tf.as_dtype(policy.removeprefix("mixed_"))
+    times = product_seconds(low) / product_seconds(tf.float32)
+    if times > _SLOW:
+        _LOG.warning(
+            f"{policy} is slow here: this CPU takes {times:.1f} times as long as in "
+            f"float32 for a product of matrices. --precision=float32 is faster"
+        )
+
+
+def product_seconds(dtype: tf.DType) -> float:
+    """The fastest of some products of two square matrices."""
+    matrix = tf.cast(tf.random.stateless_uniform([_PROBE_SIZE] * 2, [0, 0]), dtype)
+    seconds = []
+    for _ in range(_NUM_PROBES):
+        begin = time.perf_counter()
+        tf.linalg.matmul(matrix, matrix).numpy()
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)

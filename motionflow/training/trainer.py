@@ -151,8 +151,7 @@ class Trainer:
             # A cosine is at its end, whatever comes.
             can_go_on = settings.learning_rate_schedule != "cosine"
             more = "; pass more --epochs" if can_go_on else ""
-            path, done = self.run_dir.path, progress.epoch
-            _LOG.info("%s is finished: %d epochs%s", path, done, more)
+            _LOG.info(f"{self.run_dir.path} is finished: {progress.epoch} epochs{more}")
         else:
             # Of the trunk that was restored, which is no longer loaded from a file.
             self._kept = keep_maps(settings, self.data, self.model)
@@ -161,6 +160,7 @@ class Trainer:
                 self.evaluated.start_from_maps()
             elif not devices.finishes_on_host(self.strategy):
                 self.model.finish = self._finish
+            devices.warn_if_slow(settings.precision)
             num_parameters = blocks.count_parameters(self.model)
             num_replicas = self.strategy.num_replicas_in_sync
             _LOG.info(
