@@ -14,8 +14,8 @@ from motionflow.models.depthwise import is_on_cpu
 from motionflow.training.settings import PRECISIONS, STRATEGIES
 
 _LOG = logging.getLogger(__name__)
-_PROBE_SIZE, _NUM_PROBES = 512, 3  # of the matrices that are multiplied; products
-_SLOW = 1.1  # times float32, from which on it is no chance
+_PROBE_SIZE, _NUM_PROBES = 512, 5  # of the matrices that are multiplied; products
+_SLOW = 1.5  # times float32, from which on it is no chance, on a busy machine too
 
 
 def _mirrored() -> tf.distribute.Strategy:

@@ -161,13 +161,9 @@ class Trainer:
             elif not devices.finishes_on_host(self.strategy):
                 self.model.finish = self._finish
             devices.warn_if_slow(settings.precision)
-            num_parameters = blocks.count_parameters(self.model)
             num_replicas = self.strategy.num_replicas_in_sync
-            _LOG.info(
-                display.summary(
-                    settings, self.data, progress, num_parameters, num_replicas
-                )
-            )
+            counts = blocks.count_parameters(self.model), num_replicas
+            _LOG.info(display.summary(settings, self.data, progress, *counts))
             self._go_through_epochs(averaging)
         result = progress.summary()
         if self.is_chief:
