@@ -30,12 +30,13 @@ from step_sides import WholeTraining, product_seconds
 from motionflow.compat import graph, keras
 from motionflow.data import pipeline
 from motionflow.data.data_dir import DataDir
+from motionflow.data.finishing import finish
 from motionflow.drawing.tables import markdown_table
 from motionflow.models import blocks, weights
 from motionflow.models.dilated_head import JOINED
 from motionflow.models.losses import cross_entropy
 from motionflow.training import devices
-from motionflow.training.preparation import make_model, make_schedule
+from motionflow.training.preparation import augmentation, make_model, make_schedule
 from motionflow.training.settings import PRECISIONS, Settings
 
 TRUNK, PRODUCTS, FLOOR = "trunk", "products of the head", "floor"
@@ -86,7 +87,8 @@ class Step:
         weights.load_trunk(model, settings.pretrained)
         trunk = keras.Model(model.input, model.get_layer(JOINED).output)
         batches = pipeline.training_batches(data, settings.batch_size, 0, tells=True)
-        (frames, known), targets = next(iter(batches))
+        batch = next(iter(batches))
+        (frames, known), targets = finish(data, augmentation(settings), batch)
         codes, _ = pipeline.unpack_targets(targets)
 
         @graph

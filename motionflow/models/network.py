@@ -145,8 +145,7 @@ class Network(keras.Model):
         if self.train_function is None or force:
             strategy = self.distribute_strategy
             with strategy.scope():
-                clock = InputClock()
-            self.input_clock = clock
+                self.input_clock = clock = InputClock()
 
             def train_function(iterator: Iterator[Any]) -> Any:
                 batch = clock.next(iterator)

@@ -84,10 +84,7 @@ class Trainer:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        watch: Watch = lambda row: None,
-        bar: bool = False,
+        self, settings: Settings, watch: Watch = lambda row: None, bar: bool = False
     ):
         self.settings, self._watch, self._has_bar = settings, watch, bar
         self.strategy = devices.make_strategy(settings.strategy)
@@ -263,9 +260,8 @@ class Trainer:
             )
         # Workers split each batch: there need not be a file for each of them.
         options = tf.data.Options()
-        options.experimental_distribute.auto_shard_policy = (
-            tf.data.experimental.AutoShardPolicy.DATA
-        )
+        policy = tf.data.experimental.AutoShardPolicy.DATA
+        options.experimental_distribute.auto_shard_policy = policy
         logs = self.evaluated.evaluate(
             batches.with_options(options),
             callbacks=callbacks,

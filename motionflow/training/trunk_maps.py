@@ -255,8 +255,8 @@ def float32_trunk(
 ) -> keras.Model:
     """A copy of a model's trunk, in float32 whatever the policy.
 
-    Depthwise convolutions in bfloat16 are ten times slower on CPUs. `config` is what
-    `build_model` made the model of, beside the mean frame.
+    So trainings in all precisions find the same maps. `config` is what `build_model`
+    made the model of, beside the mean frame.
     """
     with in_float32():
         copy = build_model(**config, mean_frame=mean_frame)
