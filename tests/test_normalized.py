@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from motionflow.compat import graph, keras
 from motionflow.models import normalized
-from motionflow.models.depthwise import depthwise
 from motionflow.models.network import build_model
 
 EPSILON = 1e-3
@@ -95,42 +94,6 @@ def test_copies_are_not_half_folded():
         copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     np.testing.assert_allclose(copy(frames()), model(frames()), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("strides, padding", [((1, 1), "SAME"), ((2, 2), "SAME")])
-def test_low_gradients_of_depthwise_convolutions(strides, padding):
-    random = np.random.default_rng(2)
-    x = tf.cast(random.normal(size=(2, 7, 7, 4)), tf.bfloat16)
-    kernel = tf.cast(random.normal(size=(3, 3, 4, 1)), tf.bfloat16)
-
-    def gradients(convolve, *values):
-        with tf.GradientTape() as tape:
-            tape.watch(values)
-            # Squares, so that what comes from above differs from place to place.
-            total = tf.reduce_sum(tf.cast(convolve(*values), tf.float32) ** 2)
-        return tape.gradient(total, values)
-
-    def low(x, kernel):
-        return depthwise(x, kernel, strides, padding)
-
-    def exact(x, kernel):
-        return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], padding)
-
-    found = gradients(low, x, kernel)
-    wide = tf.cast(x, tf.float32), tf.cast(kernel, tf.float32)
-    for one, expected in zip(found, gradients(exact, *wide), strict=True):
-        assert one.dtype == tf.bfloat16
-        scale = np.abs(expected).max()
-        np.testing.assert_allclose(
-            tf.cast(one, tf.float32) / scale, expected / scale, atol=2e-2
-        )
-    traced = graph(lambda x, kernel: gradients(low, x, kernel))
-    types = {
-        op.type: op.get_attr("T")
-        for op in traced.get_concrete_function(x, kernel).graph.get_operations()
-        if "Backprop" in op.type
-    }
-    assert len(types) == 2 and set(types.values()) == {tf.float32}
 
 
 def test_a_frozen_trunk_is_folded_and_nothing_goes_back_through_it():
