@@ -99,7 +99,7 @@ def main() -> None:
         "--input_rates",
         nargs=3,
         type=float,
-        default=[645.0, 1260.0, 2940.0],
+        default=[969.0, 2502.0, 4331.0],
         help="images a second and core: png, jpeg, raw",
     )
     args = parser.parse_args()

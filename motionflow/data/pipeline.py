@@ -26,7 +26,7 @@ from motionflow.errors import InputError
 SHUFFLE_BUFFER = 2048  # encoded records, about 70 kB each as PNG
 _INTERLEAVED_SHARDS = 10
 _ABOUT = ("clip", "action", "source", "frame_index")  # of no use to training
-_PREFETCHED = 2  # batches of an evaluation
+_PREFETCHED = 2  # batches
 # The tuner's thread sleeps as long as it ran before, up to a minute, and may miss that
 # its iterator is gone, which then waits for it.
 _NOT_TUNED = tf.data.Options()
@@ -149,7 +149,8 @@ def training_batches(
             num_each, drop_remainder=True
         )
 
-    return tf.data.Dataset.range(1).flat_map(stream).prefetch(tf.data.AUTOTUNE)
+    batches = tf.data.Dataset.range(1).flat_map(stream).prefetch(_PREFETCHED)
+    return batches.with_options(_NOT_TUNED)
 
 
 def evaluation_batches(
