@@ -4,6 +4,7 @@ What needs PyTorch is skipped without it; TORCH_PYTHON names the Python of anoth
 environment that has it.
 """
 
+import importlib
 import os
 import subprocess
 import sys
@@ -227,3 +228,16 @@ def test_pytorchs_network_is_ours(name, data, tmp_path):
     ours = [float(bare(frames, codes)) for _ in range(6)]
     assert ours[-1] < 0.99 * ours[0]
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
+
+
+def test_operations_of_a_head(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    frozen_trunk = importlib.import_module("frozen_trunk")
+    frames = keras.Input((2, 2, 1))
+    x = keras.layers.Conv2D(3, 1, name="trunk_stem")(frames)
+    x = keras.layers.Conv2D(4, 1, name="look_in")(x)
+    x = keras.layers.Conv2D(5, 3, padding="same", name="look1")(x)
+    model = keras.Model(frames, x)
+    model.grid_size = 2
+    # Four cells: 3 * 4 products, twice; 9 * 4 * 5 products, three times; each is two.
+    assert frozen_trunk.head_flops(model) == 2 * 4 * (2 * 12 + 3 * 180)
