@@ -113,11 +113,11 @@ class ClipSamples:
         }
         with np.load(path) as file:
             arrays = {name: file[name] for name in parts}
-            ends = np.cumsum(file["lengths"]) if "frames" in parts else []
+            lengths = file["lengths"] if "frames" in parts else np.zeros(0, int)
         joined = arrays.pop("frames", np.zeros(0, np.uint8)).tobytes()
         for name, array in arrays.items():
             values[name] = array if array.ndim else array.item()
-        places = itertools.pairwise([0, *ends])
+        places = itertools.pairwise([0, *np.cumsum(lengths)])
         return cls(**values | {"frames": [joined[i:j] for i, j in places]})
 
 
