@@ -189,7 +189,7 @@ class Checkpoints:
         """
         self.finish()
         self._snapshot.take()
-        self._write(f"step-{self._progress.num_steps}", self._save)
+        self._submit(self._write_step, self._progress.num_steps)
 
     def save_best(self) -> None:
         """Keeps what was saved last if the last epoch is among the best."""
@@ -198,9 +198,7 @@ class Checkpoints:
             return
         ranked = sorted(rows, key=lambda row: row["val_cross_entropy"])
         best = {f"epoch-{row['epoch']}" for row in ranked[: self._num_best]}
-        if f"epoch-{rows[-1]['epoch']}" in best:
-            self._write(f"best/epoch-{rows[-1]['epoch']}", self._weights.write)
-        self._unfinished.append(self._writer.submit(self._remove_all_but, best))
+        self._submit(self._write_best, f"epoch-{rows[-1]['epoch']}", best)
 
     def finish(self) -> None:
         """Waits until everything is written.
@@ -213,22 +211,21 @@ class Checkpoints:
 
     close = finish
 
-    def _save(self, path: str) -> None:
-        self._manager.save(checkpoint_number=int(path.rpartition("-")[2]))
+    def _submit(self, work: Callable[..., None], *arguments: Any) -> None:
+        self._unfinished.append(self._writer.submit(work, *arguments))
 
-    def _remove_all_but(self, best: set[str]) -> None:
-        for file in Path(self._folder, "best").glob("epoch-*"):
+    def _write_step(self, step: int) -> None:
+        with self._writing(f"step-{step}"):
+            self._manager.save(checkpoint_number=step)
+
+    def _write_best(self, last: str, best: set[str]) -> None:
+        folder = Path(self._folder, "best")
+        if last in best:
+            with self._writing(f"best/{last}"):
+                self._weights.write(str(folder / last))
+        for file in folder.glob("epoch-*"):
             if file.name.split(".")[0] not in best:
                 file.unlink()
-
-    def _write(self, name: str, write: Callable[[str], None]) -> None:
-        """Lets the thread write a checkpoint of this name."""
-
-        def work() -> None:
-            with self._writing(name):
-                write(str(Path(self._folder, name)))
-
-        self._unfinished.append(self._writer.submit(work))
 
     @contextlib.contextmanager
     def _writing(self, name: str) -> Iterator[None]:
