@@ -60,7 +60,8 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
     ones = tf.ones((100, 1000))
     answer = dropout(ones, training=True).numpy()
     assert abs(np.mean(answer == 0) - 0.3) < 0.01
-    np.testing.assert_allclose(answer[answer != 0], 1 / 0.7, rtol=1e-6)
+    # The share is a multiple of 2^-16.
+    np.testing.assert_allclose(answer[answer != 0], 1 / 0.7, rtol=1e-5)
     np.testing.assert_array_equal(dropout(ones, training=False), ones)
     np.testing.assert_array_equal(dropout(ones), ones)
 
@@ -69,7 +70,7 @@ def test_dropout_of_whole_maps_leaves_no_map_in_part():
     dropout = blocks.CountedDropout(0.3, whole_maps=True)
     answer = dropout(tf.ones((50, 3, 4, 40)), training=True).numpy()
     is_dropped = (answer == 0).all(axis=(1, 2))
-    np.testing.assert_allclose(answer.min(axis=(1, 2))[~is_dropped], 1 / 0.7, rtol=1e-6)
+    np.testing.assert_allclose(answer.min(axis=(1, 2))[~is_dropped], 1 / 0.7, rtol=1e-5)
     # Each frame has its own: 2,000 draws.
     assert abs(is_dropped.mean() - 0.3) < 0.05
     assert (is_dropped[0] != is_dropped[1]).any()

@@ -104,6 +104,9 @@ class SharedConv2D(keras.layers.Conv2D):
         return outputs if self.activation is None else self.activation(outputs)
 
 
+_NUM_DRAWS = 2**16  # that a draw of dropout can be
+
+
 class CountedDropout(keras.layers.Layer):
     """Dropout whose masks follow from a key and a step counter, both weights.
 
@@ -146,9 +149,15 @@ class CountedDropout(keras.layers.Layer):
         shape = tf.shape(inputs)
         if self.whole_maps:
             shape = tf.stack([shape[0], 1, 1, shape[-1]])
-        return tf.nn.experimental.stateless_dropout(
-            inputs, self.rate, seed=seed, noise_shape=shape
+        # Two draws of 16 bits from a random number; a factor, for choosing is slow.
+        size = tf.reduce_prod(shape)
+        numbers = tf.random.stateless_uniform(
+            [(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.uint32
         )
+        draws = tf.reshape(tf.bitcast(numbers, tf.uint16), [-1])[:size]
+        dropped = round(self.rate * _NUM_DRAWS)
+        kept = tf.cast(tf.reshape(draws >= dropped, shape), inputs.dtype)
+        return inputs * (kept * (_NUM_DRAWS / (_NUM_DRAWS - dropped)))
 
     def get_config(self) -> dict[str, Any]:
         """Adds `rate` and `whole_maps`."""
