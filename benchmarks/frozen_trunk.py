@@ -24,8 +24,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 from noise_data import write_noise_data
-from step import MATRIX_SIZE, Turns
-from step_sides import WholeTraining, product_seconds
+from step import Turns, add_flags
+from step_results import BARE, TRAINING
+from step_sides import MATRIX_SIZE, WholeTraining, product_seconds
 
 from motionflow.compat import graph, keras
 from motionflow.data import pipeline
@@ -40,7 +41,6 @@ from motionflow.training.preparation import augmentation, make_model, make_sched
 from motionflow.training.settings import PRECISIONS, Settings
 
 TRUNK, PRODUCTS, FLOOR = "trunk", "products of the head", "floor"
-BARE, TRAINING = "bare step", "training"
 TARGET = "80 % of the floor"
 HEAD = ["", "s a step", "images/s", "of the floor"]
 # As configs/guided.flags has it, but for crops and colours, which are input.
@@ -58,12 +58,7 @@ RECIPE = {
 def parse() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=float, default=1.0, help="factor on filters")
-    parser.add_argument("--batch_size", type=int, default=32, help="images a step")
-    parser.add_argument("--num_steps", type=int, default=4, help="steps a turn")
-    parser.add_argument("--num_rounds", type=int, default=3, help="turns of each")
-    parser.add_argument("--precision", default="float32", choices=PRECISIONS)
-    parser.add_argument("--num_threads", type=int, default=os.cpu_count())
+    add_flags(parser, PRECISIONS, num_steps=4)
     return parser.parse_args()
 
 
@@ -148,7 +143,7 @@ def measure(args: argparse.Namespace, data: DataDir, run_dir: Path) -> list[str]
     contestants = {
         TRUNK: lambda num_steps: seconds(step.look, num_steps),
         BARE: lambda num_steps: seconds(step.learn, num_steps),
-        PRODUCTS: lambda _: product_seconds(MATRIX_SIZE, settings.precision),
+        PRODUCTS: lambda _: product_seconds(settings.precision),
     }
     turns = Turns(contestants, args.num_steps)
     training = WholeTraining(settings)

@@ -23,7 +23,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -41,6 +41,7 @@ from step_results import (
     training_flops,
 )
 from step_sides import (
+    MATRIX_SIZE,
     BareStep,
     Peer,
     WholeTraining,
@@ -68,22 +69,28 @@ TARGETS = {
 # Of the logits, relative to the largest.
 TOLERANCES = {"float32": 1e-3, "mixed_bfloat16": 5e-2}
 NUM_COMPARED = 2
-MATRIX_SIZE = 2048
 
 
 def parse() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=",".join(RECIPES), help="networks")
-    parser.add_argument("--width", type=float, default=1.0, help="factor on filters")
-    parser.add_argument("--batch_size", type=int, default=32, help="images a step")
-    parser.add_argument("--num_steps", type=int, default=3, help="steps a turn")
-    parser.add_argument("--num_rounds", type=int, default=3, help="turns of each")
-    parser.add_argument("--precision", default="float32", choices=TOLERANCES)
-    parser.add_argument("--num_threads", type=int, default=os.cpu_count())
+    add_flags(parser, TOLERANCES, num_steps=3)
     text = "Python with PyTorch, of any environment; left out if it has none"
     parser.add_argument("--torch_python", default=sys.executable, help=text)
     return parser.parse_args()
+
+
+def add_flags(
+    parser: argparse.ArgumentParser, precisions: Iterable[str], num_steps: int
+) -> None:
+    """Adds what both benchmarks of a step ask; `num_steps` is a default."""
+    parser.add_argument("--width", type=float, default=1.0, help="factor on filters")
+    parser.add_argument("--batch_size", type=int, default=32, help="images a step")
+    parser.add_argument("--num_steps", type=int, default=num_steps, help="steps a turn")
+    parser.add_argument("--num_rounds", type=int, default=3, help="turns of each")
+    parser.add_argument("--precision", default="float32", choices=precisions)
+    parser.add_argument("--num_threads", type=int, default=os.cpu_count())
 
 
 class Turns:
@@ -129,7 +136,7 @@ def compare(args: argparse.Namespace, name: str, data: DataDir, folder: Path) ->
     frames, codes = batch["frames"], batch["codes"]
     contestants = {
         BARE: lambda num_steps: bare.seconds(num_steps, frames, codes),
-        TENSORFLOW: lambda _: product_seconds(MATRIX_SIZE, settings.precision),
+        TENSORFLOW: lambda _: product_seconds(settings.precision),
     }
     with contextlib.ExitStack() as stack:
         peer = start_peer(args, settings, data.codebook.num_clusters)

@@ -33,6 +33,7 @@ from motionflow.training.trainer import Trainer, make_schedule
 
 NUM_PRODUCTS = 5
 VECTOR_SIZE = 2**26
+MATRIX_SIZE = 2048
 SCRIPT = Path(__file__).with_name("step_torch.py")
 _FIND = "import importlib.util, sys; sys.exit(not importlib.util.find_spec('torch'))"
 
@@ -138,16 +139,10 @@ class WholeTraining:
         self.input_share = waited / sum(self.epochs[1:])
 
 
-def product_seconds(size: int, precision: str) -> float:
-    """The fastest of some products of square matrices."""
-    dtype = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
-    left, right = tf.unstack(tf.cast(tf.random.normal([2, size, size]), dtype))
-    seconds = []
-    for _ in range(NUM_PRODUCTS):
-        begin = time.perf_counter()
-        tf.linalg.matmul(left, right)
-        seconds.append(time.perf_counter() - begin)
-    return min(seconds)
+def product_seconds(precision: str) -> float:
+    """The fastest product of two matrices of side MATRIX_SIZE in this precision."""
+    dtype = tf.as_dtype(precision.removeprefix("mixed_"))
+    return devices.product_seconds(dtype, MATRIX_SIZE)
 
 
 def memory_rate() -> float:

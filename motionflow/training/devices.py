@@ -103,12 +103,12 @@ def warn_if_slow(policy: str) -> None:
         )
 
 
-def product_seconds(dtype: tf.DType) -> float:
-    """The fastest of some products of two square matrices."""
-    matrix = tf.cast(tf.random.stateless_uniform([_PROBE_SIZE] * 2, [0, 0]), dtype)
+def product_seconds(dtype: tf.DType, size: int = _PROBE_SIZE) -> float:
+    """The fastest of some products of two square matrices on a CPU."""
+    matrix = tf.cast(tf.random.stateless_uniform([size] * 2, [0, 0]), dtype)
     seconds = []
     for _ in range(_NUM_PROBES):
         begin = time.perf_counter()
-        tf.linalg.matmul(matrix, matrix).numpy()
+        tf.linalg.matmul(matrix, matrix)
         seconds.append(time.perf_counter() - begin)
     return min(seconds)
